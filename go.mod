@@ -1,0 +1,3 @@
+module github.com/understudy-io/understudy
+
+go 1.26
