@@ -1,0 +1,214 @@
+package emission
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// Settings of a queue, from the device's definition and its driver.
+type Settings struct {
+	// ConfirmWithin bounds the wait for the device's report after a send.
+	ConfirmWithin time.Duration
+	// Window is how many actions may be with the device unanswered.
+	Window int
+}
+
+// DefaultConfirmWithin is used where a definition names no time.
+const DefaultConfirmWithin = time.Second
+
+// Queue is the emission of one device on the primary.
+type Queue struct {
+	settings Settings
+	jobs     []*job // not ended, in log order
+	reported map[domain.Target]string
+	up       bool // the device is connected and its state has been read
+	held     bool // this server may not act at the moment
+	nextRef  uint64
+	effects  []Effect
+}
+
+// NewQueue starts a queue that knows what the log last heard of the device.
+func NewQueue(s Settings, reported []domain.Value) *Queue {
+	if s.ConfirmWithin <= 0 {
+		s.ConfirmWithin = DefaultConfirmWithin
+	}
+	if s.Window <= 0 {
+		s.Window = 1
+	}
+	q := &Queue{settings: s, reported: make(map[domain.Target]string, len(reported))}
+	for _, v := range reported {
+		q.reported[v.Target] = v.Value
+	}
+	return q
+}
+
+// Input is what can happen to a queue.
+type Input interface{ input() }
+
+type (
+	// Accept adds a command, in log order.
+	Accept struct{ Work }
+	// StartCounts says that the write-ahead of UID was read back as counting.
+	StartCounts struct{ UID string }
+	// LinkUp says that the device is connected and its state has been read.
+	LinkUp struct{}
+	// LinkDown says that the connection is lost.
+	LinkDown struct{ Cause string }
+	// Hold stops sending: the lease ran out, or the epoch is contested.
+	Hold struct{}
+	// Resume lets the queue send again after Hold or a Fenced result.
+	Resume struct{}
+	// Report gives what the device says of itself; Full is its whole state.
+	Report struct {
+		Values []domain.Value
+		Full   bool
+	}
+	// Answer gives the device's answer to a sending.
+	Answer struct{ domain.Answered }
+	// Emitted is how a sending went: nil, or an error of the class that
+	// domain.Link documents.
+	Emitted struct {
+		Ref    uint64
+		Result Result
+		Detail string
+	}
+	// Timer lets time pass.
+	Timer struct{}
+)
+
+// Result is how handing an action to the device's socket went.
+type Result uint8
+
+// The results of a sending.
+const (
+	Sent        Result = iota // all bytes are with the kernel
+	NotSent                   // not a byte left; it may be tried again
+	UnknownFate               // some bytes may have left
+	Fenced                    // the gate refused: this server may not act
+)
+
+func (Accept) input()      {}
+func (StartCounts) input() {}
+func (LinkUp) input()      {}
+func (LinkDown) input()    {}
+func (Hold) input()        {}
+func (Resume) input()      {}
+func (Report) input()      {}
+func (Answer) input()      {}
+func (Emitted) input()     {}
+func (Timer) input()       {}
+
+// Effect is what the caller must do.
+type Effect interface{ effect() }
+
+type (
+	// Start appends action.started, to be answered by StartCounts.
+	Start struct {
+		UID     string
+		Command domain.Position
+	}
+	// Emit hands the action to the link, to be answered by Emitted.
+	Emit struct{ domain.Action }
+	// Log appends device.reported: what changed against what the log knows.
+	Log struct {
+		Values []domain.Value
+		Full   bool
+	}
+	// End appends action.outcome. The command is done with.
+	End struct{ domain.Ended }
+)
+
+func (Start) effect() {}
+func (Emit) effect()  {}
+func (Log) effect()   {}
+func (End) effect()   {}
+
+// Step takes one input at the time now and returns what is to be done, in order.
+// The slice is valid until the next step.
+func (q *Queue) Step(now domain.Mono, in Input) []Effect {
+	q.effects = q.effects[:0]
+	switch in := in.(type) {
+	case Accept:
+		q.accept(in.Work)
+	case StartCounts:
+		q.startCounts(now, in.UID)
+	case LinkUp:
+		q.up = true
+	case LinkDown:
+		q.linkDown()
+	case Hold:
+		q.held = true
+	case Resume:
+		q.held = false
+	case Report:
+		q.report(now, in)
+	case Answer:
+		q.answer(now, in.Answered)
+	case Emitted:
+		q.emitted(now, in)
+	}
+	q.expire(now)
+	q.pump(now)
+	q.sweep()
+	return q.effects
+}
+
+// NextWake is when the queue wants a Timer; zero if never.
+func (q *Queue) NextWake() domain.Mono {
+	var at domain.Mono
+	for _, j := range q.jobs {
+		t := j.Deadline
+		if !j.unsent() {
+			t = j.giveUp
+		}
+		if t > 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// Len is the number of actions without an outcome.
+func (q *Queue) Len() int { return len(q.jobs) }
+
+// Oldest is the time since the oldest action was read that could be with the
+// device by now: zero if none waits, or the device is away.
+func (q *Queue) Oldest(now domain.Mono) time.Duration {
+	if !q.up || len(q.jobs) == 0 {
+		return 0
+	}
+	return now - q.jobs[0].Read
+}
+
+func (q *Queue) do(e Effect) { q.effects = append(q.effects, e) }
+
+func (q *Queue) find(uid string) *job {
+	for _, j := range q.jobs {
+		if j.UID == uid {
+			return j
+		}
+	}
+	return nil
+}
+
+func (q *Queue) findRef(ref uint64) *job {
+	for _, j := range q.jobs {
+		if j.ref == ref && j.ref != 0 {
+			return j
+		}
+	}
+	return nil
+}
+
+// sweep drops the jobs whose outcome has been decided.
+func (q *Queue) sweep() {
+	kept := q.jobs[:0]
+	for _, j := range q.jobs {
+		if j.stage != ended {
+			kept = append(kept, j)
+		}
+	}
+	clear(q.jobs[len(kept):])
+	q.jobs = kept
+}
