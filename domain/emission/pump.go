@@ -50,18 +50,18 @@ func (q *Queue) expire(now domain.Mono) {
 	}
 }
 
-// pump sends what may be sent, in log order.
+// pump sends the next action that may be sent, in log order.
 func (q *Queue) pump(now domain.Mono) {
 	outstanding := 0
 	for _, j := range q.jobs {
 		switch j.stage {
 		case ended:
 			continue
-		case emitting, sent:
+		case sent:
 			outstanding++
 			continue
-		case starting:
-			return // order: nothing passes a one-shot whose write-ahead is under way
+		case emitting, starting:
+			return // order: nothing passes an action that is just leaving, or is being written ahead
 		}
 		if !q.up || q.held || outstanding >= q.settings.Window {
 			return
@@ -77,7 +77,7 @@ func (q *Queue) pump(now domain.Mono) {
 			continue
 		}
 		q.emit(j)
-		outstanding++
+		return
 	}
 }
 

@@ -172,6 +172,17 @@ func (q *Queue) NextWake() domain.Mono {
 // Len is the number of actions without an outcome.
 func (q *Queue) Len() int { return len(q.jobs) }
 
+// Outstanding is the number of actions that are with the device, unanswered.
+func (q *Queue) Outstanding() int {
+	n := 0
+	for _, j := range q.jobs {
+		if j.stage == emitting || j.stage == sent {
+			n++
+		}
+	}
+	return n
+}
+
 // Oldest is the time since the oldest action was read that could be with the
 // device by now: zero if none waits, or the device is away.
 func (q *Queue) Oldest(now domain.Mono) time.Duration {

@@ -1,0 +1,252 @@
+package emission_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/emission"
+)
+
+// play drives one queue and writes down what it does, one line an effect.
+type play struct {
+	t   *testing.T
+	q   *emission.Queue
+	now domain.Mono
+	log []string
+	ref map[string]uint64
+}
+
+func newPlay(t *testing.T, window int) *play {
+	t.Helper()
+	return &play{
+		t: t, ref: make(map[string]uint64), now: time.Second,
+		q: emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: window}, nil),
+	}
+}
+
+// step feeds an input; every Emit is answered as sent, unless a test has said otherwise.
+func (p *play) step(in emission.Input) *play {
+	for _, e := range p.q.Step(p.now, in) {
+		switch e := e.(type) {
+		case emission.Start:
+			p.note("start %s", e.UID)
+		case emission.Log:
+			p.note("log %v", e.Values)
+		case emission.End:
+			p.note("end %s %s %s%s", e.UID, e.Outcome, e.Reason, e.By)
+		case emission.Emit:
+			p.note("emit %s %v", e.UID, e.Wishes)
+			p.ref[e.UID] = e.Ref
+		}
+	}
+	return p
+}
+
+func (p *play) note(format string, args ...any) {
+	p.log = append(p.log, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+func (p *play) sent(uid string) *play { return p.result(uid, emission.Sent) }
+
+func (p *play) result(uid string, r emission.Result) *play {
+	return p.step(emission.Emitted{Ref: p.ref[uid], Result: r})
+}
+
+func (p *play) ack(uid string) *play {
+	return p.step(emission.Answer{Answered: domain.Answered{Ref: p.ref[uid], Verdict: domain.Acknowledged}})
+}
+
+func (p *play) answer(uid string, v domain.Verdict, reason domain.Reason) *play {
+	return p.step(emission.Answer{Answered: domain.Answered{Ref: p.ref[uid], Verdict: v, Reason: reason}})
+}
+
+func (p *play) route(uid string, dest int, source string) *play {
+	return p.step(emission.Accept{Work: p.work(uid, domain.Absolute, value(dest, source))})
+}
+
+func (p *play) pulse(uid string) *play {
+	return p.step(emission.Accept{Work: p.work(uid, domain.OneShot)})
+}
+
+func (p *play) work(uid string, effect domain.Effect, wishes ...domain.Value) emission.Work {
+	return emission.Work{UID: uid, Effect: effect, Wishes: wishes, Read: p.now, Deadline: p.now + 10*time.Second}
+}
+
+func (p *play) reports(dest int, source string) *play {
+	return p.step(emission.Report{Values: []domain.Value{value(dest, source)}})
+}
+
+func (p *play) wait(d time.Duration) *play {
+	p.now += d
+	return p.step(emission.Timer{})
+}
+
+func value(dest int, source string) domain.Value {
+	return domain.Value{Target: domain.CrosspointTarget("", dest), Value: source}
+}
+
+// want compares what happened since the last want.
+func (p *play) want(lines ...string) *play {
+	p.t.Helper()
+	if got, want := strings.Join(p.log, "\n"), strings.Join(lines, "\n"); got != want {
+		p.t.Fatalf("happened:\n%s\nwanted:\n%s", got, want)
+	}
+	p.log = nil
+	return p
+}
+
+func TestAnAbsoluteActionIsConfirmedByTheDevicesReportNotByItsAcknowledgement(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "12").want("emit a [{crosspoint/video/5 12}]")
+	p.sent("a").ack("a").want()
+	p.reports(5, "12").want("log [{crosspoint/video/5 12}]", "end a confirmed")
+}
+
+func TestAnAcknowledgementWithoutEffectFails(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "3")
+	p.log = nil
+	p.route("a", 5, "12").sent("a").ack("a").wait(time.Second)
+	p.want("emit a [{crosspoint/video/5 12}]", "end a failed no_effect")
+}
+
+func TestARouteThatTheDeviceHasAlreadyIsConfirmedByItsAcknowledgement(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "12")
+	p.log = nil
+	p.route("a", 5, "12").sent("a").want("emit a [{crosspoint/video/5 12}]")
+	p.ack("a").want("end a confirmed")
+}
+
+func TestAWishThatANewerOneOvertookBeforeItWasSentIsNotSent(t *testing.T) {
+	p := newPlay(t, 4)
+	p.route("a", 5, "1").route("b", 5, "2").route("c", 6, "3")
+	p.want("end a superseded b")
+	p.step(emission.LinkUp{}).want("emit b [{crosspoint/video/5 2}]")
+	p.sent("b").want("emit c [{crosspoint/video/6 3}]")
+}
+
+func TestAWishUnderWayIsSupersededWhenTheDeviceReportsTheNewerOne(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").route("b", 5, "2").sent("b")
+	p.log = nil
+	p.reports(5, "2").want("log [{crosspoint/video/5 2}]", "end a superseded b", "end b confirmed")
+}
+
+func TestAnOldValueDoesNotConfirmWhileAnotherWishIsUnderWay(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "2")
+	p.route("a", 5, "1").sent("a").route("b", 5, "2").sent("b")
+	p.log = nil
+	p.ack("a").ack("b").want()
+	p.reports(5, "1").want("log [{crosspoint/video/5 1}]", "end a confirmed")
+	p.reports(5, "2").want("log [{crosspoint/video/5 2}]", "end b confirmed")
+}
+
+func TestAOneShotIsWrittenAheadBeforeItIsSent(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.pulse("p").want("start p")
+	p.wait(time.Millisecond).want()
+	p.step(emission.StartCounts{UID: "p"}).want("emit p []")
+	p.sent("p").answer("p", domain.Done, "").want("end p confirmed")
+}
+
+func TestNothingPassesAOneShotThatIsBeingWrittenAhead(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.pulse("p").route("a", 1, "2").want("start p")
+	p.step(emission.StartCounts{UID: "p"}).want("emit p []")
+	p.sent("p").want("emit a [{crosspoint/video/1 2}]")
+}
+
+func TestAOneShotStartedByAnEarlierPrimaryIsInDoubtAndNeverSent(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	w := p.work("p", domain.OneShot)
+	w.Started = true
+	p.step(emission.Accept{Work: w}).want("end p in_doubt unknown_fate")
+}
+
+func TestAOneShotWhoseConnectionEndsBeforeTheAnswerIsInDoubt(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.pulse("p").step(emission.StartCounts{UID: "p"}).sent("p")
+	p.log = nil
+	p.step(emission.LinkDown{}).step(emission.LinkUp{}).want("end p in_doubt unknown_fate")
+}
+
+func TestAOneShotOfWhichNoByteLeftIsSentWhenTheDeviceIsBack(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.pulse("p").step(emission.StartCounts{UID: "p"}).result("p", emission.NotSent)
+	p.want("start p", "emit p []")
+	p.step(emission.LinkUp{}).want("emit p []")
+}
+
+func TestNothingIsSentWithoutALease(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 1, "2").result("a", emission.Fenced).route("b", 2, "3").want("emit a [{crosspoint/video/1 2}]")
+	p.step(emission.Resume{}).want("emit a [{crosspoint/video/1 2}]")
+	p.step(emission.Hold{}).sent("a").want()
+}
+
+func TestADeviceThatWasAwayGetsTheNewestRoutesAndNoOldOneShot(t *testing.T) {
+	p := newPlay(t, 4)
+	for i := range 100 {
+		p.pulse(fmt.Sprintf("p%d", i)).route(fmt.Sprintf("r%d", i), 1+i%2, fmt.Sprint(i))
+	}
+	p.log = nil
+	fresh := p.work("last", domain.Absolute, value(1, "7"))
+	fresh.Deadline = p.now + time.Hour
+	p.step(emission.Accept{Work: fresh}).wait(2 * time.Minute)
+	expired := 0
+	for _, l := range p.log {
+		if strings.HasPrefix(l, "end p") && strings.HasSuffix(l, " expired") {
+			expired++
+		}
+	}
+	if expired != 100 {
+		t.Fatalf("%d of 100 one-shots expired", expired)
+	}
+	p.log = nil
+	p.step(emission.LinkUp{}).want("emit last [{crosspoint/video/1 7}]")
+}
+
+func TestAnAbsoluteActionIsSentAgainAfterAReconnection(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "12").sent("a").step(emission.LinkDown{})
+	p.log = nil
+	p.step(emission.LinkUp{}).want("emit a [{crosspoint/video/5 12}]")
+}
+
+func TestASalvoHasAResultForEachCrosspoint(t *testing.T) {
+	q := emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: 4}, nil)
+	q.Step(1, emission.LinkUp{})
+	w := emission.Work{UID: "s", Effect: domain.Absolute, Wishes: []domain.Value{value(1, "1"), value(2, "2"), value(3, "3")}, Deadline: time.Minute}
+	ref := q.Step(1, emission.Accept{Work: w})[0].(emission.Emit).Ref
+	q.Step(2, emission.Emitted{Ref: ref})
+	q.Step(3, emission.Accept{Work: emission.Work{UID: "n", Effect: domain.Absolute, Wishes: []domain.Value{value(3, "9")}, Deadline: time.Minute}})
+	q.Step(3, emission.Emitted{Ref: ref + 1})
+	q.Step(4, emission.Answer{Answered: domain.Answered{Ref: ref, Verdict: domain.Acknowledged}})
+	q.Step(5, emission.Report{Values: []domain.Value{value(1, "1"), value(3, "9")}})
+	effects := q.Step(5*time.Second, emission.Timer{})
+	for _, e := range effects {
+		end, ok := e.(emission.End)
+		if !ok || end.UID != "s" {
+			continue
+		}
+		want := []domain.Outcome{domain.Confirmed, domain.Failed, domain.Superseded}
+		for i, item := range end.Items {
+			if item.Outcome != want[i] {
+				t.Errorf("crosspoint %d: %s, want %s", i+1, item.Outcome, want[i])
+			}
+		}
+		if end.Outcome != domain.Failed || len(end.Items) != 3 {
+			t.Fatalf("salvo: %+v", end)
+		}
+		return
+	}
+	t.Fatalf("no outcome of the salvo in %v", effects)
+}
+
+func TestEveryCommandGetsExactlyOneOutcome(t *testing.T) {
+	for seed := range int64(300) {
+		walk(t, seed)
+	}
+}
