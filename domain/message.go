@@ -38,10 +38,13 @@ type Batch struct {
 	Messages  []Message
 }
 
-// Appended says where the first message of a batch went.
+// Appended says where the first message of a batch went. Err stands for this
+// batch alone: with ErrInvalid, ErrNotFound or ErrNotSent it has not landed and
+// will not; with ErrUnknownFate it may have, or still may.
 type Appended struct {
 	Offset int64
-	Time   Instant
+	Time   Instant // zero where the broker does not say it
+	Err    error
 }
 
 // FetchFrom names a partition and the next offset wanted from it.
@@ -57,6 +60,7 @@ type Fetched struct {
 	Partition     int32
 	HighWatermark int64 // the offset after the last one; reaching it is "caught up"
 	LogStart      int64 // the first offset that is still retained
+	Next          int64 // the offset to ask for next: behind all that was answered, also what holds no message (a transaction's marks)
 	Messages      []Stored
 	Err           error
 }

@@ -1,0 +1,74 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// codeError gives a broker's error code its class, and says what to do.
+func codeError(code int16) error {
+	e := kafkago.Error(code)
+	switch e {
+	case kafkago.NotEnoughReplicas:
+		return fmt.Errorf("%w: fewer brokers are in sync than min.insync.replicas asks for; bring the missing ones back: %w",
+			domain.ErrTransient, e)
+	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge:
+		return fmt.Errorf("%w: larger than the topic's max.message.bytes; append less at once, or raise it: %w", domain.ErrInvalid, e)
+	case kafkago.InvalidTopic, kafkago.InvalidRequiredAcks, kafkago.InvalidTimestamp, kafkago.InvalidRecord,
+		kafkago.UnsupportedForMessageFormat, kafkago.UnsupportedVersion, kafkago.PolicyViolation:
+		return fmt.Errorf("%w: the broker refuses it: %w", domain.ErrInvalid, e)
+	case kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed:
+		return fmt.Errorf("%w: this user has not the permission; grant it at the broker: %w", domain.ErrInvalid, e)
+	case kafkago.SASLAuthenticationFailed, kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState:
+		return fmt.Errorf("%w: the broker does not accept these credentials; check user, password and mechanism: %w", domain.ErrInvalid, e)
+	case kafkago.OffsetOutOfRange:
+		return fmt.Errorf("%w: the log does not hold this offset: %w", domain.ErrNotFound, e)
+	}
+	return fmt.Errorf("%w: %w", domain.ErrTransient, e)
+}
+
+// landed gives a produce error of a broker the fate of the batch.
+func landed(err error) error {
+	if errors.Is(err, domain.ErrInvalid) {
+		return err
+	}
+	var e kafkago.Error
+	if errors.As(err, &e) {
+		switch e {
+		case kafkago.NotLeaderForPartition, kafkago.LeaderNotAvailable, kafkago.UnknownTopicOrPartition,
+			kafkago.ReplicaNotAvailable, kafkago.NotEnoughReplicas,
+			kafkago.InvalidMessage: // damaged on the way: the broker did not take it
+			return fmt.Errorf("%w: %w", domain.ErrNotSent, err)
+		}
+	}
+	return fmt.Errorf("%w: %w", domain.ErrUnknownFate, err)
+}
+
+// callError gives an error of the transport its class.
+func callError(err error) error {
+	var e kafkago.Error
+	switch {
+	case errors.Is(err, domain.ErrInvalid), errors.Is(err, domain.ErrTransient), errors.Is(err, domain.ErrNotFound):
+		return err
+	case errors.As(err, &e):
+		return codeError(int16(e))
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: %w", domain.ErrTransient, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: no answer from the broker in time: %w", domain.ErrTransient, err)
+	}
+	return fmt.Errorf("%w: the broker cannot be reached, or closed the connection: %w", domain.ErrTransient, err)
+}
+
+// movedOn says whether an error may mean that the picture of the cluster is
+// out of date.
+func movedOn(err error) bool {
+	return errors.Is(err, domain.ErrTransient) && !errors.Is(err, context.Canceled) && !errors.Is(err, kafkago.NotEnoughReplicas)
+}
+
+func outOfRange(err error) bool { return errors.Is(err, kafkago.OffsetOutOfRange) }
