@@ -1,0 +1,171 @@
+package partition
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// Cell is one target of a device: what it is wished to be, and what the device
+// says that it is.
+type Cell struct {
+	Target     domain.Target
+	HasDesired bool
+	Desired    string
+	DesiredUID string          // the command that wished it; empty if it was adopted from the device
+	DesiredAt  domain.Position // that command's, or the report's
+	Settled    bool            // the desired value was confirmed, reported or adopted
+
+	HasReported  bool
+	Reported     string
+	ReportedAt   domain.Position // the last report of it, whether it changed or not
+	ReportedTime domain.Instant
+	Foreign      bool // the reported value came about without a command of ours
+}
+
+// cell adds what is needed to tell our changes from others', and to fall back
+// when a wish comes to nothing.
+type cell struct {
+	Cell
+	kept    wish // the settled wish before those on their way
+	hasKept bool
+	recent  []string // values that were wished and may yet be reported
+	wishing int      // pending commands that wish something of it
+	item
+}
+
+// wish is a desired value and where it comes from.
+type wish struct {
+	value, uid string
+	at         domain.Position
+}
+
+func (c *cell) wish() wish { return wish{c.Desired, c.DesiredUID, c.DesiredAt} }
+
+func (c *cell) desire(w wish, settled bool) {
+	c.HasDesired, c.Settled = true, settled
+	c.Desired, c.DesiredUID, c.DesiredAt = w.value, w.uid, w.at
+}
+
+// owner says that the desired value is p's wish.
+func (c *cell) owner(p *Pending) bool {
+	return c.HasDesired && c.DesiredAt == p.Command && c.DesiredUID == p.UID
+}
+
+// ask makes w the newest wish.
+func (c *cell) ask(w wish) {
+	if c.HasDesired {
+		if c.Settled {
+			c.kept, c.hasKept = c.wish(), true
+		} else {
+			c.remember(c.Desired)
+		}
+	}
+	c.desire(w, false)
+	c.Foreign = false
+}
+
+// remember keeps a value that the device may report although a newer wish, or
+// none, is there by then: such a report is not a foreign change.
+func (c *cell) remember(v string) {
+	if slices.Contains(c.recent, v) {
+		return
+	}
+	if len(c.recent) == maxRecent {
+		c.recent = slices.Delete(c.recent, 0, 1)
+	}
+	c.recent = append(c.recent, v)
+}
+
+// settle ends the way of the desired value.
+func (c *cell) settle() {
+	c.Settled, c.recent, c.kept, c.hasKept = true, nil, wish{}, false
+}
+
+// adopt takes over what the device says.
+func (c *cell) adopt() {
+	c.desire(wish{value: c.Reported, at: c.ReportedAt}, true)
+	c.settle()
+}
+
+// giveUp is called when the newest wish came to nothing. The latest one that is
+// still pending takes its place; otherwise it falls back to what held before,
+// so that a wish that failed or expired is not sent after all when the device
+// comes back.
+func (c *cell) giveUp(d *Device) {
+	c.remember(c.Desired)
+	if p, v, ok := d.latestWish(c); ok {
+		c.desire(wish{v, p.UID, p.Command}, false)
+		return
+	}
+	adopts := d.adopts() && c.HasReported && !c.takenLock()
+	switch {
+	case c.hasKept && (!adopts || c.kept.value == c.Reported):
+		c.desire(c.kept, true)
+	case adopts:
+		c.desire(wish{value: c.Reported, at: c.ReportedAt}, true)
+	default:
+		c.HasDesired, c.Settled = false, false
+		c.Desired, c.DesiredUID, c.DesiredAt = "", "", domain.Position{}
+	}
+	c.kept, c.hasKept = wish{}, false
+}
+
+// takenLock is a lock of ours that the device shows as another client's. A
+// device knows its clients by address, so that is also how the lock of the
+// server that was primary before looks to the next one: it stays wished.
+func (c *cell) takenLock() bool {
+	return c.HasDesired && c.Desired == domain.LockOwned && c.Reported == domain.LockForeign &&
+		strings.HasPrefix(string(c.Target), "lock/")
+}
+
+func (d *Device) adopts() bool { return d.Definition.OnReconnect != domain.Restore }
+
+// latestWish finds the newest pending wish for a cell.
+func (d *Device) latestWish(c *cell) (*Pending, string, bool) {
+	if c.wishing == 0 {
+		return nil, "", false
+	}
+	for _, p := range slices.Backward(d.pending) {
+		for _, w := range p.Wishes {
+			if w.Target == c.Target {
+				return p, w.Value, true
+			}
+		}
+	}
+	return nil, "", false
+}
+
+// wishes says that a pending command wishes this value of the cell.
+func (d *Device) wishes(c *cell, value string) bool {
+	if c.wishing == 0 {
+		return false
+	}
+	for _, p := range slices.Backward(d.pending) {
+		for _, w := range p.Wishes {
+			if w.Target == c.Target && w.Value == value {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cell finds or makes the cell of a target.
+func (d *Device) cell(t domain.Target) *cell {
+	c := d.cells[t]
+	if c == nil {
+		c = &cell{Cell: Cell{Target: t}}
+		d.addCell(c)
+	}
+	return c
+}
+
+func (d *Device) addCell(c *cell) {
+	d.cells[c.Target] = c
+	i, _ := slices.BinarySearchFunc(d.sorted, c.Target, byTarget)
+	d.sorted = slices.Insert(d.sorted, i, c)
+}
+
+func byTarget(c *cell, t domain.Target) int { return strings.Compare(string(c.Target), string(t)) }

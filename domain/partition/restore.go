@@ -1,0 +1,206 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// Restore makes a state from an export, computes its hash anew and compares. An
+// export that does not fit together, or not its hash, gives an error that wraps
+// domain.ErrCorrupt: fold the partition from the log instead.
+func Restore(x Export) (*State, error) {
+	s := New(x.Partition, x.Partitions, x.Limits)
+	s.next, s.begun, s.logTime, s.suspect = x.Next, x.Begun, x.LogTime, x.Suspect
+	s.epoch, s.sequence, s.opener = x.Epoch, x.Sequence, x.Opener
+	s.index.forgot, s.index.forgotten = x.Forgot, x.Forgotten
+	if err := s.counters.restore(&x); err != nil {
+		return nil, err
+	}
+	for i := range x.Devices {
+		if err := s.restoreDevice(&x.Devices[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.restoreEntries(x.Entries); err != nil {
+		return nil, err
+	}
+	for i := range x.Chores {
+		if err := s.restoreChore(&x.Chores[i]); err != nil {
+			return nil, err
+		}
+	}
+	if h := s.Hash(); h != x.Hash {
+		return nil, corrupt("partition %d at offset %d has hash %s, but its export says %s", x.Partition, x.Next, h, x.Hash)
+	}
+	return s, nil
+}
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("restore: "+format+"; fold it from the log instead: %w", append(args, domain.ErrCorrupt)...)
+}
+
+func (c *Counters) restore(x *Export) error {
+	plain := c.plain()
+	if len(x.Counts) != len(plain) {
+		return corrupt("%d counters, want %d", len(x.Counts), len(plain))
+	}
+	for i, n := range plain {
+		*n = x.Counts[i]
+	}
+	for _, t := range x.Reasons {
+		c.Reasons[domain.Reason(t.Name)] = t.N
+	}
+	for _, t := range x.Defects {
+		c.Defects[domain.Defect(t.Name)] = t.N
+	}
+	return nil
+}
+
+func (s *State) restoreDevice(x *ExportedDevice) error {
+	id := x.Definition.Device
+	if s.devices[id] != nil || !s.possible(id, &x.Definition) {
+		return corrupt("device %q is there twice or has an impossible definition", id)
+	}
+	d := &Device{
+		Definition: x.Definition, Removed: x.Removed, Connected: x.Connected,
+		ConnectionDetail: x.ConnectionDetail, ConnectionSince: x.ConnectionSince, cells: make(map[domain.Target]*cell),
+	}
+	d.nameCrosspoints()
+	s.addDevice(d)
+	s.recount(&d.item, d.form(s.buf[:0]))
+	for i := range x.Cells {
+		if err := s.restoreCell(d, &x.Cells[i]); err != nil {
+			return err
+		}
+	}
+	for i := range x.Pending {
+		if err := s.restorePending(d, &x.Pending[i]); err != nil {
+			return err
+		}
+	}
+	for _, q := range x.Doubts {
+		r := &doubt{Doubt: Doubt{
+			UID: q.UID, Command: s.at(q.Command), Payload: q.Payload.payload(), Since: q.Since,
+			At: s.at(q.At), Epoch: q.Epoch, Detail: q.Detail,
+		}}
+		if r.Payload == nil {
+			return corrupt("doubt %q of device %q has no payload", q.UID, id)
+		}
+		d.doubts = append(d.doubts, r)
+		s.recount(&r.item, r.form(s.buf[:0], id))
+	}
+	return nil
+}
+
+func (s *State) restoreCell(d *Device, x *ExportedCell) error {
+	if d.cells[x.Target] != nil {
+		return corrupt("target %q of device %q is there twice", x.Target, d.ID())
+	}
+	c := &cell{
+		Cell: Cell{
+			Target: x.Target, HasReported: x.HasReported, Reported: x.Reported, ReportedTime: x.ReportedTime, Foreign: x.Foreign,
+		},
+		recent: x.Recent,
+	}
+	if x.HasReported {
+		c.ReportedAt = s.at(x.ReportedAt)
+	}
+	if x.Desired != nil {
+		c.desire(wish{x.Desired.Value, x.Desired.UID, s.at(x.Desired.At)}, x.Settled)
+	}
+	if x.Kept != nil {
+		c.kept, c.hasKept = wish{x.Kept.Value, x.Kept.UID, s.at(x.Kept.At)}, true
+	}
+	d.addCell(c)
+	s.recount(&c.item, c.form(s.buf[:0], d.ID()))
+	return nil
+}
+
+func (s *State) restorePending(d *Device, x *ExportedPending) error {
+	p := &Pending{
+		UID: x.UID, Command: s.at(x.Command), Effect: x.Effect, Payload: x.Payload.payload(), Wishes: x.Wishes,
+		Appended: x.Appended, ValidFor: x.ValidFor, Source: x.Source, User: x.User, Started: x.Started, StartedEpoch: x.StartedEpoch,
+	}
+	if x.Started {
+		p.StartedAt = s.at(x.StartedAt)
+	}
+	if p.Payload == nil {
+		return corrupt("pending command %q of device %q has no payload", x.UID, d.ID())
+	}
+	if n := len(d.pending); n > 0 && d.pending[n-1].Command.Offset >= x.Command {
+		return corrupt("pending commands of device %q are not in log order", d.ID())
+	}
+	p.digest = domain.DigestOf(p.Payload)
+	for _, w := range p.Wishes {
+		c := d.cells[w.Target]
+		if c == nil {
+			return corrupt("pending command %q of device %q wishes target %q, which is not there", x.UID, d.ID(), w.Target)
+		}
+		c.wishing++
+	}
+	d.pending = append(d.pending, p)
+	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
+	return nil
+}
+
+// restoreEntries also ties each command without an outcome to its pending action.
+func (s *State) restoreEntries(list []ExportedEntry) error {
+	open := make(map[key]*Pending)
+	for _, d := range s.sorted {
+		for _, p := range d.pending {
+			k := key{d.ID(), p.UID}
+			if open[k] != nil {
+				return corrupt("uid %q of device %q is pending twice", p.UID, d.ID())
+			}
+			open[k] = p
+		}
+	}
+	for i := range list {
+		x := &list[i]
+		e := &entry{
+			key: key{x.Device, x.UID}, command: x.Command, indexed: x.Indexed, done: x.Done, outcome: x.Outcome,
+			reason: x.Reason, detail: x.Detail, outcomeAt: x.OutcomeAt, conflicts: x.Conflicts, resolved: x.Resolved,
+		}
+		if s.index.entries[e.key] != nil || copy(e.digest[:], x.Digest) != len(e.digest) {
+			return corrupt("uid %q of device %q is there twice or has no digest", x.UID, x.Device)
+		}
+		if !x.Done && x.Outcome == "" {
+			e.pending = open[e.key]
+			if e.pending == nil || e.pending.Command.Offset != x.Command {
+				return corrupt("uid %q of device %q has neither an outcome nor a pending action", x.UID, x.Device)
+			}
+			delete(open, e.key)
+		}
+		for _, w := range x.Waiting {
+			e.waiting = append(e.waiting, waiting{w.At, w.Conflict})
+		}
+		s.waiting += len(e.waiting)
+		s.remember(e)
+	}
+	if len(open) > 0 {
+		return corrupt("%d pending actions have no uid", len(open))
+	}
+	return nil
+}
+
+func (s *State) restoreChore(x *ExportedChore) error {
+	if s.chores.at[x.At] != nil {
+		return corrupt("two chores for the record at offset %d", x.At)
+	}
+	c := Chore{
+		Kind: x.Kind, Position: s.at(x.At), Device: x.Device, UID: x.UID, Reason: x.Reason, Defect: x.Defect,
+		Detail: x.Detail, Owner: x.Owner, Payload: x.Payload.payload(), By: x.By, Cause: x.Cause,
+	}
+	if x.Kind == GiveAnswer {
+		c.Answer = domain.Answer{
+			UID: x.UID, Repeat: c.Position, Original: s.at(x.Original), Outcome: x.Outcome,
+			Reason: x.Reason, Detail: x.Detail, Conflict: x.Conflict,
+		}
+	}
+	if x.Kind == Again && c.Payload == nil {
+		return corrupt("the command to be sent again at offset %d has no payload", x.At)
+	}
+	s.note(c, x.Due)
+	return nil
+}
