@@ -90,6 +90,7 @@ type Cleared struct {
 type Checkpoint struct {
 	Epoch  uint64      `msgpack:"epoch" json:"epoch"`
 	Hashes []StateHash `msgpack:"hashes" json:"hashes"`
+	Copied int64       `msgpack:"copied,omitempty" json:"copied,omitempty"` // control records up to here are in the elections topic
 }
 
 // StateHash is the hash of one partition's state when all records below
