@@ -1,0 +1,7 @@
+//go:build !linux
+
+package guard
+
+import "context"
+
+func awaitEnd(ctx context.Context, _ int, still func() bool) bool { return pollEnd(ctx, still) }

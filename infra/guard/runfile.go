@@ -1,0 +1,83 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Running is what a guard's RunFile tells: which server runs.
+type Running struct {
+	Identity
+	Incarnation string `json:"incarnation"`
+}
+
+// ReadRunFile reads what a guard has written. The server that it names may have
+// ended since: ask Alive.
+func ReadRunFile(path string) (Running, error) {
+	var run Running
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return run, err
+	}
+	if err := json.Unmarshal(b, &run); err != nil {
+		return run, fmt.Errorf("read %s: %w", path, err)
+	}
+	return run, nil
+}
+
+// remember writes the RunFile. A failure only means that a new guard would not
+// take this server on.
+func (r *runner) remember(pid int, incarnation string) {
+	if r.opts.RunFile == "" {
+		return
+	}
+	if err := writeRunFile(r.opts.RunFile, pid, incarnation); err != nil {
+		r.opts.Logger.Warn("run file cannot be written; a new guard would not find this server", "cause", err)
+	}
+}
+
+func writeRunFile(path string, pid int, incarnation string) error {
+	id, err := Identify(pid)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(Running{Identity: id, Incarnation: incarnation})
+	if err != nil {
+		return err
+	}
+	next := path + ".next"
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(next, b, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
+// takeOn continues the watch over a server whose guard has ended. Its end is
+// still reported by the kernel; only its exit status is not.
+func (r *runner) takeOn() bool {
+	if r.opts.RunFile == "" {
+		return false
+	}
+	run, err := ReadRunFile(r.opts.RunFile)
+	if err != nil || !run.Alive() {
+		return false
+	}
+	process, err := os.FindProcess(run.PID)
+	if err != nil {
+		return false
+	}
+	r.server = process
+	r.opts.Logger.Warn("server taken on from a guard that ended", "pid", run.PID, "incarnation", run.Incarnation)
+	r.wg.Go(func() {
+		if awaitEnd(r.ctx, run.PID, run.Alive) {
+			r.tell(Exited{Exit: Exit{Status: -1, Text: "ended"}})
+		}
+	})
+	r.step(Started{Incarnation: run.Incarnation})
+	return true
+}
