@@ -1,0 +1,132 @@
+package up
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/guard"
+)
+
+// FileName is the name of the file, in the folder, that tells what runs.
+const FileName = "up.json"
+
+// Run is what up.json tells of a landscape: all that another command needs to
+// reach it. Paths are absolute.
+type Run struct {
+	Version   string         `json:"version"` // of the program that wrote it
+	Landscape string         `json:"landscape"`
+	Dir       string         `json:"dir"`
+	Kafka     []string       `json:"kafka"` // brokers, host:port
+	Servers   []Server       `json:"servers"`
+	Devices   []Device       `json:"devices"`
+	Control   string         `json:"control"` // URL of the running `up`, for drills
+	KeysFile  string         `json:"keys_file"`
+	TokenFile string         `json:"token_file"` // lines "<user> <token>"
+	Up        guard.Identity `json:"up"`         // the process that runs it all
+	Ready     bool           `json:"ready"`
+	Started   time.Time      `json:"started"`
+	// Processes are those that up has started. The servers themselves are
+	// started by their guards: see Server.RunFile.
+	Processes []Process `json:"processes"`
+}
+
+// Server is one server of the landscape.
+type Server struct {
+	Name    string `json:"name"`
+	Address string `json:"address"` // URL of its HTTP API
+	Config  string `json:"config"`  // its configuration file
+	Data    string `json:"data"`    // its data folder
+	Log     string `json:"log"`     // its log file
+	RunFile string `json:"run_file"`
+	Relay   string `json:"relay"` // host:port of its relay to the broker
+}
+
+// Device is one simulated device.
+type Device struct {
+	ID      string            `json:"id"`
+	Driver  domain.DriverName `json:"driver"`
+	Address string            `json:"address"` // where servers reach it
+	Control string            `json:"control"` // URL of the simulator's control
+}
+
+// Process is one process that up has started.
+type Process struct {
+	Name string `json:"name"` // broker, videohub-1, gate-1, guard-A
+	Kind Kind   `json:"kind"`
+	guard.Identity
+}
+
+// Kind says what a process is.
+type Kind string
+
+// The kinds of processes.
+const (
+	KindBroker    Kind = "broker"
+	KindSimulator Kind = "simulator"
+	KindGuard     Kind = "guard"
+	KindServer    Kind = "server" // only in what Processes answers
+)
+
+// Load reads up.json of a folder. The landscape that it tells of may have ended:
+// Alive asks.
+func Load(dir string) (Run, error) {
+	var run Run
+	path := filepath.Join(dir, FileName)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return run, fmt.Errorf("no landscape in %s; start one with `understudy up --dir %s`: %w", dir, dir, domain.ErrNotFound)
+	}
+	if err != nil {
+		return run, fmt.Errorf("read what runs: %w", err)
+	}
+	if err := json.Unmarshal(b, &run); err != nil {
+		return run, fmt.Errorf("%s is damaged; end the processes of this landscape, remove the file and start again: %w: %w", path, domain.ErrCorrupt, err)
+	}
+	return run, nil
+}
+
+// Alive tells whether the process that runs the landscape still does.
+func (r *Run) Alive() bool { return r.Up.Alive() }
+
+// Server finds a server by its name.
+func (r *Run) Server(name string) (Server, bool) {
+	for _, s := range r.Servers {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Server{}, false
+}
+
+// save writes up.json so that a reader finds the old or the new one, never half.
+func (r *Run) save() error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(r.Dir, FileName), append(b, '\n'), 0o644)
+}
+
+// replaceFile puts a whole new file in the place of an old one.
+func replaceFile(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
