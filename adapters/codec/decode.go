@@ -1,0 +1,229 @@
+package codec
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// maxType bounds the name of a type that this build does not know.
+const maxType = 128
+
+// fault is why a record is defective.
+type fault struct {
+	defect domain.Defect
+	detail string
+}
+
+func faultOf(d domain.Defect, format string, args ...any) *fault {
+	return &fault{defect: d, detail: fmt.Sprintf(format, args...)}
+}
+
+// Decode reads a message. It never fails: what cannot be understood has a
+// Defect and no Payload, and as many of its attributes as could be read. Signed
+// is set for a valid MAC whatever else is wrong, so that a server's record of a
+// later version still takes its place in the writer's sequence.
+func (c *Codec) Decode(topic domain.TopicKind, partition int32, m domain.Stored) domain.Record {
+	r := domain.Record{
+		Position: domain.Position{Partition: partition, Offset: m.Offset},
+		Appended: m.Appended,
+	}
+	if f := c.decode(topic, partition, &m, &r); f != nil {
+		r.Payload, r.Defect, r.Detail = nil, f.defect, f.detail
+	}
+	return r
+}
+
+// decode fills r; the first thing that is wrong is the defect, in this order.
+func (c *Codec) decode(topic domain.TopicKind, partition int32, m *domain.Stored, r *domain.Record) *fault {
+	name, err := c.topicName(topic)
+	if err != nil {
+		return faultOf(domain.DefectWrongTopic, "%v", err)
+	}
+	var h headers
+	if err := h.collect(m.Headers); err != nil {
+		return faultOf(domain.DefectHeaders, "%v", err)
+	}
+	bad := h.read(r)
+	if len(m.Value) > domain.MaxValue {
+		return faultOf(domain.DefectTooLarge, "the value has %d bytes, %d are allowed", len(m.Value), domain.MaxValue)
+	}
+	var unsigned error
+	if len(h[mac]) > 0 || domain.ClassOf(r.Type) != domain.ClassCommand {
+		r.Signed, unsigned = c.authenticate(name, partition, &h, m.Value)
+	}
+	if bad != nil {
+		return bad
+	}
+	read, known := c.types[r.Type]
+	class := domain.ClassOf(r.Type)
+	if !known || class == domain.ClassUnknown {
+		return faultOf(domain.DefectType, "type %q is not known here; a newer build may know it", r.Type)
+	}
+	if !home(r.Type, topic) {
+		return faultOf(domain.DefectWrongTopic, "%s does not belong into topic %s", r.Type, name)
+	}
+	isJSON, f := format(h[contentType], class)
+	if f != nil {
+		return f
+	}
+	if unsigned != nil && class != domain.ClassCommand {
+		return faultOf(domain.DefectUnsigned, "%v", unsigned)
+	}
+	r.Payload, err = read.value(isJSON, m.Value)
+	if err != nil {
+		return faultOf(domain.DefectPayload, "%v", err)
+	}
+	r.Type = r.Payload.Type() // an old version was lifted to the one of today
+	return nil
+}
+
+// format tells JSON from msgpack. Parameters such as a charset are tolerated.
+func format(content []byte, class domain.Class) (isJSON bool, f *fault) {
+	media, _, _ := bytes.Cut(content, []byte(";"))
+	media = bytes.TrimSpace(media)
+	switch {
+	case bytes.EqualFold(media, []byte(contentMsgpack)):
+		return false, nil
+	case bytes.EqualFold(media, []byte(contentJSON)) && class == domain.ClassCommand:
+		return true, nil
+	case bytes.EqualFold(media, []byte(contentJSON)):
+		return false, faultOf(domain.DefectContentType, "only commands may be JSON")
+	}
+	return false, faultOf(domain.DefectContentType, "content-type %q; use %s or %s", clip(content, maxType), contentMsgpack, contentJSON)
+}
+
+// read sets the attributes of r from the headers. All of them are read, even if
+// one is wrong; the first wrong one is the fault.
+func (h *headers) read(r *domain.Record) *fault {
+	var first *fault
+	note := func(f *fault) {
+		if first == nil {
+			first = f
+		}
+	}
+	r.Type = typeOf(h[typ])
+	note(h.readRequired(r))
+	note(h.readTimes(r))
+	note(h.readWriter(r))
+	note(h.readNames(r))
+	return first
+}
+
+func (h *headers) readRequired(r *domain.Record) *fault {
+	if s := h[source]; validText(s, domain.MaxSource) {
+		r.Source = string(s)
+	}
+	switch {
+	case string(h[specVersion]) != "1.0":
+		return faultOf(domain.DefectHeaders, "ce_specversion is %q, not 1.0", clip(h[specVersion], 16))
+	case len(h[typ]) == 0:
+		return faultOf(domain.DefectHeaders, "no ce_type")
+	case r.Source == "":
+		return faultOf(domain.DefectHeaders, "ce_source must be 1 to %d bytes of UTF-8", domain.MaxSource)
+	}
+	return nil
+}
+
+func (h *headers) readTimes(r *domain.Record) *fault {
+	var f *fault
+	if b := h[created]; len(b) > 0 {
+		var t time.Time
+		if err := t.UnmarshalText(b); err != nil || !representable(t) {
+			f = faultOf(domain.DefectHeaders, "ce_time %q; write it as 2026-01-31T20:14:07.5Z", clip(b, 64))
+		} else {
+			r.Created = domain.InstantOf(t)
+		}
+	}
+	if b := h[validFor]; len(b) > 0 {
+		d, err := parseValidFor(string(clip(b, 64)))
+		if err != nil || d <= 0 || d > domain.MaxValidFor {
+			return faultOf(domain.DefectHeaders, "ce_validfor %q; write whole milliseconds or 1.5s, more than 0, at most %v", clip(b, 64), domain.MaxValidFor)
+		}
+		r.ValidFor = d
+	}
+	return f
+}
+
+// The times that an Instant can hold, without the moment that means "not given".
+var (
+	earliest = time.Unix(0, 1)
+	latest   = time.Unix(0, 1<<63-1)
+)
+
+func representable(t time.Time) bool { return !t.Before(earliest) && !t.After(latest) }
+
+// parseValidFor reads "1500" (milliseconds) and "1.5s".
+func parseValidFor(s string) (time.Duration, error) {
+	if ms, err := strconv.ParseUint(s, 10, 32); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	return time.ParseDuration(s)
+}
+
+func (h *headers) readWriter(r *domain.Record) *fault {
+	var f *fault
+	number := func(a attribute) uint64 {
+		b := h[a]
+		if len(b) == 0 {
+			return 0
+		}
+		n, err := strconv.ParseUint(string(clip(b, 24)), 10, 64)
+		if err != nil {
+			f = faultOf(domain.DefectHeaders, "%s %q is not a whole number", headerNames[a], clip(b, 24))
+		}
+		return n
+	}
+	r.Epoch, r.Sequence = number(epoch), number(sequence)
+	if b := h[origin]; len(b) > 0 {
+		p, err := domain.ParsePosition(string(clip(b, 32)))
+		if err != nil {
+			return faultOf(domain.DefectHeaders, "ce_origin: %v", err)
+		}
+		r.Origin = &p
+	}
+	if b := h[user]; !validText(b, domain.MaxSource) {
+		return faultOf(domain.DefectHeaders, "ce_user must be at most %d bytes of UTF-8", domain.MaxSource)
+	}
+	r.User = string(h[user])
+	return f
+}
+
+func (h *headers) readNames(r *domain.Record) *fault {
+	if b := h[id]; validText(b, domain.MaxUID) {
+		r.UID = string(b)
+	}
+	if b := h[subject]; validText(b, domain.MaxSubject) {
+		r.Subject = string(b)
+	}
+	if r.UID == "" {
+		return faultOf(domain.DefectUID, "ce_id must be 1 to %d bytes of UTF-8, it has %d", domain.MaxUID, len(h[id]))
+	}
+	if r.Subject == "" && (len(h[subject]) > 0 || needsSubject(r.Type)) {
+		return faultOf(domain.DefectSubject, "ce_subject must be 1 to %d bytes of UTF-8, it has %d", domain.MaxSubject, len(h[subject]))
+	}
+	return nil
+}
+
+// needsSubject: a command is about a device, and a control record is of a
+// member. Of the primary's records some are about the partition as a whole.
+func needsSubject(t domain.Type) bool {
+	switch domain.ClassOf(t) {
+	case domain.ClassCommand, domain.ClassOperator, domain.ClassControl:
+		return true
+	}
+	return false
+}
+
+func typeOf(b []byte) domain.Type {
+	if !validText(b, maxType) {
+		return ""
+	}
+	if t, ok := names[string(b)]; ok {
+		return t // without an allocation
+	}
+	return domain.Type(b)
+}
