@@ -1,0 +1,92 @@
+package httpapi
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// The roles of a server.
+const (
+	RolePrimary   = "primary"
+	RoleSecondary = "secondary"
+)
+
+// The verdicts on a server's state hash.
+const (
+	HashOK      = "ok"
+	HashDiffers = "differs"
+	HashUnknown = "unknown" // not compared yet
+)
+
+// Status is the landscape as one server sees it.
+type Status struct {
+	Landscape string `json:"landscape" doc:"Name of the landscape"`
+	Server    Self   `json:"server" doc:"The server that answers"`
+
+	Primary        string       `json:"primary" doc:"Name of the server that holds the epoch; empty if none does"`
+	PrimaryAddress string       `json:"primary_address,omitempty" doc:"Base URL of its API"`
+	Epoch          uint64       `json:"epoch" doc:"Number of the present term of primacy"`
+	LeaseTTL       Milliseconds `json:"lease_ttl_ms" doc:"TTL of the last record of the holder that counts"`
+
+	Valve        string `json:"valve" enum:"process,kernel" doc:"Where the lease is checked before bytes leave"`
+	ValveWhy     string `json:"valve_why,omitempty" doc:"Why it is not in the kernel"`
+	Guarded      bool   `json:"guarded" doc:"A guard waits for the end of the server's process"`
+	ClockSuspect bool   `json:"clock_suspect" doc:"A record's time was too far ahead of log time to be believed"`
+
+	Servers    []ServerStatus `json:"servers" nullable:"false" doc:"All members, by seniority"`
+	Partitions []Partition    `json:"partitions" nullable:"false" doc:"The partitions of the log as folded here"`
+	Counters   Counters       `json:"counters" doc:"What the fold has decided since the first record"`
+}
+
+// Self is the server that answers.
+type Self struct {
+	Name        string    `json:"name"`
+	Incarnation string    `json:"incarnation" doc:"Random, new at each start of the process"`
+	Role        string    `json:"role" enum:"primary,secondary"`
+	State       string    `json:"state" doc:"What it is doing, for example primary, hot, catching up, quarantined"`
+	Ready       bool      `json:"ready" doc:"Could act now if it had to"`
+	Reasons     []string  `json:"reasons" nullable:"false" doc:"Why it is not ready"`
+	Build       string    `json:"build"`
+	Time        time.Time `json:"time" doc:"Its wall clock at this answer"`
+}
+
+// ServerStatus is one member of the landscape.
+type ServerStatus struct {
+	Name        string       `json:"name"`
+	Address     string       `json:"address" doc:"Base URL of its API"`
+	Role        string       `json:"role" enum:"primary,secondary"`
+	State       string       `json:"state"`
+	Epoch       uint64       `json:"epoch" doc:"The epoch that it holds; 0 if it holds none"`
+	Position    int64        `json:"position" doc:"Records of the log that it has folded, over all partitions"`
+	Lag         int64        `json:"lag" doc:"Records of the log that it has not folded yet"`
+	HashOK      string       `json:"hash_ok" enum:"ok,differs,unknown" doc:"Its state compared with the primary's at the same position"`
+	Seniority   int64        `json:"seniority" doc:"Control offset of its join; the lowest is the longest running"`
+	Uptime      Milliseconds `json:"uptime_ms"`
+	Ready       bool         `json:"ready"`
+	Guarded     bool         `json:"guarded"`
+	LastHeard   Milliseconds `json:"last_heard_ms" doc:"Age of its last heartbeat as received here"`
+	Incarnation string       `json:"incarnation"`
+}
+
+// Partition is one partition of the log as folded by the answering server.
+type Partition struct {
+	Partition int32       `json:"partition"`
+	Next      int64       `json:"next" doc:"Offset after the last folded record"`
+	LogTime   time.Time   `json:"log_time,omitzero"`
+	Epoch     uint64      `json:"epoch" doc:"Highest epoch opened in it"`
+	Hash      domain.Hash `json:"hash" doc:"State hash at Next, in hexadecimal digits"`
+}
+
+// Counters are what the fold has decided, over all partitions.
+type Counters struct {
+	Records     uint64 `json:"records" doc:"All records"`
+	Accepted    uint64 `json:"accepted" doc:"Commands that were accepted"`
+	Refused     uint64 `json:"refused" doc:"Commands that were refused"`
+	Duplicates  uint64 `json:"duplicates" doc:"Repeats of a UID, answered with the original outcome"`
+	Conflicts   uint64 `json:"conflicts" doc:"Repeats of a UID that asked for something else"`
+	Misplaced   uint64 `json:"misplaced" doc:"Commands in a partition that does not own their device"`
+	Fenced      uint64 `json:"fenced" doc:"Records of an epoch that was over"`
+	DeadLetters uint64 `json:"dead_letters" doc:"Records that could not be understood"`
+	Foreign     uint64 `json:"foreign" doc:"Changes at a device that nobody asked for through the log"`
+}
