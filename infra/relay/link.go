@@ -60,7 +60,7 @@ func (l *link) join(target *net.TCPConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended() {
-		_ = target.Close()
+		abort(target)
 		return false
 	}
 	l.target = target
@@ -111,8 +111,13 @@ func (l *link) reset() {
 	close(l.gone)
 	for _, c := range []*net.TCPConn{l.client, l.target} {
 		if c != nil {
-			_ = c.SetLinger(0)
-			_ = c.Close()
+			abort(c)
 		}
 	}
+}
+
+// abort closes with a reset instead of an orderly end.
+func abort(c *net.TCPConn) {
+	_ = c.SetLinger(0)
+	_ = c.Close()
 }
