@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -36,21 +38,6 @@ type Config struct {
 // maxMessage is the largest batch that is taken, as in the topics' settings.
 const maxMessage = 2 << 20
 
-// topicSettings are the same for all topics; control alone has a retention.
-func topicSettings(kind domain.TopicKind) map[string]string {
-	retention := "-1"
-	if kind == domain.TopicControl {
-		retention = "604800000" // 7 days
-	}
-	return map[string]string{
-		"cleanup.policy":         "delete",
-		"retention.ms":           retention,
-		"retention.bytes":        "-1",
-		"message.timestamp.type": "LogAppendTime",
-		"max.message.bytes":      fmt.Sprint(maxMessage),
-	}
-}
-
 // Broker is a running broker.
 type Broker struct {
 	cluster *kfake.Cluster
@@ -60,8 +47,8 @@ type Broker struct {
 }
 
 // Start loads what the folder holds and begins to listen. It returns when
-// clients can connect.
-func Start(cfg Config, logger *slog.Logger) (*Broker, error) {
+// clients can connect. The context bounds the start, not the broker's life.
+func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Broker, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -69,7 +56,7 @@ func Start(cfg Config, logger *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	b, err := start(cfg, held, logger)
+	b, err := start(ctx, cfg, held, logger)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start broker: %w", err), held.give())
 	}
@@ -96,7 +83,7 @@ func (c *Config) validate() error {
 	return errors.Join(faults...)
 }
 
-func start(cfg Config, held *folder, logger *slog.Logger) (*Broker, error) {
+func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (*Broker, error) {
 	var bound net.Listener
 	listen := func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen(network, cfg.Listen)
@@ -129,7 +116,30 @@ func start(cfg Config, held *folder, logger *slog.Logger) (*Broker, error) {
 		return nil, fmt.Errorf("%w: folder %s, address %s: %w", domain.ErrInvalid, cfg.Folder, cfg.Listen, err)
 	}
 	stampAppends(cluster)
-	return &Broker{cluster: cluster, folder: held, address: bound.Addr().String()}, nil
+	b := &Broker{cluster: cluster, folder: held, address: bound.Addr().String()}
+	if err := b.setTopics(ctx, cfg, logger); err != nil {
+		cluster.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// setTopics gives the seeded topics their settings; the broker seeds names and
+// partitions only.
+func (b *Broker) setTopics(ctx context.Context, cfg Config, logger *slog.Logger) error {
+	client := kafka.Config{Brokers: []string{b.address}, ClientID: "embedded-broker"}
+	if cfg.Advertise != "" { // it may be reachable from outside only
+		client.AddressMap = map[string]string{cfg.Advertise: b.address}
+	}
+	l, err := kafka.Open(client, logger)
+	if err != nil {
+		return err
+	}
+	spec := kafka.TopicSpec{Partitions: cfg.Partitions, MaxMessageBytes: maxMessage}
+	return errors.Join(
+		l.EnsureTopics(ctx, cfg.Landscape, spec), // a folder of an older build may lack one
+		l.MendTopics(ctx, cfg.Landscape, spec),
+		l.Close())
 }
 
 // Address is the host:port at which the broker listens.

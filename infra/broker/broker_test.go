@@ -11,7 +11,7 @@ import (
 
 func startBroker(t *testing.T, folder string) *Broker {
 	t.Helper()
-	b, err := Start(Config{Folder: folder, Landscape: "studio", Listen: "127.0.0.1:0"}, slog.Default())
+	b, err := Start(t.Context(), Config{Folder: folder, Landscape: "studio", Listen: "127.0.0.1:0"}, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,4 +50,7 @@ func TestARecordGoesRound(t *testing.T) {
 		t.Logf("%+v", got)
 	}
 	t.Log(l.Bounds(t.Context(), topic))
+	t.Log(l.CheckTopics(t.Context(), "studio", kafka.TopicSpec{}))
+	t.Log(l.CheckTopics(t.Context(), "other", kafka.TopicSpec{}))
+	t.Log(l.CheckTopics(t.Context(), "studio", kafka.TopicSpec{Partitions: 4, MaxMessageBytes: 4 << 20}))
 }

@@ -2,7 +2,7 @@
 // process, for a demo, a test, or a site that needs no second machine for its
 // log. Start one, then point any Kafka client at Address():
 //
-//	b, err := broker.Start(broker.Config{Folder: "/var/lib/understudy/log", Landscape: "studio", Listen: "127.0.0.1:9092"}, logger)
+//	b, err := broker.Start(ctx, broker.Config{Folder: "/var/lib/understudy/log", Landscape: "studio", Listen: "127.0.0.1:9092"}, logger)
 //	defer b.Close()
 //
 // What it guarantees:

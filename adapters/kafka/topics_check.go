@@ -1,0 +1,127 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// CheckTopics says everything that is wrong with the landscape's topics, each
+// in a sentence with how to mend it. No findings: all is well. The error is
+// set if the brokers could not be asked.
+func (l *Log) CheckTopics(ctx context.Context, landscape string, spec TopicSpec) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.QueryTimeout)
+	defer cancel()
+	cluster, err := l.reading.picture(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("check topics of %q: %w", landscape, callError(err))
+	}
+	spec = spec.withDefaults(len(cluster.Brokers))
+	var findings []string
+	for _, k := range kinds {
+		more, err := l.checkTopic(ctx, domain.Topic(landscape, k), k, spec)
+		if err != nil {
+			return nil, fmt.Errorf("check topics of %q: %w", landscape, err)
+		}
+		findings = append(findings, more...)
+	}
+	return findings, nil
+}
+
+func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, spec TopicSpec) ([]string, error) {
+	partitions, replicas, err := l.topicShape(ctx, name)
+	if errors.Is(err, domain.ErrNotFound) {
+		return []string{fmt.Sprintf("topic %s is missing: create the landscape's topics, or grant this user the right to see them", name)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var findings []string
+	if want := spec.partitions(k); partitions != want {
+		findings = append(findings, fmt.Sprintf("topic %s has %d partitions, not %d: devices would be looked for in other partitions than they are in; "+
+			"set the landscape's partitions to what the topic was created with, or copy the log into a new landscape", name, partitions, want))
+	}
+	if replicas < spec.Replication {
+		findings = append(findings, fmt.Sprintf("topic %s has %d replicas where %d are possible: the loss of a broker can lose it; "+
+			"add replicas with kafka-reassign-partitions.sh", name, replicas, spec.Replication))
+	}
+	settings, err := l.topicSettings(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return append(findings, judge(name, k, spec, replicas, settings)...), nil
+}
+
+func (l *Log) topicSettings(ctx context.Context, name string) (map[string]string, error) {
+	answer, err := l.client().DescribeConfigs(ctx, &kafkago.DescribeConfigsRequest{
+		Resources: []kafkago.DescribeConfigRequestResource{{ResourceType: kafkago.ResourceTypeTopic, ResourceName: name}}})
+	if err != nil {
+		return nil, callError(err)
+	}
+	out := make(map[string]string)
+	for _, r := range answer.Resources {
+		if r.Error != nil {
+			return nil, callError(r.Error)
+		}
+		for _, e := range r.ConfigEntries {
+			out[e.ConfigName] = e.ConfigValue
+		}
+	}
+	return out, nil
+}
+
+// judge compares a topic's settings with what the log needs.
+func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settings map[string]string) []string {
+	var findings []string
+	wrong := func(setting, because, want string) {
+		findings = append(findings, fmt.Sprintf("topic %s: %s is %q: %s; set it to %s (kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s)",
+			name, setting, settings[setting], because, want, name, setting, want))
+	}
+	for _, s := range spec.settings(k) {
+		got, ok := settings[s.name]
+		if !ok || got == s.value {
+			continue // what the broker does not know, it does not do
+		}
+		n, err := strconv.ParseInt(got, 10, 64)
+		number := err == nil
+		switch s.name {
+		case "cleanup.policy":
+			because := "the audit needs every record, in order"
+			if strings.Contains(got, "compact") {
+				because = "compaction removes records that the audit needs, and makes positions that once were read vanish"
+			}
+			wrong(s.name, because, s.value)
+		case "retention.ms":
+			switch {
+			case k != domain.TopicControl:
+				wrong(s.name, "records of this topic are kept for ever, and these are deleted in time", s.value)
+			case number && n >= 0 && time.Duration(n)*time.Millisecond < minControlRetention:
+				wrong(s.name, "a server that was away could find neither a view nor what led to it", s.value)
+			}
+		case "retention.bytes":
+			wrong(s.name, "a burst of commands would delete older ones", s.value)
+		case "message.timestamp.type":
+			wrong(s.name, "then records carry the time that their producer claims, and log time can be forged", s.value)
+		case "max.message.bytes":
+			if !number || n < int64(spec.MaxMessageBytes) {
+				wrong(s.name, "large records would be refused", s.value)
+			}
+		case "min.insync.replicas":
+			if want := min(2, replicas); !number || n < int64(want) {
+				wrong(s.name, "an acknowledged command could be lost with one broker", strconv.Itoa(want))
+			} else if n > int64(replicas) {
+				wrong(s.name, fmt.Sprintf("there are only %d replicas, so nothing can be written", replicas), strconv.Itoa(want))
+			}
+		case "unclean.leader.election.enable":
+			wrong(s.name, "a broker that lags could take over and drop acknowledged commands", s.value)
+		}
+	}
+	return findings
+}
