@@ -1,0 +1,43 @@
+package main
+
+import "errors"
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2 // flags or arguments
+	exitRefused     = 3 // the landscape said no
+	exitNoPrimary   = 4 // nobody acts
+	exitUnconfirmed = 5 // not confirmed in time, or in doubt
+)
+
+// exitError is an error that says with which code the program ends.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+func (e *exitError) ExitCode() int { return e.code }
+
+// withExit gives an error an exit code; nil stays nil.
+func withExit(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: code, err: err}
+}
+
+// exitCode is the code that an error asks for, wherever it comes from.
+func exitCode(err error) int {
+	var coded interface{ ExitCode() int }
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &coded):
+		return coded.ExitCode()
+	}
+	return exitError
+}

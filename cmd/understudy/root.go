@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// defaultDir is the folder that `up` keeps a landscape in, and where the other
+// commands look for one.
+const defaultDir = "./.understudy"
+
+// globals are the flags of every command that talks to a running landscape.
+type globals struct {
+	Dir       string // the folder of the landscape that `up` started
+	Server    string // its name; empty asks any
+	Address   string // URL of a server, instead of --dir
+	TokenFile string // instead of the one in the folder
+	Output    string // table, json or yaml
+}
+
+func (g *globals) register(f *pflag.FlagSet) {
+	f.StringVar(&g.Dir, "dir", defaultDir, "folder of the landscape, as given to `up`")
+	f.StringVar(&g.Server, "server", "", "ask this server, by name (default: any)")
+	f.StringVar(&g.Address, "address", "", "ask the server at this URL, instead of --dir")
+	f.StringVar(&g.TokenFile, "token-file", "", "file with the token (default: the one in the folder)")
+	f.StringVarP(&g.Output, "output", "o", "table", "table, json or yaml")
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	reached := false
+	noteReached(root, &reached)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	if !reached { // flags or arguments were wrong
+		code = exitUsage
+	}
+	_, _ = fmt.Fprintf(errOut, "understudy: %v\n", err)
+	if code == exitUsage {
+		_, _ = fmt.Fprintf(errOut, "See '%s --help'.\n", cmd.CommandPath())
+	}
+	return code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "understudy",
+		Short: "A hot-standby cluster of control servers for devices",
+		Long: `Understudy keeps one server, the primary, driving your devices, and others ready
+to take over within a fraction of a second. Start with: understudy up`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), configCommand(), versionCommand())
+	g := &globals{}
+	for _, c := range clientCommands(g) {
+		g.register(c.PersistentFlags())
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// noteReached finds out whether a command was reached at all: what fails before
+// is a fault of flags or arguments.
+func noteReached(cmd *cobra.Command, reached *bool) {
+	if inner := cmd.RunE; inner != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*reached = true
+			return inner(cmd, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		noteReached(c, reached)
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
