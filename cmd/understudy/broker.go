@@ -35,7 +35,7 @@ func runBroker(cmd *cobra.Command, cfg broker.Config) error {
 		return err
 	}
 	defer life.end()
-	b, err := broker.Start(cfg, logger)
+	b, err := broker.Start(life, cfg, logger)
 	if err != nil {
 		return err
 	}

@@ -12,22 +12,22 @@ const (
 	exitUnconfirmed = 5 // not confirmed in time, or in doubt
 )
 
-// exitError is an error that says with which code the program ends.
-type exitError struct {
+// codedError is an error that says with which code the program ends.
+type codedError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-func (e *exitError) ExitCode() int { return e.code }
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
+func (e *codedError) ExitCode() int { return e.code }
 
 // withExit gives an error an exit code; nil stays nil.
 func withExit(code int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{code: code, err: err}
+	return &codedError{code: code, err: err}
 }
 
 // exitCode is the code that an error asks for, wherever it comes from.
