@@ -13,11 +13,14 @@ const (
 	maxKeptHeader  = 1024 // bytes of a name, of a value, and of the key
 )
 
-// Copy wraps a control record, as it is, for the elections topic.
+// Copy wraps a control record for the elections topic: its value and those of
+// its headers that mean anything, so that its MAC can be checked again.
 func Copy(control domain.Stored) domain.Copied {
-	headers := make(map[string]string, len(control.Headers))
+	headers := make(map[string]string, attributes)
 	for _, h := range control.Headers {
-		headers[h.Key] = string(h.Value)
+		if attributeOf(h.Key) != attributes {
+			headers[h.Key] = string(h.Value)
+		}
 	}
 	return domain.Copied{Control: control.Offset, Headers: headers, Value: slices.Clone(control.Value), Time: control.Appended}
 }

@@ -133,16 +133,16 @@ func (h *headers) fill(r *domain.Record) error {
 	return nil
 }
 
-// readable makes sure that what is written can be read back. Commands carry
-// what people and programs typed; the other types are bounded by their size.
+// readable makes sure that what is written can be read back.
 func (c *Codec) readable(r *domain.Record, content string, value []byte) error {
 	if len(value) > domain.MaxValue {
 		return fmt.Errorf("the value has %d bytes, %d are allowed: %w", len(value), domain.MaxValue, domain.ErrInvalid)
 	}
-	if domain.ClassOf(r.Type) != domain.ClassCommand {
-		return nil
+	read, ok := c.types[r.Type]
+	if !ok {
+		return fmt.Errorf("the type has no decoder; add it to the registry: %w", domain.ErrInvalid)
 	}
-	if _, err := c.types[r.Type].value(content == contentJSON, value); err != nil {
+	if _, err := read.value(content == contentJSON, value); err != nil {
 		return fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
 	return nil

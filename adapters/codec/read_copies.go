@@ -1,6 +1,10 @@
 package codec
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"fmt"
+
+	"github.com/understudy-io/understudy/domain"
+)
 
 func readDeadLetter(r *reader) (d domain.DeadLetter) {
 	for o := r.object(); o.next(); {
@@ -51,7 +55,10 @@ func readCopied(r *reader) (c domain.Copied) {
 // readHeaders reads a record's headers as they were; nil for none.
 func readHeaders(r *reader) map[string]string {
 	o := r.object()
-	if o.left == 0 {
+	if o.left > maxList {
+		r.fail(fmt.Errorf("%d headers, %d are allowed", o.left, maxList))
+	}
+	if o.left == 0 || r.err != nil {
 		return nil
 	}
 	headers := make(map[string]string, min(o.left, room))

@@ -272,13 +272,21 @@ func (r *reader) length() int {
 	return int(n)
 }
 
-// room is how many elements are made room for before they are read.
-const room = 256
+// Limits on what a server's record lists, far above what any device has. They
+// bound the memory that a hostile value can take: an element may be one byte of
+// input and 200 bytes as a struct.
+const (
+	maxList = 16384
+	room    = 256 // elements that are made room for before they are read
+)
 
 // list reads an array of anything; an empty one is nil.
 func list[T any](r *reader, element func(*reader) T) []T {
 	n := r.length()
-	if n == 0 {
+	if n > maxList {
+		r.fail(fmt.Errorf("a list of %d, %d are allowed", n, maxList))
+	}
+	if n == 0 || r.err != nil {
 		return nil
 	}
 	out := make([]T, 0, min(n, room))
