@@ -174,7 +174,7 @@ func from(host string) func(context.Context, string, string) (net.Conn, error) {
 func link(t *testing.T, addr string, o Options) (*Link, *listener) {
 	t.Helper()
 	sink := &listener{values: map[domain.Target]string{}}
-	l, err := New(o).Open(domain.Definition{Device: "hub", Driver: domain.DriverVideohub, Address: addr}, sink)
+	l, err := New(o).Open(definition(addr), sink)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,18 @@ func link(t *testing.T, addr string, o Options) (*Link, *listener) {
 	})
 	return l.(*Link), sink
 }
+
+func definition(addr string) domain.Definition {
+	return domain.Definition{Device: "hub", Driver: domain.DriverVideohub, Address: addr}
+}
+
+// signal is a sink that tells of reports only.
+type signal struct{ reported chan struct{} }
+
+func (signal) Up(string)                       {}
+func (signal) Down(string)                     {}
+func (signal) Answered(domain.Answered)        {}
+func (s signal) Reported([]domain.Value, bool) { s.reported <- struct{}{} }
 
 func simulator(t *testing.T, o SimOptions) *Simulator {
 	t.Helper()

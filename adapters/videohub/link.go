@@ -156,7 +156,9 @@ func (l *Link) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Reset implements domain.Link. Once it returns, the old connection is gone.
+// Reset implements domain.Link. Once it returns, the old connection is gone, and
+// with it what this kernel had not delivered. What the router's kernel had
+// received already, the router may still do.
 func (l *Link) Reset() {
 	l.mu.Lock()
 	s := l.current

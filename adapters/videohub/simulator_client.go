@@ -71,9 +71,11 @@ func (c *simClient) read() {
 	defer c.leave()
 	buf := make([]byte, 64<<10)
 	for {
-		if !c.awaitThaw() {
+		if !c.lockThawed() {
 			return
 		}
+		_ = c.conn.SetReadDeadline(time.Time{})
+		c.sim.mu.Unlock()
 		n, err := c.conn.Read(buf)
 		if n > 0 {
 			at := c.sim.opts.Now()
@@ -98,19 +100,17 @@ func (c *simClient) leave() {
 	c.sim.mu.Unlock()
 }
 
-// awaitThaw waits while the simulator is frozen (half-open): nothing is read then,
-// so what the client sends stays in the kernel. False means that the client is gone.
-func (c *simClient) awaitThaw() bool {
+// lockThawed takes sim.mu once the simulator is not frozen (half-open): nothing
+// is read or done before, so what the client sends stays in the kernel. False
+// means that the client is gone, and nothing is locked.
+func (c *simClient) lockThawed() bool {
 	for {
 		c.sim.mu.Lock()
-		frozen, changed := c.sim.fault.Mode == FaultHalfOpen, c.sim.changed
-		if !frozen {
-			_ = c.conn.SetReadDeadline(time.Time{})
-		}
-		c.sim.mu.Unlock()
-		if !frozen {
+		if c.sim.fault.Mode != FaultHalfOpen {
 			return true
 		}
+		changed := c.sim.changed
+		c.sim.mu.Unlock()
 		select {
 		case <-changed:
 		case <-c.gone:

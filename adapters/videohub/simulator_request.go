@@ -10,7 +10,9 @@ import (
 // request answers one block of a client, does it, and tells everybody what has
 // changed.
 func (s *Simulator) request(c *simClient, b block, at domain.Mono) {
-	s.mu.Lock()
+	if !c.lockThawed() {
+		return
+	}
 	defer s.mu.Unlock()
 	if b.header == answerAck || b.header == answerNak {
 		return
