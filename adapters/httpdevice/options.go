@@ -1,0 +1,73 @@
+package httpdevice
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Options of a driver. The zero value of each field has a default.
+type Options struct {
+	Logger *slog.Logger // nil discards
+	// Dial opens the connection that carries actions; DialRead those that only
+	// read. They differ where the first is put under a valve that lets nothing
+	// through without a lease. Nil DialRead is Dial, nil Dial a net.Dialer.
+	Dial, DialRead DialFunc
+	TLS            *tls.Config // of https addresses; nil trusts the system's roots
+
+	DialTimeout time.Duration // 1 s
+	ReadTimeout time.Duration // of one read of the device; 1 s
+	ProbeEvery  time.Duration // of a device that has nothing to read; 1 s
+	BackoffMin  time.Duration // first pause before a lost device is tried again; 50 ms
+	BackoffMax  time.Duration // 2 s
+	// UserTimeout is how long the kernel may keep bytes that the device does
+	// not acknowledge (TCP_USER_TIMEOUT, Linux). It should not exceed the
+	// lease's length; zero leaves it to the kernel, which tries for minutes.
+	UserTimeout time.Duration
+}
+
+// The bounds on what a device may send, and on what is sent to it.
+const (
+	MaxAnswer    = 1 << 20  // bytes of an answer's body
+	MaxHeader    = 64 << 10 // bytes of an answer's header
+	MaxRequest   = 1 << 20  // bytes of a request's body
+	MaxURL       = 8 << 10  // bytes of a request's URL
+	MaxVerbs     = 256      // verbs of one device
+	maxDetail    = 256      // bytes of an answer that go into an outcome's detail
+	maxInterim   = 5        // 1xx answers before the final one
+	maxWrite     = 32 << 10 // bytes handed to the kernel for one asking of the gate
+	readsWaiting = 64       // read-backs that may wait; more become one read of everything
+)
+
+// DefaultTimeout is the time for an answer where neither the verb nor the
+// device's confirm_within names one.
+const DefaultTimeout = time.Second
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.DialRead == nil {
+		o.DialRead = o.Dial
+	}
+	orDefault(&o.DialTimeout, time.Second)
+	orDefault(&o.ReadTimeout, time.Second)
+	orDefault(&o.ProbeEvery, time.Second)
+	orDefault(&o.BackoffMin, 50*time.Millisecond)
+	orDefault(&o.BackoffMax, 2*time.Second)
+	return o
+}
+
+func orDefault(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
