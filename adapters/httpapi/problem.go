@@ -27,6 +27,8 @@ const (
 
 // Problem is an error on the wire: problem details (RFC 9457) and what a
 // program needs to go on.
+//
+//nolint:errname // it is named as the RFC names it
 type Problem struct {
 	Type           string          `json:"type,omitempty" doc:"Always about:blank; code tells problems apart"`
 	Title          string          `json:"title" doc:"The text of the HTTP status"`
@@ -85,7 +87,7 @@ func problemOf(err error) *Problem {
 			continue
 		}
 		p := newProblem(c.status, c.code, err.Error())
-		if other, ok := errors.AsType[*NotPrimary](err); ok {
+		if other, ok := errors.AsType[*NotPrimaryError](err); ok {
 			p.Primary, p.PrimaryAddress = other.Primary, other.Address
 		}
 		return p

@@ -110,11 +110,11 @@ func NewUID() (string, error) {
 
 // about adds to a problem which command it is about.
 func (r *routes) about(device, uid string, err error) error {
-	if p, ok := err.(*Problem); ok && p != nil {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		p.Device, p.UID = device, uid
 		return p
 	}
-	return nil
+	return err
 }
 
 func parseWait(s string) (time.Duration, error) { return parseDuration("wait", s, MaxWait) }
