@@ -32,7 +32,7 @@ type Backend interface {
 	Resolve(ctx context.Context, user string, r Resolution) (Result, error)
 	// Switchover moves primacy in a planned way and waits until the other server
 	// acts. Empty to lets the policy choose. Elsewhere than on the primary it
-	// gives a NotPrimaryError.
+	// gives a NotPrimary.
 	Switchover(ctx context.Context, user, to string) (Move, error)
 	// Takeover contests the primary at once, from any server.
 	Takeover(ctx context.Context, user, reason, to string) (Move, error)
@@ -42,19 +42,21 @@ type Backend interface {
 var (
 	// ErrNoPrimary says that no server acts at the moment.
 	ErrNoPrimary = errors.New("no primary")
-	// ErrNotPrimary is wrapped by NotPrimaryError.
+	// ErrNotPrimary is wrapped by NotPrimary.
 	ErrNotPrimary = fmt.Errorf("not the primary: %w", domain.ErrConflict)
 )
 
-// NotPrimaryError is the error of a server that was asked for what only the primary
+// NotPrimary is the error of a server that was asked for what only the primary
 // can do. It names where to ask.
-type NotPrimaryError struct {
+//
+//nolint:errname // named like its code, not_primary
+type NotPrimary struct {
 	Primary string // name of the primary
 	Address string // base URL of its API
 }
 
-func (e *NotPrimaryError) Error() string {
+func (e *NotPrimary) Error() string {
 	return fmt.Sprintf("only the primary can do this: ask %s at %s", e.Primary, e.Address)
 }
 
-func (e *NotPrimaryError) Unwrap() error { return ErrNotPrimary }
+func (e *NotPrimary) Unwrap() error { return ErrNotPrimary }

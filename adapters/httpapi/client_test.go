@@ -174,9 +174,12 @@ func TestACommandThatNobodyAnsweredIsUnsureAndNamesItsUID(t *testing.T) {
 
 func TestSomethingElseAtTheAddressIsSaid(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
-		"a page":       func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
-		"an error":     func(w http.ResponseWriter) { http.Error(w, "nginx", http.StatusBadGateway) },
-		"a redirect":   func(w http.ResponseWriter) { w.Header().Set("Location", "http://127.0.0.1:1/"); w.WriteHeader(http.StatusFound) },
+		"a page":   func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
+		"an error": func(w http.ResponseWriter) { http.Error(w, "nginx", http.StatusBadGateway) },
+		"a redirect": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+			w.WriteHeader(http.StatusFound)
+		},
 		"another JSON": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`[1]`)) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -132,7 +132,7 @@ type redirects struct {
 }
 
 func (r redirects) Switchover(context.Context, string, string) (httpapi.Move, error) {
-	return httpapi.Move{}, &httpapi.NotPrimaryError{Primary: "A", Address: r.primary}
+	return httpapi.Move{}, &httpapi.NotPrimary{Primary: "A", Address: r.primary}
 }
 
 // ready says that it is, whatever else fails.

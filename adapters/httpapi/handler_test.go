@@ -179,7 +179,7 @@ func TestErrorsOfTheBackendAreProblems(t *testing.T) {
 		{fmt.Errorf("log: %w", domain.ErrNotSent), 503, httpapi.CodeUnavailable},
 		{fmt.Errorf("log: %w", domain.ErrUnknownFate), 504, httpapi.CodeUnknownFate},
 		{context.DeadlineExceeded, 504, httpapi.CodeUnknownFate},
-		{&httpapi.NotPrimaryError{Primary: "A", Address: "http://127.0.0.1:1"}, 409, httpapi.CodeNotPrimary},
+		{&httpapi.NotPrimary{Primary: "A", Address: "http://127.0.0.1:1"}, 409, httpapi.CodeNotPrimary},
 		{errors.New("secret path /etc/x"), 500, httpapi.CodeInternal},
 	} {
 		t.Run(string(c.code)+" "+c.err.Error(), func(t *testing.T) {

@@ -87,7 +87,7 @@ func problemOf(err error) *Problem {
 			continue
 		}
 		p := newProblem(c.status, c.code, err.Error())
-		if other, ok := errors.AsType[*NotPrimaryError](err); ok {
+		if other, ok := errors.AsType[*NotPrimary](err); ok {
 			p.Primary, p.PrimaryAddress = other.Primary, other.Address
 		}
 		return p
