@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,10 +47,19 @@ func TestAnyRecordCanBeBuried(t *testing.T) {
 			domain.Header{Key: string(rune('a'+i)) + string(make([]byte, 3000)), Value: make([]byte, 5000)})
 	}
 	small := jsonCommand(domain.TypeTake, `{"destnation":1}`)
-	for name, m := range map[string]domain.Stored{"big": big, "small": small} {
+	bigKey := small
+	bigKey.Key = big.Key
+	for name, m := range map[string]domain.Stored{
+		"everything is big":   big,
+		"the value is big":    withValue(small, make([]byte, domain.MaxDeadLetter+1)),
+		"the key is big":      bigKey,
+		"a header is big":     with(small, "foreign", strings.Repeat("x", 5000)),
+		"a header is doubled": doubled(small, "ce_id"),
+		"small":               small,
+	} {
 		r := c.Decode(domain.TopicLog, partition, m)
 		d := c.Bury(domain.TopicLog, m, r)
-		if d.Reason == "" || d.Reason != r.Defect || d.Topic != "understudy.main.log" || d.Record != r.Position || d.Truncated != (name == "big") {
+		if d.Reason == "" || d.Reason != r.Defect || d.Topic != "understudy.main.log" || d.Record != r.Position || d.Truncated == (name == "small") {
 			t.Errorf("%s: buried as %+v", name, d)
 		}
 		back := c.Decode(domain.TopicDeadLetter, partition, encode(t, c, fact(d)))

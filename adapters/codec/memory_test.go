@@ -45,3 +45,24 @@ func TestAHostileValueTakesLittleMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestJSONIsNotFollowedIntoTheDeep(t *testing.T) {
+	deep := jsonCommand(domain.TypeTake, `{"x":`+strings.Repeat("[", 8)+strings.Repeat("]", 8)+`}`)
+	if r := keyless().Decode(domain.TopicLog, partition, deep); !strings.Contains(r.Detail, "nested deeper than 8") {
+		t.Errorf("defect %q (%s)", r.Defect, r.Detail)
+	}
+}
+
+func TestEveryValueCutAnywhereIsBad(t *testing.T) {
+	c := keyed(t)
+	for _, r := range samples {
+		m := encode(t, c, r)
+		for n := range m.Value {
+			cut := withValue(m, m.Value[:n:n])
+			// Without keys, so that the MAC does not stand before the value.
+			if got := keyless().Decode(topicOf(r.Type), partition, cut); got.Defect != domain.DefectPayload {
+				t.Errorf("%s cut to %d of %d bytes: defect %q", r.Type, n, len(m.Value), got.Defect)
+			}
+		}
+	}
+}
