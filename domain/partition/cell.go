@@ -30,7 +30,7 @@ type cell struct {
 	Cell
 	kept    wish // the settled wish before those on their way
 	hasKept bool
-	recent  []string // values that were wished and may yet be reported
+	recent  []string // what was wished since a desired value was last reported, or adopted
 	wishing int      // pending commands that wish something of it
 	item
 }
@@ -55,13 +55,10 @@ func (c *cell) owner(p *Pending) bool {
 
 // ask makes w the newest wish.
 func (c *cell) ask(w wish) {
-	if c.HasDesired {
-		if c.Settled {
-			c.kept, c.hasKept = c.wish(), true
-		} else {
-			c.remember(c.Desired)
-		}
+	if c.HasDesired && c.Settled {
+		c.kept, c.hasKept = c.wish(), true
 	}
+	c.remember(w.value)
 	c.desire(w, false)
 	c.Foreign = false
 }
@@ -89,27 +86,20 @@ func (c *cell) adopt() {
 	c.settle()
 }
 
-// giveUp is called when the newest wish came to nothing. The latest one that is
-// still pending takes its place; otherwise it falls back to what held before,
-// so that a wish that failed or expired is not sent after all when the device
-// comes back.
+// giveUp is called when the newest wish came to nothing. It falls back to the
+// latest one that is still pending, or to what held before, so that a wish that
+// failed or expired is not sent after all when the device comes back.
 func (c *cell) giveUp(d *Device) {
-	c.remember(c.Desired)
-	if p, v, ok := d.latestWish(c); ok {
+	if p, v, ok := d.latestWish(c); ok && (!c.hasKept || p.Command.Offset > c.kept.at.Offset) {
 		c.desire(wish{v, p.UID, p.Command}, false)
 		return
 	}
-	adopts := d.adopts() && c.HasReported && !c.takenLock()
-	switch {
-	case c.hasKept && (!adopts || c.kept.value == c.Reported):
-		c.desire(c.kept, true)
-	case adopts:
-		c.desire(wish{value: c.Reported, at: c.ReportedAt}, true)
-	default:
-		c.HasDesired, c.Settled = false, false
-		c.Desired, c.DesiredUID, c.DesiredAt = "", "", domain.Position{}
-	}
+	c.HasDesired, c.Settled = c.hasKept, c.hasKept
+	c.Desired, c.DesiredUID, c.DesiredAt = c.kept.value, c.kept.uid, c.kept.at
 	c.kept, c.hasKept = wish{}, false
+	if d.adopts() && c.HasReported && !c.takenLock() && (!c.HasDesired || c.Desired != c.Reported) {
+		c.desire(wish{value: c.Reported, at: c.ReportedAt}, true)
+	}
 }
 
 // takenLock is a lock of ours that the device shows as another client's. A

@@ -39,8 +39,8 @@ func (s *State) reported(r *domain.Record, ch *Change, v domain.Reported) {
 // report takes over one value. It is foreign if it changed and nobody wished it
 // through the log: at a front panel, or by another controller.
 func (s *State) report(d *Device, c *cell, value string, at domain.Position, full bool) (changed, foreign bool) {
-	known := c.HasReported
-	changed = !known || c.Reported != value
+	before := c.HasReported
+	changed = !before || c.Reported != value
 	c.HasReported, c.Reported, c.ReportedAt, c.ReportedTime = true, value, at, s.logTime
 	if c.HasDesired && c.Desired == value {
 		if changed {
@@ -50,7 +50,10 @@ func (s *State) report(d *Device, c *cell, value string, at domain.Position, ful
 		return changed, false
 	}
 	lost := c.takenLock()
-	foreign = known && changed && !(lost && full) && !slices.Contains(c.recent, value) && !d.wishes(c, value)
+	foreign = before && changed && !slices.Contains(c.recent, value) && !d.wishes(c, value)
+	if full && lost {
+		foreign = false
+	}
 	if changed {
 		c.Foreign = foreign
 	}

@@ -1,0 +1,494 @@
+package partition_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+)
+
+// Small limits, so that a short history meets all of them.
+var tight = partition.Limits{Window: 90 * time.Second, UIDs: 20, Pending: 4, Chores: 24, Doubts: 2}
+
+// author writes random histories. It looks at the state to write things that
+// mostly make sense, and mixes in what does not.
+type author struct {
+	*rand.Rand
+	s        *partition.State
+	now      domain.Instant
+	offset   int64
+	epoch    uint64
+	sequence uint64
+	late     bool
+	last     []domain.Record
+	devices  []string // of partition 0 of 2
+	stranger string   // of partition 1
+}
+
+func newAuthor(seed uint64, s *partition.State) *author {
+	a := &author{Rand: rand.New(rand.NewPCG(seed, 7)), s: s, now: morning}
+	for i := 0; len(a.devices) < 4 || a.stranger == ""; i++ {
+		name := fmt.Sprintf("device-%d", i)
+		if domain.Partition(name, 2) == 1 {
+			a.stranger = name
+		} else if len(a.devices) < 4 {
+			a.devices = append(a.devices, name)
+		}
+	}
+	return a
+}
+
+func (a *author) one(n int) bool { return a.IntN(n) == 0 }
+
+// uid is one of the last few minutes, so that some come again.
+func (a *author) uid() string { return fmt.Sprint("u", int(a.offset)/8+a.IntN(20)) }
+
+func (a *author) definition(i int) domain.Definition {
+	d := domain.Definition{Device: a.devices[i], Driver: domain.DriverVideohub, Inputs: 4, Outputs: 3, OnReconnect: domain.Adopt}
+	switch {
+	case i == 1:
+		d.OnReconnect = domain.Restore
+	case i == 2 || a.one(12):
+		d.Driver, d.Inputs, d.Outputs = domain.DriverHTTP, 0, 0
+		d.Verbs = gateDefinition().Verbs
+	}
+	return d
+}
+
+// next writes one record.
+func (a *author) next() domain.Record {
+	a.now = a.now.Add(time.Duration(a.IntN(4000)) * time.Millisecond)
+	r := a.draft()
+	r.Position.Offset = a.offset
+	a.offset += 1 + int64(a.IntN(2))
+	if r.Appended == 0 {
+		r.Appended = a.now
+	}
+	switch {
+	case a.one(60):
+		r.Appended -= domain.Instant(time.Minute)
+	case a.one(120):
+		r.Appended += domain.Instant(time.Hour) // a broker's clock is wrong
+	case a.one(150):
+		a.now, a.late = a.now.Add(20*time.Minute), true // nobody wrote for a while
+	}
+	a.last = append(a.last, r)
+	return r
+}
+
+func (a *author) draft() domain.Record {
+	if a.epoch == 0 || a.one(60) {
+		a.epoch++
+		a.sequence = 1
+		return a.server(domain.Record{Payload: domain.EpochOpened{Incarnation: fmt.Sprint("i", a.epoch), Time: a.now}}, 0)
+	}
+	if a.late {
+		a.late = false
+		return a.server(domain.Record{Payload: domain.Tick{Time: a.now}}, 1)
+	}
+	if n := len(a.s.Devices()); n < 3 && a.one(2) {
+		return a.server(domain.Record{Subject: a.devices[n], Payload: domain.Configured{Definition: a.definition(n)}}, 1)
+	}
+	switch n := a.IntN(100); {
+	case n < 30:
+		return a.command()
+	case n < 33:
+		return a.resolution()
+	case n < 92:
+		return a.server(a.fact(), 1)
+	case n < 96 && len(a.last) > 0:
+		r := a.last[a.IntN(len(a.last))] // an append that was tried again
+		r.Appended = 0
+		return r
+	}
+	return a.nonsense()
+}
+
+// server signs a record, mostly with the right epoch and sequence.
+func (a *author) server(r domain.Record, step uint64) domain.Record {
+	r.Type, r.Signed, r.Epoch = r.Payload.Type(), true, a.epoch
+	r.Sequence = a.sequence + step
+	switch {
+	case a.one(50):
+		r.Sequence += uint64(a.IntN(4)) - 2
+	case a.one(50):
+		r.Epoch += uint64(a.IntN(4)) - 2
+	default:
+		a.sequence = r.Sequence
+	}
+	return r
+}
+
+func (a *author) device() string {
+	if a.one(25) {
+		return a.stranger
+	}
+	return a.devices[a.IntN(len(a.devices))]
+}
+
+func (a *author) command() domain.Record {
+	r := domain.Record{UID: a.uid(), Subject: a.device(), Created: a.now, Payload: a.wish()}
+	for _, c := range a.s.Chores() {
+		if c.Kind == partition.Again && a.one(3) {
+			r.UID, r.Subject, r.Payload = c.UID, c.Device, c.Payload
+		}
+	}
+	switch {
+	case a.one(8):
+		r.Created -= domain.Instant(a.IntN(200)) * domain.Instant(time.Second)
+	case a.one(15):
+		r.Created += domain.Instant(a.IntN(120)) * domain.Instant(time.Second)
+	case a.one(10):
+		r.Created = 0
+	}
+	r.Type = r.Payload.Type()
+	return r
+}
+
+func (a *author) wish() domain.Payload {
+	one := func() domain.Take { return take(1+a.IntN(3), 1+a.IntN(4)) }
+	switch a.IntN(10) {
+	case 0:
+		return domain.Salvo{Takes: []domain.Take{one(), one()}}
+	case 1:
+		return take(a.IntN(6), a.IntN(6))
+	case 2:
+		return domain.SetLock{Destination: 1 + a.IntN(3), State: []domain.LockState{"lock", "unlock", "force-unlock"}[a.IntN(3)]}
+	case 3, 4:
+		return domain.Invoke{Verb: "pulse"}
+	case 5:
+		return domain.Invoke{Verb: "level", Args: map[string]string{"value": fmt.Sprint(1 + a.IntN(4))}}
+	case 6:
+		return domain.Invoke{Verb: []string{"pulse", "level", "other"}[a.IntN(3)], Args: map[string]string{"x": "1"}}
+	}
+	return one()
+}
+
+func (a *author) resolution() domain.Record {
+	v := domain.Resolve{UID: a.uid(), As: []domain.Resolution{"done", "not-done", "again", "again", "perhaps"}[a.IntN(5)]}
+	r := domain.Record{Type: domain.TypeResolve, UID: fmt.Sprint("r", a.IntN(60)), Subject: a.device(), Created: a.now, Signed: !a.one(10), User: "kim"}
+	for _, d := range a.s.Devices() {
+		if q := d.Doubts(); len(q) > 0 && !a.one(4) {
+			r.Subject, v.UID = d.ID(), q[a.IntN(len(q))].UID
+		}
+	}
+	r.Payload = v
+	return r
+}
+
+func (a *author) fact() domain.Record {
+	i := a.IntN(len(a.devices))
+	r := domain.Record{Subject: a.devices[i]}
+	switch a.IntN(40) {
+	case 0:
+		r.Payload = domain.Configured{Definition: a.definition(min(i, 2)), Removed: a.one(4)}
+		r.Subject = r.Payload.(domain.Configured).Definition.Device
+	case 1:
+		r.Payload = domain.Connection{Up: a.one(2)}
+	case 2, 3, 4, 5, 6, 7:
+		r.Payload = a.report()
+	case 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19:
+		r = a.progress(r)
+	case 20:
+		r.Payload = domain.Tick{Time: a.now.Add(time.Duration(a.IntN(3)) * 8 * time.Minute)}
+	default:
+		r = a.chore(r)
+	}
+	return r
+}
+
+func (a *author) report() domain.Reported {
+	v := domain.Reported{Full: a.one(4)}
+	for range a.IntN(4) {
+		x := domain.Value{Target: crosspoint(1 + a.IntN(3)), Value: fmt.Sprint(1 + a.IntN(4))}
+		if a.one(3) {
+			x = domain.Value{Target: domain.LockTarget("", 1+a.IntN(3)), Value: []string{"owned", "locked", "unlocked"}[a.IntN(3)]}
+		}
+		if a.one(8) {
+			x.Target = "parameter/level"
+		}
+		v.Values = append(v.Values, x)
+	}
+	return v
+}
+
+// progress starts or ends a pending command, or one that is none.
+func (a *author) progress(r domain.Record) domain.Record {
+	for _, d := range a.s.Devices() {
+		if len(d.Pending()) > 2 && a.one(2) {
+			r.Subject = d.ID()
+		}
+	}
+	uid, at := a.uid(), domain.Position{Offset: int64(a.IntN(int(a.offset) + 1))}
+	effect := domain.Absolute
+	if d, ok := a.s.Device(r.Subject); ok && len(d.Pending()) > 0 && !a.one(10) {
+		p := d.Pending()[0]
+		if a.one(3) {
+			p = d.Pending()[a.IntN(len(d.Pending()))]
+		}
+		uid, at, effect = p.UID, p.Command, p.Effect
+	}
+	if effect == domain.OneShot && a.one(2) || a.one(20) {
+		r.Payload = domain.Started{UID: uid, Command: at}
+		return r
+	}
+	r.Payload = domain.Ended{UID: uid, Command: at, Outcome: []domain.Outcome{
+		domain.Confirmed, domain.Confirmed, domain.Failed, domain.Expired, domain.Superseded, domain.InDoubt, domain.Refused, "",
+	}[a.IntN(6+a.IntN(3))]}
+	return r
+}
+
+// chore does one of the things that are owed.
+func (a *author) chore(r domain.Record) domain.Record {
+	r.Payload = domain.Handled{Record: domain.Position{Offset: int64(a.IntN(int(a.offset) + 1))}}
+	list := a.s.Chores()
+	if len(list) == 0 {
+		return r
+	}
+	c := list[a.IntN(len(list))]
+	r.Subject = c.Device
+	switch c.Kind {
+	case partition.Refuse:
+		r.Payload = domain.Ended{UID: c.UID, Command: c.Position, Outcome: domain.Refused, Reason: c.Reason}
+	case partition.GiveAnswer:
+		r.Payload = c.Answer
+	case partition.DeadLetter, partition.Forward:
+		r.Payload = domain.Handled{Record: c.Position}
+	}
+	return r
+}
+
+func (a *author) nonsense() domain.Record {
+	r := a.command()
+	switch a.IntN(7) {
+	case 0:
+		r.Defect, r.Payload = domain.DefectPayload, nil
+	case 1:
+		r.UID = ""
+	case 2:
+		r.Type, r.Payload = domain.TypeTick, domain.Tick{Time: a.now} // not signed
+	case 3:
+		r.Payload = nil
+	case 4:
+		r = a.server(domain.Record{Payload: domain.Tick{}}, 1)
+		r.Defect, r.Payload = domain.DefectPayload, nil
+	case 5:
+		r.Type = domain.TypeSalvo
+		r.Payload = take(1, 1)
+	case 6:
+		r = a.server(domain.Record{Payload: domain.EpochOpened{Incarnation: "thief"}}, 0)
+		r.Sequence = 1
+	}
+	return r
+}
+
+func TestRandomHistoriesGiveWhatThePlainFoldGives(t *testing.T) {
+	histories, length := 150, 400
+	if testing.Short() {
+		histories = 40
+	}
+	seen := make(map[string]int)
+	for seed := range uint64(histories) {
+		s := partition.New(0, 2, tight)
+		o := &oracle{limits: tight, partitions: 2}
+		a := newAuthor(seed, s)
+		for i := range length {
+			r := a.next()
+			ch := s.Apply(r)
+			v, reason, defect := o.apply(r)
+			seen[v.String()+" "+string(reason)+string(defect)]++
+			if ch.Verdict != v || ch.Reason != reason && v == partition.Refused || ch.Defect != defect {
+				t.Fatalf("seed %d, record %d %+v:\n fold   %v %q %q\n oracle %v %q %q", seed, i, r, ch.Verdict, ch.Reason, ch.Defect, v, reason, defect)
+			}
+			if diff := compare(s, o, a.devices); diff != "" {
+				t.Fatalf("seed %d, after record %d %+v:\n%s", seed, i, r, diff)
+			}
+		}
+	}
+	for _, want := range []string{
+		"accepted ", "duplicate ", "conflict ", "misplaced ", "applied ", "repeated ", "fenced stale_epoch",
+		"refused too_old", "refused from_future", "refused no_time", "refused overloaded", "refused unknown_device",
+		"refused unknown_verb", "refused out_of_range", "refused bad_arguments", "refused not_in_doubt",
+		"dead bad_sequence", "dead stale_epoch", "dead impossible", "dead bad_payload", "dead bad_uid", "dead unauthenticated",
+	} {
+		if seen[want] == 0 {
+			t.Errorf("no history had a record that is %q: the test does not test that", want)
+		}
+	}
+	t.Log(seen)
+}
+
+func TestAStateRestoredAtAnyPointGoesOnAsIfNothingHadHappened(t *testing.T) {
+	for seed := range uint64(25) {
+		s := partition.New(0, 2, tight)
+		a := newAuthor(1000+seed, s)
+		var log []domain.Record
+		for range 250 {
+			r := a.next()
+			log = append(log, r)
+			s.Apply(r)
+		}
+		for cut := 0; cut <= len(log); cut += 1 + a.IntN(9) {
+			first := partition.New(0, 2, tight)
+			for _, r := range log[:cut] {
+				first.Apply(r)
+			}
+			second, err := partition.Restore(first.Export())
+			if err != nil {
+				t.Fatalf("seed %d, cut at %d: %v", seed, cut, err)
+			}
+			for _, r := range log[cut:] {
+				second.Apply(r)
+			}
+			if second.Hash() != s.Hash() {
+				t.Fatalf("seed %d, cut at %d: hash %s, without the cut %s", seed, cut, second.Hash(), s.Hash())
+			}
+			if got, want := asJSON(t, second), asJSON(t, s); got != want {
+				t.Fatalf("seed %d, cut at %d: the exports differ:\n%s\n%s", seed, cut, got, want)
+			}
+		}
+	}
+}
+
+func TestTheRunningHashIsTheHashComputedAnew(t *testing.T) {
+	for seed := range uint64(20) {
+		s := partition.New(0, 2, tight)
+		a := newAuthor(2000+seed, s)
+		for i := range 400 {
+			s.Apply(a.next())
+			// Restore adds up every item of the export from nothing.
+			if _, err := partition.Restore(s.Export()); err != nil {
+				t.Fatalf("seed %d, record %d: %v", seed, i, err)
+			}
+		}
+	}
+}
+
+func asJSON(t *testing.T, s *partition.State) string {
+	b, err := json.Marshal(s.Export())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// compare names the first difference.
+func compare(s *partition.State, o *oracle, devices []string) string {
+	now, suspect := o.logTime()
+	epoch, sequence, _ := o.epoch()
+	if s.LogTime() != now || s.ClockSuspect() != suspect {
+		return fmt.Sprintf("log time %v %v, want %v %v", s.LogTime(), s.ClockSuspect(), now, suspect)
+	}
+	if s.Epoch() != epoch || s.Sequence() != sequence {
+		return fmt.Sprintf("epoch %d/%d, want %d/%d", s.Epoch(), s.Sequence(), epoch, sequence)
+	}
+	if newest, _ := o.newestForgotten(); s.Forgotten() != newest {
+		return fmt.Sprintf("forgotten %v, want %v", s.Forgotten(), newest)
+	}
+	counters := s.Counters()
+	if n := counters.Unanswered + counters.Unlettered; n != uint64(o.lost) || counters.Foreign != uint64(o.foreign) || counters.Evicted != uint64(len(o.forgotten)) {
+		return fmt.Sprintf("counters %+v, want lost %d, foreign %d, forgotten %d", counters, o.lost, o.foreign, len(o.forgotten))
+	}
+	var chores, wanted []string
+	for _, c := range s.Chores() {
+		chores = append(chores, fmt.Sprint(c.Kind, c.Position, c.Device, c.UID, c.Reason))
+	}
+	for _, c := range o.chores {
+		wanted = append(wanted, fmt.Sprint(c.Kind, c.Position, c.Device, c.UID, c.Reason))
+	}
+	if !slices.Equal(chores, wanted) {
+		return fmt.Sprintf("chores\n %v, want\n %v", chores, wanted)
+	}
+	if len(s.Devices()) != len(o.devices) {
+		return fmt.Sprintf("%d devices, want %d", len(s.Devices()), len(o.devices))
+	}
+	for _, id := range devices {
+		if diff := compareDevice(s, o, id); diff != "" {
+			return id + ": " + diff
+		}
+	}
+	return compareEntries(s, o, devices)
+}
+
+func compareDevice(s *partition.State, o *oracle, id string) string {
+	m := o.machine(id)
+	d, ok := s.Device(id)
+	if m == nil || !ok {
+		if ok || m != nil {
+			return fmt.Sprintf("there: %v, want %v", ok, m != nil)
+		}
+		return ""
+	}
+	if d.Connected != m.connected || d.Removed != m.removed {
+		return fmt.Sprintf("connected %v, removed %v, want %v, %v", d.Connected, d.Removed, m.connected, m.removed)
+	}
+	var pending, wanted, doubts, wantedDoubts []string
+	for _, p := range d.Pending() {
+		pending = append(pending, fmt.Sprint(p.UID, p.Command.Offset, p.Started, p.Wishes, s.Newest(id, p)))
+	}
+	for _, c := range o.pending(id) {
+		var newest []domain.Value
+		for _, w := range c.wishes {
+			if top := m.thing(w.Target).top(); top != nil && top.by == c {
+				newest = append(newest, w)
+			}
+		}
+		wanted = append(wanted, fmt.Sprint(c.uid, c.offset, c.started, c.wishes, newest))
+	}
+	o.tidy() // thing() makes what it does not find
+	for _, q := range d.Doubts() {
+		doubts = append(doubts, fmt.Sprint(q.UID, q.Command.Offset, q.Payload))
+	}
+	for _, c := range o.doubts {
+		if c.device == id {
+			wantedDoubts = append(wantedDoubts, fmt.Sprint(c.uid, c.offset, c.payload))
+		}
+	}
+	if !slices.Equal(pending, wanted) || !slices.Equal(doubts, wantedDoubts) {
+		return fmt.Sprintf("pending\n %v, want\n %v; doubts\n %v, want\n %v", pending, wanted, doubts, wantedDoubts)
+	}
+	var cells, things []string
+	for _, c := range d.Cells() {
+		cells = append(cells, fmt.Sprint(c.Target, c.HasDesired, c.Desired, c.DesiredUID, c.DesiredAt.Offset, c.Settled, c.HasReported, c.Reported, c.Foreign))
+	}
+	for _, t := range m.targets {
+		top := t.top()
+		if top == nil {
+			top = &claim{}
+		}
+		if t.top() != nil || t.has {
+			things = append(things, fmt.Sprint(t.target, t.top() != nil, top.value, top.uid, top.at, top.settled, t.has, t.reported, t.foreign))
+		}
+	}
+	slices.Sort(cells)
+	slices.Sort(things)
+	if !slices.Equal(cells, things) {
+		return fmt.Sprintf("cells\n %v, want\n %v", cells, things)
+	}
+	return ""
+}
+
+func compareEntries(s *partition.State, o *oracle, devices []string) string {
+	found := 0
+	for _, c := range o.commands {
+		e, ok := s.Lookup(c.device, c.uid)
+		got := fmt.Sprint(ok, e.Command.Offset, e.Done, e.Outcome, e.Reason, e.Conflicts, e.Waiting)
+		want := fmt.Sprint(true, c.offset, c.done, c.outcome, c.reason, c.conflicts, len(c.repeats))
+		if got != want {
+			return fmt.Sprintf("entry %s %s: %s, want %s", c.device, c.uid, got, want)
+		}
+		if (e.Resolved != nil) != (c.resolved != "") || e.Resolved != nil && e.Resolved.As != c.resolved {
+			return fmt.Sprintf("entry %s %s resolved %+v, want %q", c.device, c.uid, e.Resolved, c.resolved)
+		}
+		found++
+	}
+	if n := len(s.Export().Entries); n != found {
+		return fmt.Sprintf("%d entries, want %d", n, found)
+	}
+	return ""
+}
