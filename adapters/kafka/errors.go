@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -61,8 +62,10 @@ func callError(err error) error {
 		return fmt.Errorf("%w: %w", domain.ErrTransient, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: no answer from the broker in time: %w", domain.ErrTransient, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: the broker closed the connection; if it does so each time, check credentials and TLS: %w", domain.ErrTransient, err)
 	}
-	return fmt.Errorf("%w: the broker cannot be reached, or closed the connection: %w", domain.ErrTransient, err)
+	return fmt.Errorf("%w: the broker cannot be reached: %w", domain.ErrTransient, err)
 }
 
 // movedOn says whether an error may mean that the picture of the cluster is

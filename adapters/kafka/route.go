@@ -12,6 +12,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
@@ -162,7 +163,15 @@ func (r *route) picture(ctx context.Context) (protocol.Cluster, error) {
 	if err != nil {
 		return protocol.Cluster{}, err
 	}
-	return answer.(pictureAnswer).cluster, nil
+	if cluster := answer.(pictureAnswer).cluster; len(cluster.Brokers) > 0 {
+		return cluster, nil
+	}
+	// It has none. A question about no topic is answered from what the
+	// transport keeps, which is then the reason.
+	if _, err := r.send(ctx, &metadata.Request{TopicNames: []string{}}); err != nil {
+		return protocol.Cluster{}, err
+	}
+	return protocol.Cluster{}, fmt.Errorf("%w: the cluster names no brokers", domain.ErrTransient)
 }
 
 // pictureRequest is a message that splits into none: all that the transport
