@@ -7,11 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/understudy-io/understudy/infra/up"
 )
 
-// defaultDir is the folder that `up` keeps a landscape in, and where the other
-// commands look for one.
-const defaultDir = "./.understudy"
 
 // globals are the flags of every command that talks to a running landscape.
 type globals struct {
@@ -23,7 +22,7 @@ type globals struct {
 }
 
 func (g *globals) register(f *pflag.FlagSet) {
-	f.StringVar(&g.Dir, "dir", defaultDir, "folder of the landscape, as given to `up`")
+	f.StringVar(&g.Dir, "dir", up.DefaultDir, "folder of the landscape, as given to `up`")
 	f.StringVar(&g.Server, "server", "", "ask this server, by name (default: any)")
 	f.StringVar(&g.Address, "address", "", "ask the server at this URL, instead of --dir")
 	f.StringVar(&g.TokenFile, "token-file", "", "file with the token (default: the one in the folder)")

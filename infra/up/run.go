@@ -38,13 +38,13 @@ type Run struct {
 
 // Server is one server of the landscape.
 type Server struct {
-	Name    string `json:"name"`
-	Address string `json:"address"` // URL of its HTTP API
-	Config  string `json:"config"`  // its configuration file
-	Data    string `json:"data"`    // its data folder
-	Log     string `json:"log"`     // its log file
-	RunFile string `json:"run_file"`
-	Relay   string `json:"relay"` // host:port of its relay to the broker
+	Name    string   `json:"name"`
+	Address string   `json:"address"` // URL of its HTTP API
+	Config  string   `json:"config"`  // its configuration file
+	Data    string   `json:"data"`    // its data folder
+	Log     string   `json:"log"`     // its log file
+	RunFile string   `json:"run_file"`
+	Relays  []string `json:"relays"` // host:port of its relays, one for each broker
 }
 
 // Device is one simulated device.

@@ -1,0 +1,94 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+)
+
+// awaitReady waits until a primary acts, all servers are ready and the primary
+// reaches all devices.
+func (u *Up) awaitReady(ctx context.Context) error {
+	for {
+		missing := u.missing(ctx)
+		if missing == "" {
+			return nil
+		}
+		if err := u.pause(ctx); err != nil {
+			if errors.Is(err, domain.ErrTransient) {
+				return fmt.Errorf("%w: %s; see the logs in %s", err, missing, u.folder.file(logsName))
+			}
+			return err
+		}
+	}
+}
+
+// missing says what is not ready yet; empty if all is.
+func (u *Up) missing(ctx context.Context) string {
+	for _, s := range u.run.Servers {
+		if !answersOK(ctx, s.Address+"/readyz") {
+			return "server " + s.Name + " is not ready"
+		}
+	}
+	if u.Primary(ctx) == "" {
+		return "no server is the primary"
+	}
+	return u.missingDevice(ctx)
+}
+
+func (u *Up) missingDevice(ctx context.Context) string {
+	client := httpapi.NewClient(u.addresses(), u.token)
+	ctx, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
+	devices, err := client.Devices(ctx)
+	if err != nil {
+		return "the devices cannot be asked for: " + err.Error()
+	}
+	connected := make(map[string]bool)
+	for _, d := range devices {
+		connected[d.ID] = d.Connected
+	}
+	for _, d := range u.run.Devices {
+		if !connected[d.ID] {
+			return "device " + d.ID + " is not connected"
+		}
+	}
+	return ""
+}
+
+// Primary is the name of the server that acts; empty if none does.
+func (u *Up) Primary(ctx context.Context) string {
+	for _, s := range u.run.Servers {
+		if answersOK(ctx, s.Address+"/primary") {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+func (u *Up) addresses() []string {
+	var out []string
+	for _, s := range u.run.Servers {
+		out = append(out, s.Address)
+	}
+	return out
+}
+
+func answersOK(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
