@@ -22,6 +22,8 @@ var (
 	controlTopic = domain.Topic("studio", domain.TopicControl)
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
 func config(folder string) Config {
 	return Config{Folder: folder, Landscape: "studio", Listen: "127.0.0.1:0"}
 }
@@ -36,7 +38,7 @@ func startBroker(t *testing.T, cfg Config) *Broker {
 	return b
 }
 
-func openLog(t *testing.T, address string) *kafka.Log {
+func openLog(t testing.TB, address string) *kafka.Log {
 	t.Helper()
 	l, err := kafka.Open(kafka.Config{Brokers: []string{address}}, slog.Default())
 	if err != nil {
