@@ -93,8 +93,12 @@ func (e *Error) ExitCode() int {
 	return ExitError
 }
 
-// ExitCode is the exit code of a command that got this result.
+// ExitCode is the exit code of a command that got this result. The answer to
+// another wish under the same UID is a refusal of this one.
 func (r *Result) ExitCode() int {
+	if r.Conflict {
+		return ExitRefused
+	}
 	switch r.Outcome {
 	case domain.Confirmed:
 		return ExitOK

@@ -215,6 +215,8 @@ func TestExitCodes(t *testing.T) {
 		{httpapi.Result{Outcome: domain.InDoubt}, 5},
 		{httpapi.Result{}, 5},
 		{httpapi.Result{NoPrimary: true}, 4},
+		{httpapi.Result{Outcome: domain.Confirmed, Duplicate: true}, 0},
+		{httpapi.Result{Outcome: domain.Confirmed, Conflict: true}, 3},
 	} {
 		if got := c.result.ExitCode(); got != c.want {
 			t.Errorf("outcome %q (no primary: %v) exits with %d, want %d", c.result.Outcome, c.result.NoPrimary, got, c.want)

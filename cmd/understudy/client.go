@@ -1,6 +1,192 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/up"
+)
 
 // clientCommands are the commands that talk to a running landscape.
-func clientCommands(_ *globals) []*cobra.Command { return nil }
+func clientCommands(g *globals) []*cobra.Command {
+	return []*cobra.Command{
+		routeCommand(g), labelCommand(g), commandCommand(g), indoubtCommand(g),
+		stateCommand(g), clusterCommand(g), switchoverCommand(g), takeoverCommand(g), logCommand(g),
+	}
+}
+
+// maxTokenFile bounds what is read of a token file.
+const maxTokenFile = 64 << 10
+
+// session is a client command at work: whom it asks and where it prints.
+type session struct {
+	*globals
+	*screen
+	client *httpapi.Client
+	run    *up.Run // what the folder tells; nil with --address and no folder
+}
+
+// open finds the landscape that the flags name.
+func (g *globals) open(cmd *cobra.Command) (*session, error) {
+	s, err := g.folder(cmd)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := g.addresses(s.run)
+	if err != nil {
+		return nil, err
+	}
+	token, err := g.token(s.run, addresses)
+	if err != nil {
+		return nil, err
+	}
+	s.client = httpapi.NewClient(addresses, token)
+	return s, nil
+}
+
+// folder reads up.json, which need not be there if an address is given. Faults
+// of the flags come first, before anything is asked for.
+func (g *globals) folder(cmd *cobra.Command) (*session, error) {
+	screen, err := newScreen(cmd, g.Output)
+	if err != nil {
+		return nil, err
+	}
+	if g.Address != "" && g.Server != "" {
+		return nil, usage("give --address or --server, not both: an address names a server already")
+	}
+	s := &session{globals: g, screen: screen}
+	run, err := up.Load(g.Dir)
+	switch {
+	case err == nil:
+		s.run = &run
+	case g.Address == "" && errors.Is(err, domain.ErrNotFound):
+		return nil, fmt.Errorf("no landscape in %s: start one with `%s`, or name one with --dir or --address: %w",
+			g.Dir, g.line("up"), domain.ErrNotFound)
+	case g.Address == "":
+		return nil, err
+	}
+	return s, nil
+}
+
+func (g *globals) addresses(run *up.Run) ([]string, error) {
+	if g.Address != "" {
+		return []string{g.Address}, nil
+	}
+	if g.Server != "" {
+		one, ok := run.Server(g.Server)
+		if !ok {
+			return nil, usage("no server %q in landscape %s: give one of %s", g.Server, run.Landscape, strings.Join(serverNames(run), ", "))
+		}
+		return []string{one.Address}, nil
+	}
+	var all []string
+	for _, s := range run.Servers {
+		all = append(all, s.Address)
+	}
+	return all, nil
+}
+
+func serverNames(run *up.Run) []string {
+	var names []string
+	for _, s := range run.Servers {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// token is the first one of the token file. That of the folder goes to the
+// folder's own servers only.
+func (g *globals) token(run *up.Run, addresses []string) (string, error) {
+	path := g.TokenFile
+	if path == "" {
+		if run == nil || !owns(run, addresses) {
+			return "", nil
+		}
+		path = run.TokenFile
+	}
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrPermission) && g.TokenFile == "":
+		return "", nil // reading needs none; a change is told that it does
+	case err != nil:
+		return "", fmt.Errorf("read the token: name another file with --token-file: %w: %w", domain.ErrInvalid, err)
+	case len(b) > maxTokenFile:
+		return "", fmt.Errorf("%s has %d bytes and is no token file: name another with --token-file: %w", path, len(b), domain.ErrInvalid)
+	}
+	for line := range strings.Lines(string(b)) {
+		words := strings.Fields(line)
+		if len(words) == 2 && !strings.HasPrefix(words[0], "#") {
+			return words[1], nil
+		}
+	}
+	return "", fmt.Errorf("%s holds no line \"<user> <token>\": name another file with --token-file: %w", path, domain.ErrInvalid)
+}
+
+func owns(run *up.Run, addresses []string) bool {
+	for _, a := range addresses {
+		found := false
+		for _, s := range run.Servers {
+			found = found || strings.TrimRight(a, "/") == s.Address
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// explain adds to an error what the folder tells about its landscape.
+func (s *session) explain(err error) error {
+	e, ok := errors.AsType[*httpapi.Error](err)
+	if ok && e.Code == httpapi.CodeUnreachable && s.Address == "" && s.run != nil && !s.run.Alive() {
+		return fmt.Errorf("the landscape in %s has ended: start it again with `%s` (%w)", s.Dir, s.line("up"), err)
+	}
+	if ok && e.Code == httpapi.CodeUnauthorized && s.run != nil && s.TokenFile == "" {
+		return fmt.Errorf("%w (the token comes from %s)", err, s.run.TokenFile)
+	}
+	return err
+}
+
+// line is a command line that can be pasted: it names the same landscape.
+func (g *globals) line(args ...string) string {
+	words := append([]string{programName()}, args...)
+	switch {
+	case g.Address != "":
+		words = append(words, "--address", g.Address)
+	case filepath.Clean(g.Dir) != filepath.Clean(up.DefaultDir):
+		words = append(words, "--dir", g.Dir)
+	}
+	if g.TokenFile != "" && len(args) > 0 && args[0] != "up" {
+		words = append(words, "--token-file", g.TokenFile)
+	}
+	for i, w := range words[1:] {
+		words[i+1] = quoted(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// programName is a variable so that tests can fix it.
+var programName = up.CommandLine
+
+// quoted makes a word safe to paste into a shell.
+func quoted(w string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !safe(r) }) < 0 {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
+
+func usage(format string, args ...any) error {
+	return withExit(exitUsage, fmt.Errorf(format, args...))
+}

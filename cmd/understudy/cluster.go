@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+)
+
+func clusterCommand(g *globals) *cobra.Command {
+	return group("cluster", "Look at the servers of a landscape", clusterStatusCommand(g))
+}
+
+func clusterStatusCommand(g *globals) *cobra.Command {
+	var watch bool
+	var every time.Duration
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show who is primary, and how each server is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if every < 50*time.Millisecond {
+				return usage("--every %s: give at least 50ms", every)
+			}
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			if watch {
+				return s.watch(cmd.Context(), every)
+			}
+			st, err := s.client.Status(cmd.Context())
+			if err != nil {
+				return s.explain(err)
+			}
+			if err := s.show(st, func(t *table) { s.statusTable(t, &st) }); err != nil {
+				return err
+			}
+			if st.Primary == "" {
+				return withExit(exitNoPrimary, fmt.Errorf("no server is primary: %w", httpapi.ErrNoPrimary))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again and again, until interrupted")
+	cmd.Flags().DurationVar(&every, "every", time.Second, "how often, with --watch")
+	return cmd
+}
+
+// clearScreen puts the cursor of a terminal home and clears what was there.
+const clearScreen = "\x1b[H\x1b[2J"
+
+// watch shows the status until the context ends. A failure is shown in its
+// place: who watches wants to see the servers come back.
+func (s *session) watch(ctx context.Context, every time.Duration) error {
+	terminal := isTerminal(s.out)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		st, err := s.client.Status(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if terminal && s.form == formTable {
+			_, _ = fmt.Fprint(s.out, clearScreen)
+		}
+		if err := s.frame(&st, s.explain(err)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// frame is one showing of a watch: in JSON one line, in YAML one document.
+func (s *session) frame(st *httpapi.Status, failed error) error {
+	var v any = st
+	if failed != nil {
+		v = map[string]string{"error": failed.Error()}
+	}
+	switch s.form {
+	case formJSON:
+		return json.NewEncoder(s.out).Encode(v)
+	case formYAML:
+		if _, err := fmt.Fprintln(s.out, "---"); err != nil {
+			return err
+		}
+	}
+	return s.show(v, func(t *table) {
+		t.text("%s", time.Now().Format(time.DateTime))
+		if failed != nil {
+			t.text("no answer: %v", failed)
+		} else {
+			s.statusTable(t, st)
+		}
+		t.text("")
+	})
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (s *session) statusTable(t *table, st *httpapi.Status) {
+	if st.Primary == "" {
+		t.text("landscape %s: NO PRIMARY since epoch %d ended; nobody acts", st.Landscape, st.Epoch)
+	} else {
+		t.text("landscape %s: primary %s, epoch %d, lease %s", st.Landscape, oneLine(st.Primary), st.Epoch, shortMs(st.LeaseTTL))
+	}
+	t.text("")
+	t.row("SERVER", "ADDRESS", "ROLE", "STATE", "READY", "EPOCH", "POSITION", "LAG", "HASH OK", "SENIORITY", "UPTIME", "HEARD")
+	for _, m := range st.Servers {
+		epoch := ""
+		if m.Epoch != 0 {
+			epoch = fmt.Sprint(m.Epoch)
+		}
+		heard := shortMs(m.LastHeard) + " ago"
+		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), epoch, m.Position, m.Lag, m.HashOK,
+			m.Seniority, m.Uptime.Duration().Round(time.Second), heard)
+	}
+	t.text("")
+	t.text("as server %s sees it (build %s)", oneLine(st.Server.Name), oneLine(st.Server.Build))
+	s.warnings(t, st)
+}
+
+// warnings says what an operator should look at. No line: nothing.
+func (s *session) warnings(t *table, st *httpapi.Status) {
+	for _, why := range st.Server.Reasons {
+		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(why))
+	}
+	for _, m := range st.Servers {
+		if m.HashOK == httpapi.HashDiffers {
+			t.text("server %s: its state differs from the primary's at the same position", oneLine(m.Name))
+		}
+		if !m.Guarded {
+			t.text("server %s has no guard: its death is noticed only when the lease runs out", oneLine(m.Name))
+		}
+	}
+	if st.Valve != "kernel" && st.ValveWhy != "" {
+		t.text("valve: %s (%s)", st.Valve, oneLine(st.ValveWhy))
+	}
+	if st.ClockSuspect {
+		t.text("clock suspect: a record's time was too far ahead to be believed; check the clocks of brokers and producers")
+	}
+	c := st.Counters
+	t.text("commands: %d accepted, %d refused, %d repeats, %d UID conflicts, %d misplaced; changes by others: %d; fenced: %d; dead letters: %d",
+		c.Accepted, c.Refused, c.Duplicates, c.Conflicts, c.Misplaced, c.Foreign, c.Fenced, c.DeadLetters)
+}

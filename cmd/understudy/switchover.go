@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+)
+
+// silentAfter is how old a heartbeat of a server may be that is to take over:
+// some of those that a secondary sends every 200 ms.
+const silentAfter = time.Second
+
+func switchoverCommand(g *globals) *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:   "switchover",
+		Short: "Move primacy to another server in a planned way: nothing is in doubt",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			move, err := s.client.Switchover(cmd.Context(), to)
+			return s.showMove(move, err)
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the server that is to act (default: the policy chooses)")
+	return cmd
+}
+
+func takeoverCommand(g *globals) *cobra.Command {
+	var force bool
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "takeover",
+		Short: "Take primacy from the primary at once, whatever state it is in",
+		Long: `Contest the primary at once. A live one yields within a round trip, a dead or cut
+one after its lease. One-shots that were under way may be in doubt afterwards;
+a switchover leaves nothing in doubt, so use that where the primary works.
+--server names the server that is to take over.`,
+		Example: `  understudy takeover --force --reason "A answers but its devices do not" --server B`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !force {
+				return withExit(exitRefused, fmt.Errorf("a takeover may leave actions in doubt: give --force if that is wanted, or use `%s`", g.line("switchover")))
+			}
+			if reason == "" {
+				return usage("--reason is empty: the log keeps why you took over")
+			}
+			return g.takeover(cmd, reason)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "yes, at once")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept in the log")
+	require(cmd, "reason")
+	return cmd
+}
+
+func (g *globals) takeover(cmd *cobra.Command, reason string) error {
+	s, err := g.open(cmd)
+	if err != nil {
+		return err
+	}
+	client, to := s.client, g.Server
+	if g.Server == "" && g.Address == "" {
+		if next, ok := s.successor(cmd.Context()); ok {
+			to = next.Name
+			if one, known := s.run.Server(next.Name); known {
+				at := *g
+				at.Server = one.Name
+				other, err := at.open(cmd)
+				if err != nil {
+					return err
+				}
+				client = other.client
+			}
+		}
+	}
+	move, err := client.Takeover(cmd.Context(), reason, to)
+	return s.showMove(move, err)
+}
+
+// successor is the ready server that has been running longest. If none can be
+// found out, the server that is asked takes over itself.
+func (s *session) successor(ctx context.Context) (httpapi.ServerStatus, bool) {
+	var best httpapi.ServerStatus
+	found := false
+	st, err := s.client.Status(ctx)
+	if err != nil {
+		return best, false
+	}
+	for _, m := range st.Servers {
+		if m.Name == st.Primary || !m.Ready || m.LastHeard.Duration() > silentAfter {
+			continue
+		}
+		if !found || m.Seniority < best.Seniority {
+			best, found = m, true
+		}
+	}
+	return best, found
+}
+
+func (s *session) showMove(m httpapi.Move, err error) error {
+	if err != nil {
+		err = s.explain(err)
+		if errors.Is(err, domain.ErrUnknownFate) || errors.Is(err, httpapi.ErrNoPrimary) {
+			err = fmt.Errorf("%w\nSee who acts now: %s", err, s.line("cluster", "status"))
+		}
+		return err
+	}
+	return s.show(m, func(t *table) {
+		from := m.From
+		if from == "" {
+			from = "nobody"
+		}
+		t.text("%s is primary in epoch %d, after %s; it took %s", oneLine(m.To), m.Epoch, oneLine(from), shortMs(m.Took))
+	})
+}
