@@ -1,0 +1,235 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// Source is where a configuration comes from. Each part may be left out.
+type Source struct {
+	File    string         // a YAML file
+	Environ []string       // as os.Environ gives it
+	Flags   *pflag.FlagSet // with those that AddFlags adds; only changed ones count
+}
+
+// Loaded is a configuration with the origin of each of its values. It has the
+// right keys and types; whether it makes sense says Config.Validate.
+type Loaded struct {
+	Config  Config
+	origins map[string]string
+	devices []map[string]any // the entries as the file has them
+}
+
+// delimiter separates keys inside koanf. It is not the dot, because the keys of
+// kafka.address_map are addresses.
+const delimiter = "\x1f"
+
+// maxFile bounds the file: ten thousand devices fit in.
+const maxFile = 8 << 20
+
+// layer is one source, read.
+type layer struct {
+	origin func(key string) string
+	values *koanf.Koanf
+}
+
+// Load reads all sources. It reports every fault of their shape at once.
+func Load(s Source) (*Loaded, error) {
+	var layers []layer // lowest precedence first
+	var faults []error
+	for _, read := range []func(Source) (*layer, []error){readFile, readEnviron, readFlags} {
+		l, f := read(s)
+		if faults = append(faults, f...); l != nil {
+			layers = append(layers, *l)
+		}
+	}
+	for _, l := range layers {
+		for _, f := range checkShape("", l.values.Raw(), reflect.TypeFor[Config]()) {
+			faults = append(faults, fmt.Errorf("%s: %w", l.origin(""), f))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return merge(layers)
+}
+
+func readFile(s Source) (*layer, []error) {
+	if s.File == "" {
+		return nil, nil
+	}
+	if st, err := os.Stat(s.File); err == nil && st.Size() > maxFile {
+		return nil, []error{fmt.Errorf("read %s: it has more than %d bytes, so it is no configuration: %w", s.File, maxFile, domain.ErrInvalid)}
+	}
+	k := koanf.New(delimiter)
+	if err := k.Load(file.Provider(s.File), yaml.Parser()); err != nil {
+		return nil, []error{fmt.Errorf("read %s: %w: %w", s.File, err, domain.ErrInvalid)}
+	}
+	return &layer{func(string) string { return "file " + s.File }, k}, nil
+}
+
+func readEnviron(s Source) (*layer, []error) {
+	byVariable := make(map[string]Key)
+	var variables []string
+	for _, key := range Keys() {
+		if key.Env != "" {
+			byVariable[key.Env] = key
+			variables = append(variables, key.Env)
+		}
+	}
+	var faults []error
+	k := koanf.New(delimiter)
+	err := k.Load(env.Provider(delimiter, env.Opt{
+		Prefix:      envPrefix,
+		EnvironFunc: func() []string { return s.Environ },
+		TransformFunc: func(name, value string) (string, any) {
+			key, known := byVariable[name]
+			if !known {
+				// Other parts have variables of their own; a slip of the pen is told.
+				if near, ok := nearest(strings.TrimPrefix(name, envPrefix), trimmed(variables)); ok && edits(name, envPrefix+near) <= 2 {
+					faults = append(faults, fault("environment: "+name, "is not a known variable; did you mean %s?", envPrefix+near))
+				}
+				return "", nil
+			}
+			return path(key.Name), parseText(key, value)
+		},
+	}), nil)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("read the environment: %w: %w", err, domain.ErrInvalid))
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return &layer{func(key string) string {
+		if key == "" {
+			return "environment"
+		}
+		return "environment " + envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	}, k}, faults
+}
+
+func trimmed(variables []string) []string {
+	out := make([]string, len(variables))
+	for i, v := range variables {
+		out[i] = strings.TrimPrefix(v, envPrefix)
+	}
+	return out
+}
+
+func readFlags(s Source) (*layer, []error) {
+	if s.Flags == nil {
+		return nil, nil
+	}
+	known := make(map[string]Key)
+	for _, key := range Keys() {
+		known[key.Name] = key
+	}
+	k := koanf.New(delimiter)
+	err := k.Load(posflag.ProviderWithFlag(s.Flags, delimiter, nil, func(f *pflag.Flag) (string, any) {
+		key, ours := known[f.Name]
+		if !ours || !f.Changed {
+			return "", nil
+		}
+		return path(f.Name), parseText(key, f.Value.String())
+	}), nil)
+	if err != nil {
+		return nil, []error{fmt.Errorf("read the flags: %w: %w", err, domain.ErrInvalid)}
+	}
+	return &layer{func(key string) string {
+		if key == "" {
+			return "flags"
+		}
+		return "flag --" + key
+	}, k}, nil
+}
+
+// path is a key as koanf has it.
+func path(name string) string { return strings.ReplaceAll(name, ".", delimiter) }
+
+// parseText takes lists and maps apart that a variable or a flag writes in one
+// line: "a,b" and "from=to,from=to".
+func parseText(key Key, text string) any {
+	switch key.kind.Kind() {
+	case reflect.Slice:
+		list := []any{}
+		for part := range strings.SplitSeq(text, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				list = append(list, part)
+			}
+		}
+		return list
+	case reflect.Map:
+		m := make(map[string]any)
+		for part := range strings.SplitSeq(text, ",") {
+			if from, to, ok := strings.Cut(strings.TrimSpace(part), "="); ok {
+				m[from] = to
+			} else if part != "" {
+				return text // not a map: checkShape says so
+			}
+		}
+		return m
+	}
+	return text
+}
+
+// merge lays the layers over each other, and over the defaults.
+func merge(layers []layer) (*Loaded, error) {
+	out := &Loaded{Config: Default(), origins: make(map[string]string)}
+	all := koanf.New(delimiter)
+	for _, l := range layers {
+		for _, key := range Keys() {
+			if p := path(key.Name); key.index != nil && l.values.Exists(p) && l.values.Get(p) != nil {
+				out.origins[key.Name] = l.origin(key.Name)
+				if err := all.Set(p, l.values.Get(p)); err != nil { // a list or a map replaces the lower one as a whole
+					return nil, fmt.Errorf("%s: %w", key.Name, err)
+				}
+			}
+		}
+	}
+	if all.Exists(path("kafka.brokers")) {
+		out.Config.Kafka.Brokers = nil
+	}
+	out.devices = withDefaults(all)
+	if err := all.Unmarshal("", &out.Config); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
+	}
+	return out, nil
+}
+
+// withDefaults fills in what the entries of devices do not name, and returns
+// them as they were.
+func withDefaults(k *koanf.Koanf) (entries []map[string]any) {
+	list, _ := k.Get("devices").([]any)
+	defaults := reflect.ValueOf(DefaultDevice())
+	for i, entry := range list {
+		m, _ := entry.(map[string]any)
+		full := make(map[string]any, len(m))
+		for j := range defaults.NumField() {
+			if v := defaults.Field(j); !v.IsZero() {
+				full[defaults.Type().Field(j).Tag.Get("koanf")] = v.Interface()
+			}
+		}
+		for key, value := range m {
+			if value != nil {
+				full[key] = value
+			}
+		}
+		entries = append(entries, m)
+		list[i] = full
+	}
+	if list != nil {
+		_ = k.Set("devices", list) // Set fails only on a key that is no map, and this is the top
+	}
+	return entries
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference is docs/configuration.md: every key with its type, default and
+// meaning, made from the struct itself.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n")
+	device := false
+	for _, k := range Keys() {
+		if strings.HasPrefix(k.Name, "devices[]") && !device {
+			device = true
+			b.WriteString(referenceDevices)
+			b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n")
+		}
+		value := "none"
+		if k.Default != "" {
+			value = "`" + k.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Type, value, strings.ReplaceAll(k.Meaning, "<", `\<`))
+	}
+	return b.String()
+}
+
+const referenceHead = `# Configuration
+
+A server is configured by one YAML file; deployments/sample/understudy.yaml is a
+complete one. Any key can also be given as an environment variable or as a flag:
+
+| source, strongest first | how | example |
+|---|---|---|
+| flag | two dashes and the key | ` + "`--election.ttl 300ms`" + ` |
+| environment | ` + "`UNDERSTUDY_`" + `, the key in capitals, dots as underscores | ` + "`UNDERSTUDY_ELECTION_TTL=300ms`" + ` |
+| file | nested keys | ` + "`election: {ttl: 300ms}`" + ` |
+| default | | |
+
+- Durations carry their unit: ` + "`300ms`, `10s`, `1m`" + `.
+- In a flag or a variable a list is written ` + "`a,b`" + `, a map ` + "`from=to,from=to`" + `. It
+  replaces the list of the file as a whole.
+- The list of devices is set in the file alone. A secret has no flag, because a
+  command line can be seen by everybody on the machine.
+- A key that does not exist is refused, with the nearest one that does. All
+  faults are reported at once.
+- An address for the HTTP API other than loopback needs ` + "`http.tls` and `token_file`" + `.
+
+## Keys
+
+`
+
+const referenceDevices = `
+## Devices
+
+The same list belongs on every server of a landscape. An entry needs ` + "`id`, `driver`" + `
+and ` + "`address`" + `, a router its ` + "`inputs` and `outputs`" + `, an HTTP device its ` + "`verbs`" + `.
+
+`
