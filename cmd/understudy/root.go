@@ -11,7 +11,6 @@ import (
 	"github.com/understudy-io/understudy/infra/up"
 )
 
-
 // globals are the flags of every command that talks to a running landscape.
 type globals struct {
 	Dir       string // the folder of the landscape that `up` started
