@@ -23,8 +23,9 @@ const (
 	kindChore
 )
 
-// hashVersion changes whenever a canonical form or a rule of the fold changes.
-const hashVersion = 1
+// LogicVersion changes whenever a rule of the fold or a canonical form changes.
+// It is part of the hash; a snapshot of another version is of no use.
+const LogicVersion = 1
 
 // recount counts an item with its present form b instead of the form before.
 func (s *State) recount(i *item, b []byte) {
@@ -56,7 +57,7 @@ func (s *State) Hash() domain.Hash {
 }
 
 func (s *State) headForm(b []byte) []byte {
-	b = append(b, kindHead, hashVersion)
+	b = append(b, kindHead, LogicVersion)
 	b = number(number(b, int64(s.partition)), int64(s.partitions))
 	b = number(b, int64(s.limits.Window))
 	for _, n := range [...]int{s.limits.UIDs, s.limits.Pending, s.limits.Chores, s.limits.Doubts} {

@@ -107,7 +107,7 @@ type ExportedEntry struct {
 	UID       string           `msgpack:"uid" json:"uid"`
 	Command   int64            `msgpack:"command" json:"command"`
 	Indexed   domain.Instant   `msgpack:"indexed" json:"indexed"`
-	Digest    []byte           `msgpack:"digest" json:"digest"`
+	Digest    domain.Digest    `msgpack:"digest" json:"digest"`
 	Done      bool             `msgpack:"done" json:"done"`
 	Outcome   domain.Outcome   `msgpack:"outcome" json:"outcome"`
 	Reason    domain.Reason    `msgpack:"reason" json:"reason"`
@@ -221,7 +221,7 @@ func (x *index) export() []ExportedEntry {
 	for i, q := range order {
 		e := q.entry
 		out[i] = ExportedEntry{
-			Device: e.device, UID: e.uid, Command: e.command, Indexed: e.indexed, Digest: slices.Clone(e.digest[:]),
+			Device: e.device, UID: e.uid, Command: e.command, Indexed: e.indexed, Digest: e.digest,
 			Done: e.done, Outcome: e.outcome, Reason: e.reason, Detail: e.detail, OutcomeAt: e.outcomeAt, Conflicts: e.conflicts,
 		}
 		for _, w := range e.waiting {

@@ -11,7 +11,7 @@ import (
 
 // goldenHash pins the fold: every rule that decides and every canonical form.
 // Servers of two builds stand side by side during an update, and compare their
-// hashes. If this changes, hashVersion changes too, and the changelog says that
+// hashes. If this changes, LogicVersion changes too, and the changelog says that
 // such builds do not agree.
 const goldenHash = "083db83e7987fa4bdee20c23acbc4132c20bf005bb82bd57b991966a3d5e17ff"
 
@@ -87,6 +87,6 @@ func TestTheFoldIsPinned(t *testing.T) {
 		t.Fatalf("the history has not enough in it: %+v", n)
 	}
 	if got := s.s.Hash().String(); got != goldenHash {
-		t.Errorf("hash %s, want %s\nIf a rule of the fold or a canonical form was meant to change, raise hashVersion and pin the new hash.", got, goldenHash)
+		t.Errorf("hash %s, want %s\nIf a rule of the fold or a canonical form was meant to change, raise LogicVersion and pin the new hash.", got, goldenHash)
 	}
 }

@@ -335,10 +335,10 @@ func (o *oracle) command(l *line) {
 		return
 	}
 	o.arrived(l)
-	newest, any := o.newestForgotten()
-	if any && created <= newest || len(o.commands) >= 2*o.limits.UIDs {
+	newest, some := o.newestForgotten()
+	if some && created <= newest || len(o.commands) >= 2*o.limits.UIDs {
 		l.verdict, l.reason = partition.Refused, domain.ReasonOverloaded
-		if any && created <= newest {
+		if some && created <= newest {
 			l.reason = domain.ReasonTooOld
 		}
 		o.owe(partition.GiveAnswer, off, l.Subject, l.UID, l.reason)

@@ -102,7 +102,7 @@ func (d *Device) planSalvo(p *plan, c domain.Salvo) {
 }
 
 func (d *Device) planLabel(p *plan, c domain.SetLabel) {
-	ports := 0
+	var ports int
 	switch c.Port {
 	case domain.PortInput:
 		ports = d.Definition.Inputs

@@ -288,7 +288,7 @@ func (a *author) nonsense() domain.Record {
 }
 
 func TestRandomHistoriesGiveWhatThePlainFoldGives(t *testing.T) {
-	histories, length := 150, 400
+	histories, length := 100, 400
 	if testing.Short() {
 		histories = 40
 	}

@@ -160,10 +160,10 @@ func (s *State) restoreEntries(list []ExportedEntry) error {
 		x := &list[i]
 		e := &entry{
 			key: key{x.Device, x.UID}, command: x.Command, indexed: x.Indexed, done: x.Done, outcome: x.Outcome,
-			reason: x.Reason, detail: x.Detail, outcomeAt: x.OutcomeAt, conflicts: x.Conflicts, resolved: x.Resolved,
+			reason: x.Reason, digest: x.Digest, detail: x.Detail, outcomeAt: x.OutcomeAt, conflicts: x.Conflicts, resolved: x.Resolved,
 		}
-		if s.index.entries[e.key] != nil || copy(e.digest[:], x.Digest) != len(e.digest) {
-			return corrupt("uid %q of device %q is there twice or has no digest", x.UID, x.Device)
+		if s.index.entries[e.key] != nil {
+			return corrupt("uid %q of device %q is there twice", x.UID, x.Device)
 		}
 		if !x.Done && x.Outcome == "" {
 			e.pending = open[e.key]

@@ -1,0 +1,15 @@
+// Package snapshotfile keeps snapshots as files in one folder:
+//
+//	store, err := snapshotfile.Open(filepath.Join(dir, "snapshots"), logger)
+//	from, err := store.Load("studio", 8) // domain.ErrNotFound: fold the log from its first record
+//	...
+//	err = store.Save(snap)
+//
+// A file is written aside, flushed, renamed and its folder flushed, so that a
+// crash at any moment leaves the files before it whole. The newest two are
+// kept: should the newest be refused, Load goes on from the one before.
+//
+// On a crash the snapshot that was being written is lost, and nothing else. A
+// disk that is full or not writable costs the short cut at the next start; the
+// server goes on.
+package snapshotfile
