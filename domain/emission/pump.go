@@ -63,7 +63,7 @@ func (q *Queue) pump(now domain.Mono) {
 		case emitting, starting:
 			return // order: nothing passes an action that is just leaving, or is being written ahead
 		}
-		if !q.up || q.held || outstanding >= q.settings.Window {
+		if !q.up || q.held || now < q.retryAt || outstanding >= q.settings.Window {
 			return
 		}
 		if j.Effect == domain.OneShot && j.stage == waiting {
@@ -114,7 +114,7 @@ func (q *Queue) emitted(now domain.Mono, in Emitted) {
 		if in.Result == NotSent {
 			q.up = false
 		} else {
-			q.held = true
+			q.retryAt = now + fencedRetry
 		}
 	case UnknownFate:
 		if j.Effect == domain.OneShot {

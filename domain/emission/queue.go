@@ -14,6 +14,10 @@ type Settings struct {
 	Window int
 }
 
+// fencedRetry is the pause after the gate refused. A gate that refuses for good
+// is followed by Hold; one that refused in the moment of a renewal opens again.
+const fencedRetry = 5 * time.Millisecond
+
 // DefaultConfirmWithin is used where a definition names no time.
 const DefaultConfirmWithin = time.Second
 
@@ -22,8 +26,9 @@ type Queue struct {
 	settings Settings
 	jobs     []*job // not ended, in log order
 	reported map[domain.Target]string
-	up       bool // the device is connected and its state has been read
-	held     bool // this server may not act at the moment
+	up       bool        // the device is connected and its state has been read
+	held     bool        // this server may not act
+	retryAt  domain.Mono // the gate refused; not before this is it asked again
 	nextRef  uint64
 	effects  []Effect
 }
@@ -57,7 +62,7 @@ type (
 	LinkDown struct{ Cause string }
 	// Hold stops sending: the lease ran out, or the epoch is contested.
 	Hold struct{}
-	// Resume lets the queue send again after Hold or a Fenced result.
+	// Resume lets the queue send again after Hold.
 	Resume struct{}
 	// Report gives what the device says of itself; Full is its whole state.
 	Report struct {
@@ -140,7 +145,7 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	case Hold:
 		q.held = true
 	case Resume:
-		q.held = false
+		q.held, q.retryAt = false, 0
 	case Report:
 		q.report(now, in)
 	case Answer:
@@ -157,6 +162,9 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 // NextWake is when the queue wants a Timer; zero if never.
 func (q *Queue) NextWake() domain.Mono {
 	var at domain.Mono
+	if q.retryAt > 0 && q.up && !q.held && len(q.jobs) > 0 {
+		at = q.retryAt
+	}
 	for _, j := range q.jobs {
 		t := j.Deadline
 		if !j.unsent() {

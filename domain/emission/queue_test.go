@@ -182,8 +182,10 @@ func TestAOneShotOfWhichNoByteLeftIsSentWhenTheDeviceIsBack(t *testing.T) {
 func TestNothingIsSentWithoutALease(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 1, "2").result("a", emission.Fenced).route("b", 2, "3").want("emit a [{crosspoint/video/1 2}]")
-	p.step(emission.Resume{}).want("emit a [{crosspoint/video/1 2}]")
-	p.step(emission.Hold{}).sent("a").want()
+	p.wait(time.Millisecond).want()
+	p.wait(5 * time.Millisecond).want("emit a [{crosspoint/video/1 2}]")
+	p.step(emission.Hold{}).sent("a").wait(time.Second / 2).want()
+	p.step(emission.Resume{}).want("emit b [{crosspoint/video/2 3}]")
 }
 
 func TestADeviceThatWasAwayGetsTheNewestRoutesAndNoOldOneShot(t *testing.T) {

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/understudy-io/understudy/infra/clock"
+)
+
+// Metrics is the collector of a server's metrics. Names follow Prometheus'
+// conventions: base units, _total for counters.
+func (s *Server) Metrics() prometheus.Collector { return &metrics{server: s} }
+
+type metrics struct{ server *Server }
+
+var (
+	descActing   = prometheus.NewDesc("understudy_acting", "1 while this server is the primary and may act.", nil, nil)
+	descLease    = prometheus.NewDesc("understudy_lease_remaining_seconds", "What is left of the lease; 0 without one.", nil, nil)
+	descCaughtUp = prometheus.NewDesc("understudy_caught_up", "1 once the log has been folded to its end.", nil, nil)
+	descRecords  = prometheus.NewDesc("understudy_records_total", "Records folded since the start, by what the fold made of them.", []string{"verdict"}, nil)
+	descForeign  = prometheus.NewDesc("understudy_foreign_changes_total", "Changes at devices that nobody asked for through the log.", nil, nil)
+	descPending  = prometheus.NewDesc("understudy_device_pending", "Actions without an outcome, on the primary.", []string{"device"}, nil)
+	descOldest   = prometheus.NewDesc("understudy_device_oldest_pending_seconds", "Age of the oldest of them while the device is connected.", []string{"device"}, nil)
+	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
+	descGuarded  = prometheus.NewDesc("understudy_guarded", "1 while a guard waits for the end of this process.", nil, nil)
+	descValve    = prometheus.NewDesc("understudy_valve_info", "Where the lease is checked before bytes leave.", []string{"valve"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descActing, descLease, descCaughtUp, descRecords, descForeign,
+		descPending, descOldest, descUp, descGuarded, descValve,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. It reads counters that the loops
+// keep, and asks none of them.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	s := m.server
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(descActing, one(s.core.acting.Load()))
+	gauge(descCaughtUp, one(s.core.caughtUp.Load()))
+	gauge(descGuarded, one(s.isGuarded()))
+	gauge(descValve, 1, "process")
+	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))
+	c := &s.core.counts
+	for verdict, n := range map[string]int64{
+		"all": c.records.Load(), "accepted": c.accepted.Load(), "refused": c.refused.Load(),
+		"duplicate": c.duplicates.Load(), "dead": c.dead.Load(), "fenced": c.fenced.Load(), "misplaced": c.misplaced.Load(),
+	} {
+		ch <- prometheus.MustNewConstMetric(descRecords, prometheus.CounterValue, float64(n), verdict)
+	}
+	ch <- prometheus.MustNewConstMetric(descForeign, prometheus.CounterValue, float64(c.foreign.Load()))
+	s.core.eachDevice(func(d *device) {
+		gauge(descPending, float64(d.pending.Load()), d.definition.Device)
+		gauge(descOldest, float64(d.oldest.Load())/1e9, d.definition.Device)
+		gauge(descUp, one(!d.away.Load()), d.definition.Device)
+	})
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

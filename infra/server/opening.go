@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/projections/snapshot"
+)
+
+// viewStep is how many records are read at once when looking backwards for a
+// view of control; viewEvery is how often the primary writes one.
+const (
+	viewStep  = 20_000
+	viewEvery = time.Minute
+)
+
+// openControl finds where to begin with control: behind the newest view, or at
+// the beginning if the whole topic is there. It waits for the log.
+func (s *Server) openControl(ctx context.Context) error {
+	for wait := fetchRetryMin; ; wait = min(2*wait, fetchRetryMax) {
+		err := s.findView(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.options.Logger.Warn("cannot read control yet", "cause", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// findView looks backwards through control for the newest view from which the
+// rest is retained.
+func (s *Server) findView(ctx context.Context) error {
+	topic := domain.Topic(s.options.Landscape, domain.TopicControl)
+	bounds, err := s.options.Control.Bounds(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if len(bounds) != 1 {
+		return fmt.Errorf("topic %s has %d partitions, not 1: %w", topic, len(bounds), domain.ErrInvalid)
+	}
+	start, end := bounds[0].Start, bounds[0].End
+	for to := end; to > start; to -= viewStep {
+		state, found, err := s.viewBetween(ctx, topic, max(start, to-viewStep), to, start)
+		if err != nil {
+			return err
+		}
+		if found {
+			s.begin(state)
+			return nil
+		}
+	}
+	if start > 0 {
+		return fmt.Errorf("control begins at %d and holds no view to start from: %w", start, domain.ErrCorrupt)
+	}
+	s.begin(election.NewState())
+	return nil
+}
+
+func (s *Server) begin(state *election.State) {
+	s.control.machine = election.NewServerFrom(s.options.Election, state)
+	s.control.from = make([]snapshot.Fingerprint, 1)
+	s.control.next = state.Next()
+}
+
+// viewBetween gives the state of the last usable view in [from, to).
+func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start int64) (*election.State, bool, error) {
+	var newest *election.State
+	for next := from; next < to; {
+		answers, err := s.options.Control.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: next}}, fetchWait, fetchBytes)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, a := range answers {
+			if a.Err != nil {
+				return nil, false, a.Err
+			}
+			for _, m := range a.Messages {
+				if m.Offset >= to {
+					break
+				}
+				r := s.options.Codec.Decode(domain.TopicControl, 0, m)
+				v, ok := r.Payload.(domain.View)
+				if !ok || r.Defect != domain.DefectNone || v.At+1 < start {
+					continue
+				}
+				if state, err := election.Restore(v.State); err == nil && state.Next() == v.At+1 {
+					newest = state
+				}
+			}
+			next = max(next, a.Next)
+		}
+	}
+	return newest, newest != nil, nil
+}
+
+// view writes the whole folded control state, so that old heartbeats need not
+// be kept, nor read.
+func (c *control) view() {
+	if c.term == 0 {
+		return
+	}
+	state := c.machine.State()
+	if state.Next() == 0 {
+		return
+	}
+	c.append(domain.View{At: state.Next() - 1, State: state.Export()}, 0)
+}
+
+// publish appends a record of this server to control, from any loop.
+func (c *control) publish(p domain.Payload) {
+	if cp, ok := p.(domain.Checkpoint); ok {
+		cp.Copied = c.copier.through.Load()
+		p = cp
+	}
+	c.append(p, 0)
+}
+
+// drain waits until no append to control is under way.
+func (c *control) drain(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { c.sending.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,207 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/infra/clock"
+	"github.com/understudy-io/understudy/projections/snapshot"
+)
+
+// Options are all that a server needs. Every field is required unless it says
+// otherwise.
+type Options struct {
+	Landscape  string
+	Partitions int32
+	Devices    []domain.Definition // what the configuration says
+	Election   election.Config     // with Member and Incarnation
+	Build      string
+
+	Control   Log // for the control topic alone: its own connection
+	Data      Log // for everything else
+	Codec     Codec
+	Drivers   map[domain.DriverName]domain.Driver
+	Store     SnapshotStore // optional: without it every start folds from the beginning
+	SaveEvery time.Duration
+
+	Logger *slog.Logger
+}
+
+// Server is one server of a landscape.
+type Server struct {
+	options Options
+	lease   *Lease
+	core    *core
+	control *control
+	began   domain.Mono
+	failed  chan error
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and renewed whenever role or membership may have changed
+	guarded bool
+}
+
+// New assembles a server; Run starts it.
+func New(o Options) *Server {
+	s := &Server{
+		options: o, lease: &Lease{}, began: clock.Boot(),
+		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
+	}
+	s.core = &core{
+		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape,
+		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease,
+		wanted: o.Devices, drivers: o.Drivers,
+		calls: newMailbox[func()](), batches: make(chan batch, 16),
+		devices: make(map[string]*device), expected: make(map[int32]domain.StateHash),
+		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, background: &sync.WaitGroup{},
+	}
+	if s.core.saveEvery <= 0 {
+		s.core.saveEvery = DefaultSaveEvery
+	}
+	s.control = &control{
+		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape, log: o.Control, codec: o.Codec,
+		logger: o.Logger, lease: s.lease, core: s.core,
+		copier: newCopier(o.Data, o.Codec, o.Landscape, o.Election.Member, o.Logger),
+		inbox:  newMailbox[election.Input](), batches: make(chan batch, 16),
+		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight),
+		fail: s.fail, changed: s.announce,
+	}
+	s.core.report = func(h health) {
+		s.control.tell(election.Health{Ready: h.ready, Lag: h.lag, Position: h.position, Hash: h.hash, OldestPending: h.oldest})
+	}
+	s.core.floor = func(epoch uint64) { s.control.tell(election.Floor{Epoch: epoch}) }
+	s.core.publish = s.control.publish
+	s.core.resign = func(cause error) { s.control.tell(election.Release{Reason: cause.Error()}) }
+	return s
+}
+
+// DefaultSaveEvery is how often a snapshot is taken if the options do not say.
+const DefaultSaveEvery = 30 * time.Second
+
+// fail ends the server with an error.
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// announce wakes those who wait for a change of roles.
+func (s *Server) announce() {
+	s.mu.Lock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+}
+
+func (s *Server) change() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// Run serves until ctx ends or something is wrong that a restart must mend. It
+// waits for the log to be there for as long as it takes.
+func (s *Server) Run(ctx context.Context) error {
+	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	start := func(name string, run func(context.Context) error) {
+		running.Go(func() {
+			if err := run(loops); err != nil && !errors.Is(err, context.Canceled) {
+				s.fail(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
+	start("read the log", data.run)
+	start("core", s.core.run)
+	start("read control", s.controlReader().run)
+	start("control", s.control.run)
+	start("keep connections warm", s.keepWarm)
+
+	var err error
+	select {
+	case <-ctx.Done():
+		s.leave(loops)
+	case err = <-s.failed:
+	}
+	s.lease.Revoke()
+	stop()
+	running.Wait()
+	s.core.background.Wait()
+	return err
+}
+
+// leave says goodbye: primacy is released in order, so that nobody has to wait
+// for a lease to run out.
+func (s *Server) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	settled := make(chan struct{})
+	s.core.tell(func() { s.core.hold(drainLimit, func() { close(settled) }) })
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+	_ = s.control.ask(ctx, func(*election.Server) { s.control.step(election.Leave{}) })
+	s.control.drain(ctx)
+}
+
+func (s *Server) controlReader() *reader {
+	r := newReader(s.options.Control, s.options.Codec, s.options.Landscape, domain.TopicControl, s.control.from, s.control.batches, s.options.Logger)
+	r.next[0] = s.control.next
+	r.lost = func(error) { s.control.tell(election.LogLost{}) }
+	r.back = func() { s.control.tell(election.LogBack{}) }
+	return r
+}
+
+// keepWarm exercises the producing connections, so that the first append of a
+// new primary does not pay for opening them.
+func (s *Server) keepWarm(ctx context.Context) error {
+	tick := time.NewTicker(warmEvery)
+	defer tick.Stop()
+	for {
+		for log, kind := range map[Log]domain.TopicKind{s.options.Control: domain.TopicControl, s.options.Data: domain.TopicLog} {
+			if err := log.Warm(ctx, domain.Topic(s.options.Landscape, kind)); err != nil && ctx.Err() == nil {
+				s.options.Logger.Debug("warm the producing connection", "topic", kind.String(), "cause", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// warmEvery is well under the time after which brokers and clients close a
+// connection that nobody uses.
+const warmEvery = 10 * time.Second
+
+// open prepares the folds: from the newest snapshot that is sound, or from the
+// beginning of the log.
+func (s *Server) open(ctx context.Context) error {
+	n := s.options.Partitions
+	s.core.states = make([]*partition.State, n)
+	s.core.last = make([]snapshot.Fingerprint, n)
+	s.core.high = make([]int64, n)
+	s.core.trail = make([]*trail, n)
+	for p := range n {
+		s.core.states[p] = partition.New(p, n, partition.DefaultLimits())
+		s.core.high[p] = -1
+		s.core.trail[p] = newTrail()
+	}
+	s.loadSnapshot()
+	return s.openControl(ctx)
+}

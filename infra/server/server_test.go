@@ -1,0 +1,48 @@
+package server_test
+
+import (
+	"testing"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+func TestARouteGoesThroughTheLogToTheDeviceAndBack(t *testing.T) {
+	s := newStage(t)
+	a := s.start("A")
+	s.primary(a)
+	r := s.submit(a, "videohub-1", "u1", domain.Take{Destination: 5, Source: 12})
+	if r.Outcome != domain.Confirmed {
+		t.Fatalf("outcome %s %s %s", r.Outcome, r.Reason, r.Detail)
+	}
+	if got := s.hub.Source(5); got != 12 {
+		t.Fatalf("the router has source %d on destination 5", got)
+	}
+}
+
+func TestAStandbyTakesOverAndHoldsTheSameState(t *testing.T) {
+	s := newStage(t)
+	a := s.start("A")
+	s.primary(a)
+	b, c := s.start("B"), s.start("C")
+	first := s.primary(a, b, c)
+	if r := s.submit(c, "videohub-1", "u1", domain.Take{Destination: 1, Source: 2}); r.Outcome != domain.Confirmed {
+		t.Fatalf("outcome %+v", r)
+	}
+	if r := s.submit(b, "gate-1", "p1", domain.Invoke{Verb: "pulse"}); r.Outcome != domain.Confirmed {
+		t.Fatalf("outcome %+v", r)
+	}
+	first.stop()
+	must(t, <-first.done)
+	first.done <- nil
+	second := s.primary(b, c)
+	if r := s.submit(second, "videohub-1", "u2", domain.Take{Destination: 1, Source: 3}); r.Outcome != domain.Confirmed || r.Server != second.name {
+		t.Fatalf("outcome %+v", r)
+	}
+	again := s.submit(c, "gate-1", "p1", domain.Invoke{Verb: "pulse"})
+	if again.Outcome != domain.Confirmed || !again.Duplicate {
+		t.Fatalf("the repeat got %+v", again)
+	}
+	if n := s.gate.State().Pulses; n != 1 {
+		t.Fatalf("the gate pulsed %d times", n)
+	}
+}

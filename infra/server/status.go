@@ -1,0 +1,210 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/infra/clock"
+)
+
+// Status implements httpapi.Backend.
+func (s *Server) Status(ctx context.Context) (httpapi.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	out := httpapi.Status{
+		Landscape: s.options.Landscape,
+		Valve:     "process", ValveWhy: "the lease is checked in user space, right before each write",
+		Guarded: s.isGuarded(),
+	}
+	if err := s.core.call(ctx, func() { s.foldStatus(&out) }); err != nil {
+		return out, fmt.Errorf("ask the fold: %w", err)
+	}
+	if err := s.control.ask(ctx, func(m *election.Server) { s.electionStatus(m, &out) }); err != nil {
+		return out, fmt.Errorf("ask the election: %w", err)
+	}
+	return out, nil
+}
+
+// foldStatus runs in the core loop.
+func (s *Server) foldStatus(out *httpapi.Status) {
+	c := s.core
+	var reasons []string
+	for p, st := range c.states {
+		out.ClockSuspect = out.ClockSuspect || st.ClockSuspect()
+		out.Partitions = append(out.Partitions, httpapi.Partition{
+			Partition: int32(p), Next: st.Next(), LogTime: st.LogTime().Time(), Epoch: st.Epoch(), Hash: st.Hash(),
+		})
+		n := st.Counters()
+		out.Counters.Records += n.Records
+		out.Counters.Accepted += n.Accepted
+		out.Counters.Refused += n.Refused
+		out.Counters.Duplicates += n.Duplicates
+		out.Counters.Conflicts += n.Conflicts
+		out.Counters.Misplaced += n.Misplaced
+		out.Counters.Fenced += n.Fenced
+		out.Counters.DeadLetters += n.Dead
+		out.Counters.Foreign += n.Foreign
+	}
+	if !c.caughtUp.Load() {
+		reasons = append(reasons, "it has not yet read the log to its end")
+	}
+	if c.verdict == httpapi.HashDiffers {
+		reasons = append(reasons, "its state differs from the primary's at the same position")
+	}
+	out.Server.Reasons = reasons
+}
+
+// electionStatus runs in the control loop.
+func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
+	state := m.State()
+	now := clock.Boot()
+	holder, _, held := state.Holder()
+	out.Epoch = state.Epoch()
+	if held {
+		out.Primary = holder
+	}
+	for _, member := range state.Members() {
+		if member.Removed {
+			continue
+		}
+		st := s.serverStatus(member, held && member.Name == holder, state.Epoch())
+		if received, ok := m.LastHeard(member.Name); ok {
+			st.LastHeard = httpapi.MillisecondsOf(now - received)
+			if now-received > 2*time.Second {
+				st.State = "silent"
+			}
+		}
+		if st.Role == httpapi.RolePrimary {
+			out.PrimaryAddress = member.Address
+			out.LeaseTTL = httpapi.MillisecondsOf(state.TTL())
+		}
+		out.Servers = append(out.Servers, st)
+		if member.Name == s.options.Election.Member {
+			out.Server = httpapi.Self{
+				Name: member.Name, Incarnation: s.options.Election.Incarnation, Role: st.Role, State: st.State,
+				Ready: len(out.Server.Reasons) == 0 && !member.Quarantined, Reasons: out.Server.Reasons,
+			}
+		}
+	}
+	if out.Server.Name == "" {
+		out.Server.Name = s.options.Election.Member
+		out.Server.Incarnation = s.options.Election.Incarnation
+		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "joining"
+		out.Server.Reasons = append(out.Server.Reasons, "it has not joined yet")
+	}
+	if out.Server.Role == httpapi.RolePrimary && !s.core.acting.Load() {
+		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "opening"
+		out.Server.Reasons = append(out.Server.Reasons, "it holds the epoch and is opening the partitions")
+		out.Server.Ready = false
+	}
+	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
+}
+
+func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) httpapi.ServerStatus {
+	hb := m.LastHeartbeat
+	st := httpapi.ServerStatus{
+		Name: m.Name, Address: m.Address, Role: httpapi.RoleSecondary, State: "hot",
+		Position: hb.Position, Lag: hb.Lag, HashOK: hb.Hash, Seniority: m.Joined,
+		Uptime: httpapi.MillisecondsOf(hb.Uptime), Ready: m.Ready, Guarded: hb.Guarded, Incarnation: m.Incarnation,
+	}
+	if st.HashOK == "" {
+		st.HashOK = httpapi.HashUnknown
+	}
+	switch {
+	case m.Quarantined:
+		st.State = "quarantined"
+	case primary:
+		st.Role, st.State, st.Epoch = httpapi.RolePrimary, "primary", epoch
+		st.HashOK = httpapi.HashOK
+	case !m.Ready:
+		st.State = "catching up"
+	}
+	return st
+}
+
+func (s *Server) isGuarded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.guarded
+}
+
+// Unguarded tells the server that its guard is gone.
+func (s *Server) Unguarded() {
+	s.mu.Lock()
+	s.guarded = false
+	s.mu.Unlock()
+	s.options.Logger.Warn("the guard is gone: if this process ends, the next takeover waits for the lease")
+	s.control.tell(election.Unguarded{})
+}
+
+// Devices implements httpapi.Backend.
+func (s *Server) Devices(ctx context.Context) ([]httpapi.Device, error) {
+	var out []httpapi.Device
+	err := s.core.call(ctx, func() {
+		for _, st := range s.core.states {
+			for _, d := range st.Devices() {
+				out = append(out, s.device(st, d))
+			}
+		}
+	})
+	sortDevices(out)
+	return out, err
+}
+
+// Device implements httpapi.Backend.
+func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) {
+	var out httpapi.Device
+	var ok bool
+	err := s.core.call(ctx, func() {
+		st := s.core.states[domain.Partition(id, s.options.Partitions)]
+		var d *partition.Device
+		if d, ok = st.Device(id); ok {
+			out = s.device(st, d)
+		}
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("no device %q is configured; `understudy state list` shows those that are: %w", id, domain.ErrNotFound)
+	}
+	return out, err
+}
+
+func (s *Server) device(st *partition.State, d *partition.Device) httpapi.Device {
+	out := httpapi.Device{
+		ID: d.ID(), Driver: d.Definition.Driver, Address: d.Definition.Address,
+		Connected: d.Connected, ConnectionDetail: d.ConnectionDetail, Removed: d.Removed,
+		Inputs: d.Definition.Inputs, Outputs: d.Definition.Outputs,
+		Cells: []httpapi.Cell{}, Pending: []httpapi.Pending{}, Doubts: len(d.Doubts()),
+		Position: domain.Position{Partition: st.Partition(), Offset: st.Next()},
+		LogTime:  st.LogTime().Time(), Epoch: st.Epoch(), Server: s.options.Election.Member,
+	}
+	for _, c := range d.Cells() {
+		cell := httpapi.Cell{Target: c.Target, Foreign: c.Foreign, DesiredUID: c.DesiredUID}
+		if c.HasDesired {
+			v := c.Desired
+			cell.Desired, cell.Pending = &v, !c.Settled
+		}
+		if c.HasReported {
+			v, at := c.Reported, c.ReportedAt
+			cell.Reported, cell.ReportedAt = &v, &at
+			cell.Age = httpapi.MillisecondsOf(st.LogTime().Sub(c.ReportedTime))
+		}
+		if c.HasReported && c.Reported == domain.LockOwned {
+			cell.Holder = c.DesiredUID
+		}
+		out.Cells = append(out.Cells, cell)
+	}
+	for _, p := range d.Pending() {
+		wish, _ := httpapi.WishOf(p.Payload)
+		out.Pending = append(out.Pending, httpapi.Pending{
+			UID: p.UID, Wish: wish, Position: p.Command, Effect: p.Effect,
+			Age:      httpapi.MillisecondsOf(st.LogTime().Sub(p.Appended)),
+			ValidFor: httpapi.MillisecondsOf(p.ValidFor), Started: p.Started, User: p.User, Source: p.Source,
+		})
+	}
+	return out
+}
