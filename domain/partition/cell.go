@@ -77,7 +77,7 @@ func (c *cell) remember(v string) {
 
 // settle ends the way of the desired value.
 func (c *cell) settle() {
-	c.Settled, c.recent, c.kept, c.hasKept = true, nil, wish{}, false
+	c.Settled, c.recent, c.kept, c.hasKept = true, c.recent[:0], wish{}, false
 }
 
 // adopt takes over what the device says.
