@@ -1,0 +1,156 @@
+package election
+
+import (
+	"github.com/understudy-io/understudy/domain"
+)
+
+// joined makes a member of an incarnation that never was one. It takes the place
+// of an older one of the same name, but never clears the holder.
+func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
+	id, ok := who(r, j.Incarnation)
+	switch {
+	case !ok:
+		return noIncarnation
+	case !sound(j.Address, domain.MaxText) || !sound(j.Build, domain.MaxText):
+		return void("carries no sound text")
+	case s.isRetired(id):
+		return void("incarnation %s of %s is over", id.Incarnation, id.Name)
+	case s.current(id) != nil:
+		return void("incarnation %s of %s has joined already", id.Incarnation, id.Name)
+	}
+	old := s.members[id.Name]
+	if old == nil {
+		if !s.makeRoom() {
+			return void("there are %d members already", MaxMembers)
+		}
+		old = &entry{}
+	} else {
+		s.retire(identity{old.Name, old.Incarnation})
+	}
+	if !s.broken.keeps(ruleJoin) && s.holder.Name == id.Name {
+		s.held = false
+	}
+	s.members[id.Name] = &entry{
+		Member: Member{
+			Name: id.Name, Incarnation: id.Incarnation, Joined: r.Position.Offset, Precedence: j.Precedence,
+			Address: j.Address, Build: j.Build, Quarantined: old.Quarantined, LastSeen: noOffset,
+		},
+		QuarantinedAs: old.QuarantinedAs, Removal: old.Removal,
+	}
+	return counts
+}
+
+// makeRoom forgets the oldest member that is gone, if there are too many.
+func (s *State) makeRoom() bool {
+	if len(s.members) < MaxMembers {
+		return true
+	}
+	var oldest *entry
+	for _, e := range s.members {
+		if !e.present() && (oldest == nil || e.Joined < oldest.Joined) {
+			oldest = e
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(s.members, oldest.Name)
+	return true
+}
+
+// died ends an incarnation, on the word of the guard that saw it end.
+func (s *State) died(r *domain.Record, d domain.Died) Ruling {
+	id, ok := who(r, d.Incarnation)
+	if !ok {
+		return noIncarnation
+	}
+	m, holder := s.current(id), s.isHolder(id)
+	if !s.broken.keeps(ruleIncarnation) && s.held && s.holder.Name == id.Name {
+		holder = true
+	}
+	if m == nil && !holder && s.isRetired(id) {
+		return void("incarnation %s of %s is over already", id.Incarnation, id.Name)
+	}
+	s.retire(id)
+	if m != nil {
+		m.Died, m.Ready = true, false
+	}
+	if holder {
+		s.vacate(CauseFailover)
+	}
+	return counts
+}
+
+// left is a member's own farewell; of the holder it is a release too.
+func (s *State) left(r *domain.Record, l domain.Left) Ruling {
+	id, ok := who(r, l.Incarnation)
+	if !ok {
+		return noIncarnation
+	}
+	m, holder := s.current(id), s.isHolder(id)
+	if m == nil && !holder {
+		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+	}
+	s.retire(id)
+	if m != nil {
+		m.Left, m.Ready = true, false
+	}
+	if holder {
+		s.vacate(CauseSwitchover)
+	}
+	return counts
+}
+
+// removed is a tombstone. Removing the holder is a contest: the claimant waits.
+func (s *State) removed(r *domain.Record) Ruling {
+	m := s.members[r.Subject]
+	switch {
+	case m == nil || m.Left || m.Removed:
+		return void("%s is not a member", r.Subject)
+	case r.UID != "" && r.UID == m.Removal:
+		return void("this removal of %s has been folded", r.Subject)
+	}
+	s.retire(identity{m.Name, m.Incarnation})
+	m.Removed, m.Ready, m.Removal = true, false, r.UID
+	if s.held && s.holder.Name == m.Name && !s.contested {
+		s.contested, s.cause = true, CauseForced
+		if !s.broken.keeps(ruleRemoval) {
+			s.held = false
+		}
+	}
+	return counts
+}
+
+// quarantined bars a member from claims, over restarts, until it is cleared.
+func (s *State) quarantined(r *domain.Record, q domain.Quarantined) Ruling {
+	id, ok := who(r, q.Incarnation)
+	if !ok {
+		return noIncarnation
+	}
+	m := s.current(id)
+	switch {
+	case m == nil:
+		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+	case m.Quarantined && m.QuarantinedAs == id.Incarnation:
+		return void("%s is quarantined already", id.Name)
+	}
+	m.Quarantined, m.QuarantinedAs = true, id.Incarnation
+	return counts
+}
+
+// cleared ends a quarantine.
+func (s *State) cleared(r *domain.Record, c domain.Cleared) Ruling {
+	id, ok := who(r, c.Incarnation)
+	if !ok {
+		return noIncarnation
+	}
+	m := s.current(id)
+	switch {
+	case m == nil:
+		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+	case !m.Quarantined:
+		return void("%s is not quarantined", id.Name)
+	}
+	m.Quarantined, m.QuarantinedAs = false, ""
+	return counts
+}

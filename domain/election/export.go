@@ -1,0 +1,105 @@
+package election
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// viewVersion is the version of the bytes that Export writes.
+const viewVersion = 1
+
+// view is a whole State as plain values, in one order for equal states.
+type view struct {
+	Version   int           `json:"version"`
+	Next      int64         `json:"next"`
+	Epoch     uint64        `json:"epoch"`
+	Held      bool          `json:"held"`
+	Holder    identity      `json:"holder"`
+	Heard     int64         `json:"heard"`
+	HeardN    uint64        `json:"heard_n"`
+	TTL       time.Duration `json:"ttl"`
+	Contested bool          `json:"contested"`
+	Successor string        `json:"successor"`
+	Cause     string        `json:"cause"`
+	Members   []entry       `json:"members"`
+	Retired   []identity    `json:"retired"`
+}
+
+// Export writes the whole state, for a view record: equal states give equal
+// bytes.
+func (s *State) Export() []byte {
+	v := view{
+		Version: viewVersion, Next: s.next, Epoch: s.epoch, Held: s.held, Holder: s.holder,
+		Heard: s.heard, HeardN: s.heardN, TTL: s.ttl, Contested: s.contested,
+		Successor: s.successor, Cause: s.cause, Members: []entry{}, Retired: slices.Clone(s.retired),
+	}
+	for _, e := range s.members {
+		v.Members = append(v.Members, *e)
+	}
+	slices.SortFunc(v.Members, func(a, b entry) int { return cmp.Compare(a.Name, b.Name) })
+	if v.Retired == nil {
+		v.Retired = []identity{}
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic("election: a state of plain values cannot be written: " + err.Error())
+	}
+	return out
+}
+
+// Hash is the state hash: equal for equal states.
+func (s *State) Hash() (h domain.Hash) {
+	h.Add(s.Export())
+	return h
+}
+
+// Restore reads what Export wrote. An error wraps domain.ErrCorrupt: take an
+// older view, or fold from the beginning.
+func Restore(b []byte) (*State, error) {
+	var v view
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("read a view of control: %w: %w; take an older view", err, domain.ErrCorrupt)
+	}
+	if v.Version != viewVersion {
+		return nil, fmt.Errorf("view of control has version %d, this build reads %d; take another view or build: %w", v.Version, viewVersion, domain.ErrCorrupt)
+	}
+	if why := v.fault(); why != "" {
+		return nil, fmt.Errorf("view of control: %s; take an older view: %w", why, domain.ErrCorrupt)
+	}
+	s := &State{
+		next: v.Next, epoch: v.Epoch, held: v.Held, holder: v.Holder, heard: v.Heard, heardN: v.HeardN,
+		ttl: v.TTL, contested: v.Contested, successor: v.Successor, cause: v.Cause,
+		members: make(map[string]*entry, len(v.Members)), retired: v.Retired,
+	}
+	for i := range v.Members {
+		s.members[v.Members[i].Name] = &v.Members[i]
+	}
+	return s, nil
+}
+
+// fault says what cannot be true of a folded state.
+func (v *view) fault() string {
+	switch {
+	case v.Next < 0 || v.Heard < noOffset || v.Heard >= v.Next && v.Next > 0:
+		return fmt.Sprintf("heard %d does not go with next %d", v.Heard, v.Next)
+	case v.TTL < 0 || v.TTL > LimitTTL || v.Held && v.TTL == 0:
+		return fmt.Sprintf("TTL %s is not within %s", v.TTL, LimitTTL)
+	case v.Held && (v.Holder.Name == "" || v.Holder.Incarnation == "" || v.Epoch == 0 || v.Heard == noOffset):
+		return "epoch is held by nobody"
+	case len(v.Members) > MaxMembers || len(v.Retired) > MaxRetired:
+		return "more members than there may be"
+	}
+	names := make(map[string]bool, len(v.Members))
+	for _, m := range v.Members {
+		if names[m.Name] || m.Name == "" || m.Incarnation == "" || m.Joined < 0 || m.Joined >= v.Next || m.LastSeen >= v.Next {
+			return fmt.Sprintf("member %q is there twice or makes no sense", m.Name)
+		}
+		names[m.Name] = true
+	}
+	return ""
+}

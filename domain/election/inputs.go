@@ -1,0 +1,66 @@
+package election
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// Input is what a Server is told.
+type Input interface{ input() }
+
+type (
+	// Start is the first input.
+	Start struct{}
+	// Received is one control record, in order, at the time of its receipt.
+	Received struct{ Record domain.Record }
+	// CaughtUp says that all up to the high watermark has been received. It may
+	// repeat, and must after a pause or LogBack: give it with each answer of the
+	// log that reaches its end.
+	CaughtUp struct{}
+	// LogLost says that the log cannot be read or written; LogBack that it can
+	// again.
+	LogLost struct{}
+	LogBack struct{}
+	// AppendFailed says that the append with this N failed; 0 if it is not known
+	// which. It may still land.
+	AppendFailed struct{ N uint64 }
+	// Timer says that NextWake has come.
+	Timer struct{}
+	// Health is how the server is. Ready: it could act now if it had to.
+	Health struct {
+		Ready         bool
+		Lag, Position int64
+		Hash          string // "ok", "differs" or "" if not yet compared
+		OldestPending time.Duration
+	}
+	// Unguarded says that the guard is gone.
+	Unguarded struct{}
+	// Floor is the highest epoch that the log has seen; give it before CaughtUp.
+	Floor struct{ Epoch uint64 }
+	// Release asks the holder to give its epoch up, in a planned move to To, or
+	// to whom the policy prefers. Nobody else heeds it.
+	Release struct{ To, Reason string }
+	// Contest asks any server to contest the holder, whoever it is: a forced
+	// takeover by To, a fail-back, a primary that does not work.
+	Contest struct{ By, Reason, To string }
+	// Drained answers Drain: the outcomes of answers that were in are appended.
+	Drained struct{}
+	// Leave is the end of this server, in order. It does nothing any more.
+	Leave struct{}
+)
+
+func (Start) input()        {}
+func (Received) input()     {}
+func (CaughtUp) input()     {}
+func (LogLost) input()      {}
+func (LogBack) input()      {}
+func (AppendFailed) input() {}
+func (Timer) input()        {}
+func (Health) input()       {}
+func (Unguarded) input()    {}
+func (Floor) input()        {}
+func (Release) input()      {}
+func (Contest) input()      {}
+func (Drained) input()      {}
+func (Leave) input()        {}

@@ -1,0 +1,34 @@
+package election
+
+import "time"
+
+// Limits of the fold. They are part of the rules: every server has the same.
+const (
+	MaxMembers = 64              // members with tombstones
+	MaxRetired = 256             // incarnations that are remembered to be over
+	LimitTTL   = time.Minute     // a record with a longer TTL is void
+	limitEpoch = uint64(1) << 62 // no floor lifts epochs above it
+	noOffset   = int64(-1)       // "none" where an offset is meant
+)
+
+// Times of the machine that nobody needs to set.
+const (
+	// drainLimit is how long a contested holder waits for answers to bytes
+	// that it has sent already.
+	drainLimit = 50 * time.Millisecond
+	// releaseRetry is how long a release may take to be read back before it is
+	// sent again.
+	releaseRetry = 100 * time.Millisecond
+	// joinRetry is the same for a join.
+	joinRetry = time.Second
+	// lateStep is how late a step may be before the samples of the log's speed
+	// that were under way are thrown away: the lateness is ours, not the log's.
+	lateStep = 10 * time.Millisecond
+	// pauseStep is how late a step may be, at least, before a standby takes it
+	// for a pause of its own and begins its wait anew.
+	pauseStep = 50 * time.Millisecond
+	// maxReckoned bounds the sends that the lease depends on, maxProbes those
+	// that are timed.
+	maxReckoned = 64
+	maxProbes   = 64
+)

@@ -1,0 +1,161 @@
+package election
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// bid is the one claim that is under way.
+type bid struct {
+	n, epoch uint64
+	until    domain.Mono // then it is given up for lost; it may still land
+}
+
+// eligible reports whether this server could claim at all.
+func (s *Server) eligible() bool {
+	m := s.state.current(s.me)
+	return m != nil && !m.Quarantined && s.health.Ready && s.watch.caught && !s.watch.away && !s.over
+}
+
+// claimDue is when to claim, and the record from whose receipt the full wait is
+// measured.
+func (s *Server) claimDue() (due domain.Mono, seen int64, ok bool) {
+	if s.bid.n > 0 || !s.eligible() || s.leads() {
+		return 0, 0, false
+	}
+	w := &s.watch
+	rank := time.Duration(s.rank()) * s.cfg.Stagger
+	if !s.state.held {
+		due = max(w.vacantAt, w.caughtAt)
+		if w.voidAt > 0 {
+			due = max(due, w.voidAt+s.cfg.Stagger)
+		}
+		if s.floor > s.state.epoch && s.floorAt > 0 {
+			due = max(due, s.floorAt+s.cfg.HeartbeatStandby)
+		}
+		return due + rank, s.state.heard, true
+	}
+	ttl := s.state.ttl
+	if !s.cfg.broken.keeps(ruleRecordTTL) {
+		ttl = s.pace.ttl()
+	}
+	from := max(w.heardAt, w.caughtAt)
+	if s.state.contested {
+		from = max(from, w.contestedAt)
+	}
+	return max(from+s.cfg.wait(ttl), w.recoverUntil) + rank, s.state.heard, true
+}
+
+// claim asks for the next epoch when its time has come.
+func (s *Server) claim() {
+	if s.bid.n > 0 && s.now >= s.bid.until {
+		s.bid = bid{}
+	}
+	due, seen, ok := s.claimDue()
+	if !ok || s.now < due {
+		return
+	}
+	if s.floor > s.state.epoch && !s.state.held {
+		s.floorAt = s.now
+		s.emit(Append{Type: domain.TypeFloor, Payload: domain.Floor{Epoch: s.floor}})
+		return
+	}
+	ttl := s.pace.ttl()
+	c := domain.Claim{
+		Incarnation: s.cfg.Incarnation, Epoch: s.state.epoch + 1, Seen: seen, N: s.n + 1, TTL: ttl, Cause: s.state.cause,
+	}
+	s.bid = bid{n: c.N, epoch: c.Epoch, until: s.now + s.cfg.wait(ttl)}
+	s.sends.add(c.N, s.now+s.cfg.lease(ttl))
+	s.send(Append{Type: domain.TypeClaim, Payload: c, N: c.N})
+}
+
+// claimRuled takes the fold's ruling on an own claim. After a void one the wait
+// is for the record that then counts, and nothing beyond.
+func (s *Server) claimRuled(c domain.Claim, ruling Ruling) {
+	if c.N == s.bid.n {
+		s.bid = bid{}
+	}
+	switch {
+	case !ruling.Counts:
+		s.watch.voidAt = s.now
+	case !s.over:
+		s.won(c)
+	}
+}
+
+// rank is how many live and ready members go before this one.
+func (s *Server) rank() (rank int) {
+	mine := s.state.current(s.me)
+	if mine == nil {
+		return 0
+	}
+	for name, e := range s.state.members {
+		at, heard := s.watch.received[name]
+		live := heard && s.now-at <= s.cfg.LiveWithin
+		if e != mine && e.present() && e.Ready && !e.Quarantined && live && s.before(e, mine) {
+			rank++
+		}
+	}
+	return rank
+}
+
+// before reports whether a goes before b: the named successor first, the latest
+// holder last, and else as the policy wants.
+func (s *Server) before(a, b *entry) bool {
+	for _, first := range []func(*entry) bool{
+		func(e *entry) bool { return e.Name == s.state.successor },
+		func(e *entry) bool { return identity{e.Name, e.Incarnation} != s.state.holder },
+	} {
+		if first(a) != first(b) {
+			return first(a)
+		}
+	}
+	if order := s.cfg.Policy(a.Member, b.Member); order != 0 {
+		return order < 0
+	}
+	return bySeniority(a.Member, b.Member) < 0
+}
+
+// deafness is how long the holder's acked has stood still while heartbeats came.
+type deafness struct {
+	epoch, acked uint64
+	last         domain.Mono
+	still        time.Duration
+	contestedAt  domain.Mono // when this server contested it
+}
+
+// observe looks at a heartbeat that counts: a holder that does not hear what it
+// says, or does not work, is contested.
+func (s *Server) observe(h domain.Heartbeat) {
+	d := &s.watch.deaf
+	if d.epoch != h.Epoch || d.acked != h.Acked {
+		*d = deafness{epoch: h.Epoch, acked: h.Acked, last: s.now, contestedAt: d.contestedAt}
+	}
+	// A gap counts as two intervals at most: what a log that had stopped gives
+	// all at once is no sign of a deaf holder.
+	d.still += min(s.now-d.last, 2*h.TTL/beatsPerTTL)
+	d.last = s.now
+	switch {
+	case !s.eligible() || d.contestedAt > 0 && s.now < d.contestedAt+s.cfg.MaxTTL:
+	case d.still >= h.TTL:
+		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, h.TTL))
+	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:
+		s.contest(fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter))
+	}
+}
+
+func (s *Server) contest(reason string) {
+	s.watch.deaf.contestedAt = s.now
+	s.contestFor(Contest{By: s.cfg.Member, Reason: reason})
+}
+
+// contestFor contests the present holder, for this server or an operator.
+func (s *Server) contestFor(in Contest) {
+	if s.state.held {
+		s.emit(Append{Type: domain.TypeContest, Payload: domain.Contest{
+			Epoch: s.state.epoch, By: in.By, Reason: in.Reason, To: in.To,
+		}})
+	}
+}
