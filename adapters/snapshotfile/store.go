@@ -106,6 +106,20 @@ func (s *Store) Load(landscape string, partitions int32) (snapshot.Restored, err
 	return snapshot.Restored{}, fmt.Errorf("no snapshot in %s, fold the log from its first record: %w", s.dir, domain.ErrNotFound)
 }
 
+// Drop removes all snapshots: what was folded into them was found to be wrong.
+func (s *Store) Drop() error {
+	numbers, err := s.numbers()
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if err := s.disk.Remove(s.path(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain("drop a snapshot", s.path(n), err)
+		}
+	}
+	return nil
+}
+
 func (s *Store) open(path, landscape string, partitions int32) (snapshot.Restored, error) {
 	b, err := s.disk.Read(path, snapshot.MaxBytes)
 	if err != nil {

@@ -29,6 +29,9 @@ type Config struct {
 type Server struct {
 	Name      string `koanf:"name" doc:"Name of this server, unique in the landscape"`
 	Advertise string `koanf:"advertise" doc:"URL at which others reach this server's HTTP API; empty means http.listen"`
+	// DeviceSource tells the servers of one machine apart at their devices, which
+	// know a client (and who holds a lock) by its address.
+	DeviceSource string `koanf:"device_source" doc:"Local IP address from which devices are reached; empty lets the system choose"`
 }
 
 // HTTP is the server's API.
