@@ -139,12 +139,21 @@ func worst(failures []*Error) error {
 		return top
 	}
 	out := *top
+	out.Detail = top.told()
 	for _, e := range failures {
 		if e != top {
-			out.Detail += "; before that " + e.Detail
+			out.Detail += "; " + e.told()
 		}
 	}
 	return &out
+}
+
+// told is the detail with the address that told it.
+func (e *Error) told() string {
+	if strings.Contains(e.Detail, e.Address) {
+		return e.Detail
+	}
+	return e.Address + " says: " + e.Detail
 }
 
 func weight(e *Error) int {

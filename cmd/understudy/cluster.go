@@ -42,7 +42,7 @@ func clusterStatusCommand(g *globals) *cobra.Command {
 				return err
 			}
 			if st.Primary == "" {
-				return withExit(exitNoPrimary, fmt.Errorf("no server is primary: %w", httpapi.ErrNoPrimary))
+				return withExit(exitNoPrimary, fmt.Errorf("%w: nobody acts; if this lasts, see whether the brokers answer and what the servers log", httpapi.ErrNoPrimary))
 			}
 			return nil
 		},

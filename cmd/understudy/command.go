@@ -159,10 +159,16 @@ func (s *session) verdict(r *httpapi.Result) string {
 	case r.Outcome == "":
 		return "it is in the log and has no outcome yet. " + s.howToAsk(r.Device, r.UID)
 	case r.Outcome == domain.InDoubt:
-		return fmt.Sprintf("nobody knows whether it was done: look at the device, then `%s`",
-			s.line("indoubt", "resolve", r.UID, "--as", "done|not-done|again", "--reason", "TEXT"))
+		return fmt.Sprintf("nobody knows whether it was done: look at the device, then say done, not-done or again: `%s`",
+			s.line("indoubt", "resolve", r.UID, "--device", r.Device, "--as", "done", "--reason", "TEXT"))
 	case r.Outcome == domain.Refused:
 		return "refused" + because + refusalAdvice(s, r)
+	case r.Outcome == domain.Superseded:
+		return "superseded: a newer wish took its place before it was done"
+	case r.Outcome == domain.Expired:
+		return "expired: it grew too old before it could be sent" + because + "; send it again with a new UID if it is still wanted"
+	case len(r.Items) > 0:
+		return "not all of it was done: the results above say what was not" + because
 	}
 	return inPlain(r.Outcome) + because
 }

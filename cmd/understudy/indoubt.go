@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +31,10 @@ func indoubtListCommand(g *globals) *cobra.Command {
 			return s.show(list, func(t *table) { s.doubtsTable(t, list) })
 		},
 	}
+}
+
+func (s *session) howToLook() string {
+	return fmt.Sprintf("`%s` shows whether it still is in doubt; resolve it again if so", s.line("indoubt", "list"))
 }
 
 func (s *session) doubtsTable(t *table, list []httpapi.Doubt) {
@@ -88,8 +94,14 @@ func (g *globals) resolve(cmd *cobra.Command, v httpapi.Resolution) error {
 		return err
 	}
 	r, err := s.client.Resolve(cmd.Context(), v)
+	if err = s.explain(err); errors.Is(err, domain.ErrUnknownFate) {
+		return fmt.Errorf("%w\nNobody knows yet whether this is in the log: %s", err, s.howToLook())
+	}
 	if err != nil {
-		return s.unsure(s.explain(err), v.Device, v.ResolutionUID)
+		return err
+	}
+	if r.Outcome == "" {
+		return withExit(r.ExitCode(), errors.New("it is in the log and not yet effective: "+s.howToLook()))
 	}
 	if err := s.showResult("resolve "+v.UID+" as "+string(v.As), r); err != nil {
 		return err

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestWhatPeopleSee compares whole command lines with what they printed when
+// somebody last looked: exit code, output and errors.
+func TestWhatPeopleSee(t *testing.T) {
+	set := []string{"route", "set", "videohub-1", "--dest", "5", "--source", "12", "--uid", "u-1"}
+	pulse := []string{"command", "send", "gate-1", "pulse", "--uid", "show7-cue12"}
+	result := func(change func(*httpapi.Result)) func(*fakeLandscape) {
+		return func(l *fakeLandscape) { change(&l.a.result); change(&l.b.result) }
+	}
+	fails := func(err error) func(*fakeLandscape) {
+		return func(l *fakeLandscape) { l.a.err, l.b.err = err, err }
+	}
+	for _, c := range []struct {
+		name  string
+		args  []string
+		given func(*fakeLandscape)
+	}{
+		{"route set", set, nil},
+		{"route set as json", append(set, "-o", "json"), nil},
+		{"route set as yaml", append(set, "-o", "yaml"), nil},
+		{"route set without an outcome", set, result(func(r *httpapi.Result) { r.Outcome, r.OutcomeAt, r.Steps = "", nil, nil })},
+		{"route set without a primary", set, result(func(r *httpapi.Result) { r.Outcome, r.OutcomeAt, r.Steps, r.NoPrimary = "", nil, nil, true })},
+		{"route set refused", set, result(func(r *httpapi.Result) {
+			r.Outcome, r.Reason, r.Detail, r.Steps = domain.Refused, domain.ReasonOutOfRange, "destination 5 is not in 1 to 4", nil
+		})},
+		{"route set superseded", set, result(func(r *httpapi.Result) { r.Outcome, r.By, r.Steps = domain.Superseded, "u-2", nil })},
+		{"route set again", set, result(func(r *httpapi.Result) { r.Duplicate = true })},
+		{"route set under the UID of another", set, result(func(r *httpapi.Result) { r.Duplicate, r.Conflict = true, true })},
+		{"route set of unknown fate", set, fails(fmt.Errorf("append: %w", domain.ErrUnknownFate))},
+		{"salvo", []string{"route", "salvo", "videohub-1", "-", "--uid", "u-1"}, result(func(r *httpapi.Result) {
+			r.Outcome, r.Items = domain.Failed, []domain.Item{
+				{Target: "crosspoint/video/1", Outcome: domain.Confirmed},
+				{Target: "crosspoint/video/2", Outcome: domain.Failed, Reason: domain.ReasonLocked},
+			}
+		})},
+		{"pulse in doubt", pulse, result(func(r *httpapi.Result) { r.Outcome, r.Reason = domain.InDoubt, domain.ReasonUnknownFate })},
+		{"command status", []string{"command", "status", "u-1", "--device", "videohub-1"}, nil},
+		{"indoubt list", []string{"indoubt", "list"}, nil},
+		{"indoubt list of nothing", []string{"indoubt", "list"}, func(l *fakeLandscape) { l.a.doubts, l.b.doubts = nil, nil }},
+		{"indoubt resolve again", []string{"indoubt", "resolve", "show7-cue12", "--as", "again", "--reason", "gate is shut"}, nil},
+		{"state get", []string{"state", "get", "videohub-1"}, nil},
+		{"state get locks as yaml from B", []string{"state", "get", "videohub-1", "--target", "lock", "-o", "yaml", "--server", "B"}, nil},
+		{"state get of nothing", []string{"state", "get", "videohub-9"}, nil},
+		{"state list", []string{"state", "list"}, nil},
+		{"cluster status", []string{"cluster", "status"}, nil},
+		{"cluster status without a primary", []string{"cluster", "status"}, func(l *fakeLandscape) { l.a.status.Primary = "" }},
+		{"switchover", []string{"switchover", "--to", "C"}, nil},
+		{"switchover asked of another", []string{"switchover", "--server", "B"}, nil},
+		{"takeover", []string{"takeover", "--force", "--reason", "test"}, nil},
+		{"takeover without force", []string{"takeover", "--reason", "test"}, nil},
+		{"server that is not there", []string{"state", "list", "--server", "Z"}, nil},
+		{"no permission", set, func(l *fakeLandscape) {
+			if err := os.WriteFile(filepath.Join(l.dir, "token"), []byte("anna wrong\n"), 0o600); err != nil {
+				panic(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLandscape(t)
+			if c.given != nil {
+				c.given(l)
+			}
+			code, out, errOut := l.cli(t, "1 10\n2 11\n", c.args...)
+			got := fmt.Sprintf("exit %d\n%s", code, out)
+			if errOut != "" {
+				got += "--- errors\n" + errOut
+			}
+			golden(t, c.name, got)
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "cli", strings.ReplaceAll(name, " ", "-")+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant, as in %s (go test -update after a look at it):\n%s", got, path, want)
+	}
+}
+
+func TestWhatIsSentIsWhatWasAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		in   string
+		want domain.Payload
+	}{
+		{[]string{"route", "set", "d", "--dest", "5", "--source", "12", "--level", "audio"}, "", domain.Take{Level: "audio", Destination: 5, Source: 12}},
+		{[]string{"route", "lock", "d", "--dest", "5"}, "", domain.SetLock{Destination: 5, State: domain.LockOn}},
+		{[]string{"route", "unlock", "d", "--dest", "5"}, "", domain.SetLock{Destination: 5, State: domain.LockOff}},
+		{[]string{"route", "unlock", "d", "--dest", "5", "--force"}, "", domain.SetLock{Destination: 5, State: domain.LockForce}},
+		{[]string{"label", "set", "d", "--input", "3", "--text", "Cam 3"}, "", domain.SetLabel{Port: domain.PortInput, Number: 3, Text: "Cam 3"}},
+		{[]string{"label", "set", "d", "--output", "3", "--text", "", "-o", "json"}, "", domain.SetLabel{Port: domain.PortOutput, Number: 3}},
+		{[]string{"command", "send", "d", "pulse"}, "", domain.Invoke{Verb: "pulse"}},
+		{[]string{"command", "send", "d", "set", "--arg", "a=1", "--arg", "b=x=y,z"}, "", domain.Invoke{Verb: "set", Args: map[string]string{"a": "1", "b": "x=y,z"}}},
+		{[]string{"route", "salvo", "d", "-"}, "# evening\n1 10\n\n2 11 audio # monitor\n", domain.Salvo{Takes: []domain.Take{{Destination: 1, Source: 10}, {Destination: 2, Source: 11, Level: "audio"}}}},
+		{[]string{"route", "salvo", "d", "-"}, `[{"destination":1,"source":10}]`, domain.Salvo{Takes: []domain.Take{{Destination: 1, Source: 10}}}},
+		{[]string{"route", "salvo", "d", "-"}, "- destination: 1\n  source: 10\n  level: audio\n", domain.Salvo{Takes: []domain.Take{{Destination: 1, Source: 10, Level: "audio"}}}},
+	} {
+		t.Run(strings.Join(c.args, " ")+c.in, func(t *testing.T) {
+			l := newLandscape(t)
+			code, _, errOut := l.cli(t, c.in, c.args...)
+			if code != exitOK || len(l.a.commands) != 1 {
+				t.Fatalf("exit %d, %s, %d commands", code, errOut, len(l.a.commands))
+			}
+			got := l.a.commands[0]
+			if domain.DigestOf(got.Payload) != domain.DigestOf(c.want) || got.Device != "d" || len(got.UID) != 36 || got.Created.IsZero() || got.User != "anna" {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWrongUseIsSaidBeforeAnythingIsSent(t *testing.T) {
+	for _, args := range [][]string{
+		{"route", "set"},
+		{"route", "set", "d"},
+		{"route", "set", "d", "--dest", "x", "--source", "1"},
+		{"route", "set", "d", "--dest", "0", "--source", "1"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "-o", "xml"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "--timeout", "2m"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "--valid-for", "2h"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "--server", "Z"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "--server", "A", "--address", "http://127.0.0.1:1"},
+		{"route", "set", "d", "--dest", "1", "--source", "1", "--uid", strings.Repeat("x", 129)},
+		{"route", "salvo", "d", "-"},
+		{"route", "salvo", "d", "/nowhere/at/all"},
+		{"route", "lock", "d", "--dest", "0"},
+		{"route", "lock", "d", "--dest", "1", "--force"},
+		{"label", "set", "d", "--text", "x"},
+		{"label", "set", "d", "--text", "x", "--input", "1", "--output", "2"},
+		{"label", "set", "d", "--text", "x", "--output", "0"},
+		{"command", "send", "d"},
+		{"command", "send", "d", "v", "--arg", "level"},
+		{"command", "send", "d", "v", "--arg", "a=1", "--arg", "a=2"},
+		{"indoubt", "resolve", "u", "--as", "maybe", "--reason", "x"},
+		{"indoubt", "resolve", "u", "--as", "done", "--reason", ""},
+		{"takeover", "--force"},
+		{"cluster", "status", "--every", "1ms"},
+		{"log", "tail", "--from", "middle"},
+		{"log", "tail", "--topic", "else"},
+		{"log", "tail", "-n", "-1"},
+		{"log", "tail", "--server", "A"},
+		{"no", "such"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			l := newLandscape(t)
+			code, out, errOut := l.cli(t, "", args...)
+			if code != exitUsage || out != "" || !strings.Contains(errOut, "--help") {
+				t.Errorf("exit %d, %q, %q", code, out, errOut)
+			}
+			if len(l.a.commands)+len(l.a.moves)+len(l.a.verdicts) != 0 {
+				t.Error("something was sent")
+			}
+		})
+	}
+}
+
+func TestSalvosThatAreNoneAreRefused(t *testing.T) {
+	for name, text := range map[string]string{
+		"one number":             "5\n",
+		"four words":             "1 2 3 4\n",
+		"a word for a number":    "1 two\n",
+		"destination zero":       "0 1\n",
+		"nothing but a comment":  "# none\n",
+		"a field never heard of": `[{"dest":1,"source":2}]`,
+		"a source left out":      `[{"destination":1}]`,
+		"not a list":             `{"destination":1,"source":2}`,
+		"289 of them":            strings.Repeat("1 1\n", 289),
+		"too much":               strings.Repeat("#\n", maxSalvoFile),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLandscape(t)
+			if code, _, errOut := l.cli(t, text, "route", "salvo", "d", "-"); code != exitUsage || len(l.a.commands) != 0 {
+				t.Errorf("exit %d, %s", code, errOut)
+			}
+		})
+	}
+}
+
+func TestExitCodesAreThoseOfTheAPI(t *testing.T) {
+	for mine, theirs := range map[int]int{
+		exitOK: httpapi.ExitOK, exitError: httpapi.ExitError, exitUsage: httpapi.ExitUsage,
+		exitRefused: httpapi.ExitRefused, exitNoPrimary: httpapi.ExitNoPrimary, exitUnconfirmed: httpapi.ExitUnsure,
+	} {
+		if mine != theirs {
+			t.Errorf("%d here is %d there", mine, theirs)
+		}
+	}
+}
+
+func TestATakeoverGoesToTheNextInSeniority(t *testing.T) {
+	l := newLandscape(t)
+	if code, _, errOut := l.cli(t, "", "takeover", "--force", "--reason", "A hangs"); code != exitOK {
+		t.Fatalf("exit %d, %s", code, errOut)
+	}
+	if want := []string{`takeover by anna to "B": A hangs`}; !slices.Equal(l.b.moves, want) || len(l.a.moves) != 0 {
+		t.Errorf("asked of A: %v, of B: %v, want B: %v", l.a.moves, l.b.moves, want)
+	}
+}
+
+func TestTheTokenGoesToTheFoldersServersOnly(t *testing.T) {
+	l, other := newLandscape(t), newLandscape(t)
+	address := serveFake(t, other.a, func(token string) (string, bool) {
+		t.Errorf("token %q was sent to a server that is not of the folder", token)
+		return "", false
+	})
+	code, _, errOut := l.cli(t, "", "route", "set", "d", "--dest", "1", "--source", "1", "--address", address)
+	if code != exitRefused || !strings.Contains(errOut, "a token is needed") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+}
+
+func TestAnAddressNeedsNoFolder(t *testing.T) {
+	l := newLandscape(t)
+	nowhere := t.TempDir()
+	run := []string{"state", "list", "--dir", nowhere}
+	if code, _, errOut := l.bare(t, "", run...); code != exitError || !strings.Contains(errOut, "start one with `understudy up --dir ") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+	address := serveFake(t, l.a, nil)
+	if code, out, errOut := l.bare(t, "", append(run, "--address", address)...); code != exitOK || !strings.Contains(out, "videohub-1") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+}
+
+func TestALandscapeThatEndedIsSaidSo(t *testing.T) {
+	l := newLandscape(t)
+	l.write(t, "up.json", `{"landscape":"main","servers":[{"name":"A","address":"http://127.0.0.1:1"}]}`)
+	code, _, errOut := l.cli(t, "", "state", "list", "--token-file", filepath.Join(l.dir, "token"))
+	if code != exitError || !strings.Contains(errOut, "has ended: start it again with `understudy up --dir DIR`") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+}
+
+func TestLinesToPasteAreSafe(t *testing.T) {
+	for word, want := range map[string]string{
+		"show7-cue12": "show7-cue12", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "é": "'é'",
+	} {
+		if got := quoted(word); got != want {
+			t.Errorf("%q became %s, want %s", word, got, want)
+		}
+	}
+}
+
+func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
+	if got := oneLine("a\x1b[2Jb\nc\td\u009be"); got != "a·[2Jb·c·d·e" {
+		t.Errorf("got %q", got)
+	}
+}
