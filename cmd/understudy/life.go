@@ -18,8 +18,7 @@ const lastGrace = 3 * time.Second
 
 var errLifeline = errors.New("the process that started this one has ended")
 
-// life is the life of a process that runs until it is told to end: by SIGINT or
-// SIGTERM, or because its lifeline was cut.
+// life is the life of a process that runs until it is told to end.
 type life struct {
 	context.Context
 	line   *guard.Lifeline
@@ -27,20 +26,29 @@ type life struct {
 	stop   context.CancelFunc
 }
 
-func begin(ctx context.Context, logger *slog.Logger) (*life, error) {
+// tie begins a life that ends when the lifeline is cut, if there is one.
+func tie(ctx context.Context, logger *slog.Logger) (*life, error) {
 	line, err := guard.InheritLifeline()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := &life{line: line, cancel: cancel}
-	l.Context, l.stop = signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	line.Watch(ctx, func() {
 		logger.Warn("ending", "cause", errLifeline)
 		cancel(errLifeline)
 		// What does not end by itself, ends here: nobody is left to end it.
 		time.AfterFunc(lastGrace, func() { os.Exit(exitError) })
 	})
+	return &life{Context: ctx, line: line, cancel: cancel, stop: func() {}}, nil
+}
+
+// begin begins a life that also ends with SIGINT or SIGTERM.
+func begin(ctx context.Context, logger *slog.Logger) (*life, error) {
+	l, err := tie(ctx, logger)
+	if err != nil {
+		return nil, err
+	}
+	l.Context, l.stop = signal.NotifyContext(l.Context, syscall.SIGINT, syscall.SIGTERM)
 	return l, nil
 }
 

@@ -149,7 +149,7 @@ func (r *runner) tell(in Input) {
 }
 
 func (r *runner) start() {
-	incarnation, err := newIncarnation()
+	incarnation, err := NewIncarnation()
 	if err != nil {
 		r.notStarted(err)
 		return
@@ -226,8 +226,8 @@ func (r *runner) keepWarm(ctx context.Context) {
 	}
 }
 
-// newIncarnation returns 128 random bits in hexadecimal.
-func newIncarnation() (string, error) {
+// NewIncarnation returns a name for one start of a server: 128 random bits in hexadecimal.
+func NewIncarnation() (string, error) {
 	var b [16]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", fmt.Errorf("draw an incarnation: %w", err)

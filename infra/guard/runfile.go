@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 )
 
+// RunFileName is the name of a RunFile in a server's data folder.
+const RunFileName = "running.json"
+
 // Running is what a guard's RunFile tells: which server runs.
 type Running struct {
 	Identity

@@ -102,32 +102,28 @@ func (u *Up) processes() []ProcessStatus {
 	guards := make(map[string]int)
 	for _, c := range children {
 		p, running := c.process()
-		if p.Kind == KindGuard {
-			guards[p.Name] = p.PID
-			p.Name = "guard-" + strings.TrimPrefix(p.Name, "server-")
-		}
+		guards[p.Name] = p.PID
 		out = append(out, ProcessStatus{Process: p, Running: running})
 	}
 	for _, s := range u.Run().Servers {
-		name := "server-" + s.Name
 		r, err := guard.ReadRunFile(s.RunFile)
 		if err != nil {
 			continue
 		}
 		out = append(out, ProcessStatus{
-			Process: Process{Name: name, Kind: KindServer, Identity: r.Identity},
-			Running: r.Alive(), Incarnation: r.Incarnation, Guard: guards[name],
+			Process: Process{Name: serverPart(s.Name), Kind: KindServer, Identity: r.Identity},
+			Running: r.Alive(), Incarnation: r.Incarnation, Guard: guards[guardName(s.Name)],
 		})
 	}
 	return out
 }
 
-// find finds a part; a server's part is its guard.
+// find finds a part. A server is started and stopped by its guard.
 func (u *Up) find(name string) (*child, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, c := range u.children {
-		if c.name == name || c.kind == KindGuard && "guard-"+strings.TrimPrefix(c.name, "server-") == name {
+		if c.name == name || c.kind == KindGuard && c.name == guardName(strings.TrimPrefix(name, serverPart(""))) {
 			return c, nil
 		}
 	}

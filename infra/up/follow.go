@@ -17,6 +17,9 @@ const (
 	followWait  = 500 * time.Millisecond // of one fetch
 	followBytes = 1 << 20
 	followRetry = 500 * time.Millisecond // after a fetch that failed
+	// lookBack is how many records of each partition are read from before, so
+	// that the timeline knows who is primary and what was asked.
+	lookBack = 500
 	// maxLines bounds the lines of a second; nobody reads more.
 	maxLines = 40
 )
@@ -42,6 +45,12 @@ func (u *Up) Follow(ctx context.Context) error {
 	return errors.Join(err, log.Close())
 }
 
+// topicPartition names a partition of a topic.
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
 type follower struct {
 	log       *kafka.Log
 	codec     *codec.Codec
@@ -50,6 +59,7 @@ type follower struct {
 	printf    func(string, ...any)
 
 	from   []domain.FetchFrom
+	old    map[topicPartition]int64 // records below were there before: they are not told
 	second time.Time
 	told   int // in this second
 	untold int
@@ -69,7 +79,7 @@ func (f *follower) run(ctx context.Context) error {
 	return nil
 }
 
-// round begins at the end of every partition, or goes on from there.
+// round begins shortly before the end of every partition, or goes on from there.
 func (f *follower) round(ctx context.Context) error {
 	if f.from == nil {
 		return f.begin(ctx)
@@ -92,6 +102,7 @@ func (f *follower) round(ctx context.Context) error {
 
 func (f *follower) begin(ctx context.Context) error {
 	var from []domain.FetchFrom
+	old := make(map[topicPartition]int64)
 	for _, kind := range []domain.TopicKind{domain.TopicControl, domain.TopicLog} {
 		topic := domain.Topic(f.landscape, kind)
 		bounds, err := f.log.Bounds(ctx, topic)
@@ -99,10 +110,11 @@ func (f *follower) begin(ctx context.Context) error {
 			return err
 		}
 		for p, b := range bounds {
-			from = append(from, domain.FetchFrom{Topic: topic, Partition: int32(p), Offset: b.End})
+			old[topicPartition{topic, int32(p)}] = b.End
+			from = append(from, domain.FetchFrom{Topic: topic, Partition: int32(p), Offset: max(b.Start, b.End-lookBack)})
 		}
 	}
-	f.from = from
+	f.from, f.old = from, old
 	return nil
 }
 
@@ -111,8 +123,9 @@ func (f *follower) take(p domain.Fetched) {
 	if p.Topic == domain.Topic(f.landscape, domain.TopicControl) {
 		kind = domain.TopicControl
 	}
+	begun := f.old[topicPartition{p.Topic, p.Partition}]
 	for _, m := range p.Messages {
-		if line, ok := f.lines.Line(f.codec.Decode(kind, p.Partition, m)); ok {
+		if line, ok := f.lines.Line(f.codec.Decode(kind, p.Partition, m)); ok && m.Offset >= begun {
 			f.tell(line)
 		}
 	}

@@ -16,7 +16,7 @@ func leftovers(run *Run) []Process {
 	var out []Process
 	for _, s := range run.Servers {
 		if r, err := guard.ReadRunFile(s.RunFile); err == nil && r.Alive() {
-			out = append(out, Process{Name: "server-" + s.Name, Kind: KindServer, Identity: r.Identity})
+			out = append(out, Process{Name: serverPart(s.Name), Kind: KindServer, Identity: r.Identity})
 		}
 	}
 	for _, p := range run.Processes {

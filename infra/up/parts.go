@@ -18,7 +18,7 @@ const routerSize = 40
 // makes sure that the topics are there and right.
 func (u *Up) startLog(ctx context.Context) error {
 	if len(u.opts.Kafka) == 0 {
-		err := u.spawn("broker", KindBroker, "broker", "--dir", u.folder.file("data", "broker"),
+		err := u.spawn("broker", KindBroker, u.logOf("broker"), "broker", "--dir", u.folder.file("data", "broker"),
 			"--listen", u.opts.address(portBroker), "--landscape", u.opts.Landscape)
 		if err != nil {
 			return err
@@ -48,16 +48,16 @@ func (u *Up) startRest() error {
 	}
 	size := fmt.Sprint(routerSize)
 	err := errors.Join(
-		u.spawn(VideohubID, KindSimulator, "sim", "videohub", "--listen", u.opts.address(portVideohub),
+		u.spawn(VideohubID, KindSimulator, u.logOf(VideohubID), "sim", "videohub", "--listen", u.opts.address(portVideohub),
 			"--control", u.opts.address(portVideohubUI), "--inputs", size, "--outputs", size, "--name", VideohubID),
-		u.spawn(GateID, KindSimulator, "sim", "http", "--listen", u.opts.address(portGate),
+		u.spawn(GateID, KindSimulator, u.logOf(GateID), "sim", "http", "--listen", u.opts.address(portGate),
 			"--control", u.opts.address(portGateUI)),
 	)
 	if err != nil {
 		return err
 	}
 	for _, s := range u.run.Servers {
-		if err := u.spawn("server-"+s.Name, KindGuard, "server", "--config", s.Config, "--run-file", s.RunFile); err != nil {
+		if err := u.spawn(guardName(s.Name), KindGuard, s.Log, "server", "--config", s.Config); err != nil {
 			return err
 		}
 	}
@@ -88,3 +88,11 @@ func (u *Up) pause(ctx context.Context) error {
 		return nil
 	}
 }
+
+// guardName names the part that guards a server.
+func guardName(server string) string { return "guard-" + server }
+
+// serverPart names the server proper among the processes.
+func serverPart(server string) string { return "server-" + server }
+
+func (u *Up) logOf(part string) string { return u.folder.file(logsName, part+".log") }

@@ -163,7 +163,7 @@ func (o *Options) plan(f *folder) Run {
 			Config:  f.file("server-" + name + ".yaml"),
 			Data:    f.file("data", "server-"+name),
 			Log:     f.file(logsName, "server-"+name+".log"),
-			RunFile: f.file("data", "server-"+name+".running.json"),
+			RunFile: filepath.Join(f.file("data", "server-"+name), guard.RunFileName),
 		}
 		for b := range run.Kafka {
 			s.Relays = append(s.Relays, o.address(portRelay+10*b+i))
@@ -183,10 +183,9 @@ func (u *Up) Run() Run {
 }
 
 // spawn starts a part and watches over it.
-func (u *Up) spawn(name string, kind Kind, args ...string) error {
+func (u *Up) spawn(name string, kind Kind, log string, args ...string) error {
 	c := &child{
-		name: name, kind: kind, args: args,
-		log:     u.folder.file(logsName, name+".log"),
+		name: name, kind: kind, args: args, log: log,
 		program: u.opts.Program, line: u.line, onEnd: u.onEnd,
 	}
 	u.mu.Lock()

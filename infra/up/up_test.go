@@ -272,7 +272,7 @@ func TestTheControlSteersPartsAndRelaysForHoldersOfTheToken(t *testing.T) {
 	}
 	guardOf := func(server string) guard.Identity {
 		for _, p := range u.Run().Processes {
-			if p.Name == "server-"+server {
+			if p.Name == "guard-"+server {
 				return p.Identity
 			}
 		}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/adapters/httpdevice"
+	"github.com/understudy-io/understudy/adapters/kafka"
+	"github.com/understudy-io/understudy/adapters/snapshotfile"
+	"github.com/understudy-io/understudy/adapters/videohub"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/infra/clock"
+	"github.com/understudy-io/understudy/infra/config"
+	"github.com/understudy-io/understudy/infra/guard"
+	"github.com/understudy-io/understudy/infra/server"
+)
+
+// closeWithin bounds the end of the HTTP requests that are under way.
+const closeWithin = time.Second
+
+// stallAfter is the age of a primary's oldest pending action, with its device
+// connected, at which a standby contests it.
+const stallAfter = 5 * time.Second
+
+// topicsPace is the pause between two looks at a log that does not answer.
+const topicsPace = 200 * time.Millisecond
+
+// serve runs the server until ctx ends: its folds and loops, and the HTTP API
+// in front of them.
+func serve(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+	control, err := openLog(cfg, "control", logger)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = control.Close() }()
+	data, err := openLog(cfg, "data", logger)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = data.Close() }()
+	options, err := assemble(cfg, logger)
+	if err != nil {
+		return err
+	}
+	options.Control, options.Data = control, data
+	s := server.New(options)
+	api, err := listen(cfg, s, logger)
+	if err != nil {
+		return err
+	}
+	if err := awaitTopics(ctx, data, cfg, logger); err != nil {
+		return errors.Join(err, api.listener.Close())
+	}
+	guard.Watch(ctx, s.Unguarded)
+	return errors.Join(runBoth(ctx, s, api), closeAPI(ctx, api.server))
+}
+
+// assemble makes of the configuration what a server needs.
+func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
+	id, err := incarnation()
+	if err != nil {
+		return server.Options{}, err
+	}
+	c, err := openCodec(cfg)
+	if err != nil {
+		return server.Options{}, err
+	}
+	store, err := snapshotfile.Open(filepath.Join(cfg.Dir, "snapshots"), logger)
+	if err != nil {
+		return server.Options{}, fmt.Errorf("dir: %w: %w", domain.ErrInvalid, err)
+	}
+	dial := deviceDialer(cfg).DialContext
+	return server.Options{
+		Landscape: cfg.Landscape, Partitions: cfg.Log.Partitions, Devices: cfg.Devices,
+		Election: election.Config{
+			Member: cfg.Server.Name, Incarnation: id, Address: cfg.Advertised(), Build: thisBuild().String(),
+			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
+			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(), Valve: "process",
+		},
+		Build: thisBuild().String(), Codec: c,
+		Drivers: map[domain.DriverName]domain.Driver{
+			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: dial, Now: clock.Boot}),
+			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: logger, Dial: dial}),
+		},
+		Store: store, SaveEvery: cfg.Snapshot.Every,
+		Logger: logger,
+	}, nil
+}
+
+// deviceDialer reaches devices from the configured address.
+func deviceDialer(cfg config.Config) *net.Dialer {
+	d := &net.Dialer{}
+	if ip := net.ParseIP(cfg.Server.DeviceSource); ip != nil {
+		d.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	return d
+}
+
+// awaitTopics waits until the log answers, and refuses topics that are not as
+// they must be.
+func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger *slog.Logger) error {
+	for said := false; ; said = true {
+		findings, err := log.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
+		switch {
+		case err == nil && len(findings) == 0:
+			return nil
+		case err == nil:
+			return fmt.Errorf("the topics of landscape %s are not as they must be: %w\n  %s",
+				cfg.Landscape, domain.ErrConflict, strings.Join(findings, "\n  "))
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !said:
+			logger.Warn("the log does not answer yet; waiting for it", "cause", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(topicsPace):
+		}
+	}
+}
+
+// api is the HTTP API with its socket.
+type api struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+// listen takes the port before anything else is begun, so that a second server
+// with the same configuration ends here.
+func listen(cfg config.Config, s *server.Server, logger *slog.Logger) (*api, error) {
+	users, err := openTokens(cfg.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", cfg.HTTP.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: end what holds the port, or choose another: %w: %w", domain.ErrConflict, err)
+	}
+	if cfg.HTTP.TLS.Enabled() {
+		pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLS.Cert, cfg.HTTP.TLS.Key)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("http.tls: %w: %w", domain.ErrInvalid, err), l.Close())
+		}
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.Metrics(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler := httpapi.New(s, httpapi.Options{Verify: users.user, Logger: logger, Registry: registry, Build: thisBuild().String()})
+	reloadOnHangup(users, logger)
+	return &api{server: httpapi.Server(handler, logger), listener: l}, nil
+}
+
+// reloadOnHangup reads the tokens anew on each SIGHUP, for the rest of the
+// process's life. SIGUSR1 and SIGUSR2 mean nothing to a server and must not end
+// it.
+func reloadOnHangup(users *tokens, logger *slog.Logger) {
+	signal.Ignore(syscall.SIGUSR1, syscall.SIGUSR2)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			if err := users.reload(); err != nil {
+				logger.Error("tokens are not read anew; the old ones stay", "cause", err)
+			}
+		}
+	}()
+}
+
+// runBoth runs server and API until ctx ends or one of them fails.
+func runBoth(ctx context.Context, s *server.Server, a *api) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve the HTTP API: %w", err)
+			cancel()
+		}
+	}()
+	err := s.Run(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	select {
+	case cause := <-failed:
+		return errors.Join(err, cause)
+	default:
+		return err
+	}
+}
+
+func closeAPI(ctx context.Context, s *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		return s.Close() // requests that wait for an outcome
+	}
+	return nil
+}
