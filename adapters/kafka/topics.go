@@ -24,13 +24,22 @@ type TopicSpec struct {
 	// below Config.MaxBatchBytes. Default 2 MiB.
 	MaxMessageBytes int
 	// ControlRetention is how long control keeps its records; elections and
-	// the log keep theirs for ever. Default 7 days.
+	// the log keep theirs for ever. Default 7 days; negative means for ever.
 	ControlRetention time.Duration
+	// ControlBytes bounds the size of control instead, where a broker cannot
+	// afford the time. Default: no bound.
+	ControlBytes int64
+	// ControlSegment is the size of the pieces in which control is removed.
+	// Default: the broker's own.
+	ControlSegment int64
 }
 
-// minControlRetention leaves several views in the control topic, which come
-// once a minute.
-const minControlRetention = time.Hour
+// What control must keep at least: several views, which come once a minute,
+// and the heartbeats between them, about 100 a second of 300 bytes.
+const (
+	minControlRetention = time.Hour
+	minControlBytes     = 64 << 20
+)
 
 var kinds = [...]domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter}
 
@@ -61,19 +70,28 @@ func (s TopicSpec) partitions(k domain.TopicKind) int {
 type setting struct{ name, value string }
 
 func (s TopicSpec) settings(k domain.TopicKind) []setting {
-	retention := "-1"
+	retention, size := int64(-1), int64(-1)
+	var more []setting
 	if k == domain.TopicControl {
-		retention = strconv.FormatInt(s.ControlRetention.Milliseconds(), 10)
+		if s.ControlRetention > 0 {
+			retention = s.ControlRetention.Milliseconds()
+		}
+		if s.ControlBytes > 0 {
+			size = s.ControlBytes
+		}
+		if s.ControlSegment > 0 {
+			more = []setting{{"segment.bytes", strconv.FormatInt(s.ControlSegment, 10)}}
+		}
 	}
-	return []setting{
+	return append([]setting{
 		{"cleanup.policy", "delete"},
-		{"retention.ms", retention},
-		{"retention.bytes", "-1"},
+		{"retention.ms", strconv.FormatInt(retention, 10)},
+		{"retention.bytes", strconv.FormatInt(size, 10)},
 		{"message.timestamp.type", "LogAppendTime"},
 		{"max.message.bytes", strconv.Itoa(s.MaxMessageBytes)},
 		{"min.insync.replicas", strconv.Itoa(s.minInSync())},
 		{"unclean.leader.election.enable", "false"},
-	}
+	}, more...)
 }
 
 // minInSync keeps an acknowledged record through the loss of any one broker.

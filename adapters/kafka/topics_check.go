@@ -106,7 +106,12 @@ func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settin
 				wrong(s.name, "a server that was away could find neither a view nor what led to it", s.value)
 			}
 		case "retention.bytes":
-			wrong(s.name, "a burst of commands would delete older ones", s.value)
+			switch {
+			case k != domain.TopicControl:
+				wrong(s.name, "a burst of commands would delete older ones", "-1")
+			case number && n >= 0 && n < minControlBytes:
+				wrong(s.name, "a server that was away could find neither a view nor what led to it", s.value)
+			}
 		case "message.timestamp.type":
 			wrong(s.name, "then records carry the time that their producer claims, and log time can be forged", s.value)
 		case "max.message.bytes":

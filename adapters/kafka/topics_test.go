@@ -72,6 +72,8 @@ func TestJudge(t *testing.T) {
 		"a control topic kept for ever":      {domain.TopicControl, "retention.ms", "-1", 0},
 		"a control topic kept for a minute":  {domain.TopicControl, "retention.ms", "60000", 1},
 		"cut by size":                        {domain.TopicLog, "retention.bytes", "1073741824", 1},
+		"control cut by size, with room":     {domain.TopicControl, "retention.bytes", "268435456", 0},
+		"control cut by size, too early":     {domain.TopicControl, "retention.bytes", "1048576", 1},
 		"the producer's time":                {domain.TopicLog, "message.timestamp.type", "CreateTime", 1},
 		"small messages":                     {domain.TopicLog, "max.message.bytes", "1048588", 1},
 		"larger messages than need be":       {domain.TopicLog, "max.message.bytes", "10485760", 0},

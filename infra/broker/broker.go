@@ -38,9 +38,19 @@ type Config struct {
 // maxMessage is the largest batch that is taken, as in the topics' settings.
 const maxMessage = 2 << 20
 
+// The broker keeps an index entry in memory for each batch, and control gets up
+// to a hundred a second; so control is bounded by its size, to hours instead of
+// days. Bounded by age it could also become empty while no server runs, and an
+// empty topic begins again at offset 0 after a crash.
+const (
+	controlBytes   = 256 << 20
+	controlSegment = 16 << 20
+)
+
 // Broker is a running broker.
 type Broker struct {
 	cluster *kfake.Cluster
+	flusher *flusher // nil if unsynced
 	folder  *folder
 	address string
 	closing sync.Once
@@ -84,6 +94,14 @@ func (c *Config) validate() error {
 }
 
 func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (*Broker, error) {
+	data := filepath.Join(cfg.Folder, "data")
+	var keep *flusher
+	if !cfg.Unsynced {
+		var err error
+		if keep, err = newFlusher(data, logger); err != nil {
+			return nil, fmt.Errorf("%w: data folder: %w", domain.ErrInvalid, err)
+		}
+	}
 	var bound net.Listener
 	listen := func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen(network, cfg.Listen)
@@ -91,11 +109,11 @@ func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (
 			return nil, err
 		}
 		bound = l
-		return newListener(l, cfg.Advertise)
+		return newListener(l, cfg.Advertise, keep)
 	}
 	options := []kfake.Opt{
 		kfake.NumBrokers(1), // more would be threads of the same process, and safe nothing
-		kfake.DataDir(filepath.Join(cfg.Folder, "data")),
+		kfake.DataDir(data), // without its SyncWrites: see flusher
 		kfake.ListenFn(listen),
 		kfake.ClusterID("understudy-" + cfg.Landscape),
 		// Seeded topics are on disk before anybody can write to them.
@@ -105,9 +123,6 @@ func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(maxMessage), "log.message.timestamp.type": "LogAppendTime"}),
 		kfake.WithLogger(brokerLogger{logger}),
 	}
-	if !cfg.Unsynced {
-		options = append(options, kfake.SyncWrites())
-	}
 	cluster, err := kfake.NewCluster(options...)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%w: %s is in use by another program; stop it, or let this broker listen elsewhere: %w", domain.ErrConflict, cfg.Listen, err)
@@ -115,8 +130,8 @@ func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: folder %s, address %s: %w", domain.ErrInvalid, cfg.Folder, cfg.Listen, err)
 	}
-	stampAppends(cluster)
-	b := &Broker{cluster: cluster, folder: held, address: bound.Addr().String()}
+	stampAppends(cluster, keep)
+	b := &Broker{cluster: cluster, flusher: keep, folder: held, address: bound.Addr().String()}
 	if err := b.setTopics(ctx, cfg, logger); err != nil {
 		cluster.Close()
 		return nil, err
@@ -135,7 +150,8 @@ func (b *Broker) setTopics(ctx context.Context, cfg Config, logger *slog.Logger)
 	if err != nil {
 		return err
 	}
-	spec := kafka.TopicSpec{Partitions: cfg.Partitions, MaxMessageBytes: maxMessage}
+	spec := kafka.TopicSpec{Partitions: cfg.Partitions, MaxMessageBytes: maxMessage,
+		ControlRetention: -1, ControlBytes: controlBytes, ControlSegment: controlSegment}
 	return errors.Join(
 		l.EnsureTopics(ctx, cfg.Landscape, spec), // a folder of an older build may lack one
 		l.MendTopics(ctx, cfg.Landscape, spec),

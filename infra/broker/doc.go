@@ -7,14 +7,19 @@
 //
 // What it guarantees:
 //
-//   - What it acknowledged is on disk (fsync for each batch) and survives
-//     kill -9 of the process and a loss of power, as far as the disk keeps its
-//     own promises.
+//   - No answer speaks of a record that is not on disk (fsync). So what was
+//     acknowledged, and what anybody read, survives kill -9 of the process and
+//     a loss of power, as far as the disk keeps its own promises. When the disk
+//     fails, nothing is answered any more.
 //   - Records carry the time at which the broker appended them, whatever the
 //     client wrote. Clients see it as a timestamp of the kind CreateTime.
 //   - A folder belongs to one landscape and to one process at a time; anybody
 //     else is refused.
 //   - Bytes that are no Kafka request end their connection and nothing else.
+//
+// It holds some 60 bytes in memory for each batch in the log, and reads the
+// whole log when it starts; it is made for some millions of records. Its
+// control topic keeps 256 MiB instead of 7 days.
 //
 // It is one process: when its machine is gone, so is the log, and no server
 // may act (G8). Use Apache Kafka where that is too little. It encrypts nothing

@@ -18,9 +18,10 @@ const maxRequest = 100 << 20
 type listener struct {
 	net.Listener
 	advertised net.Addr
+	flusher    *flusher // nil if nothing is flushed
 }
 
-func newListener(l net.Listener, advertise string) (net.Listener, error) {
+func newListener(l net.Listener, advertise string, flusher *flusher) (net.Listener, error) {
 	at := l.Addr()
 	if advertise != "" {
 		if _, _, err := net.SplitHostPort(advertise); err != nil {
@@ -28,7 +29,7 @@ func newListener(l net.Listener, advertise string) (net.Listener, error) {
 		}
 		at = address(advertise)
 	}
-	return &listener{Listener: l, advertised: at}, nil
+	return &listener{Listener: l, advertised: at, flusher: flusher}, nil
 }
 
 // Addr is what the broker tells clients.
@@ -40,7 +41,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guarded{Conn: c}, nil
+	return &guarded{Conn: c, flusher: l.flusher}, nil
 }
 
 type address string
@@ -50,11 +51,12 @@ func (a address) String() string { return string(a) }
 
 // guarded lets only whole, plausible requests through to the broker, which
 // trusts the length and the key of a request: it would allocate what is
-// claimed, and an unknown key would end the process.
+// claimed, and an unknown key would end the process. Answers wait for the disk.
 type guarded struct {
 	net.Conn
-	head []byte // of the request that is being handed out
-	rest int64  // bytes of it that are still to come from the connection
+	flusher *flusher
+	head    []byte // of the request that is being handed out
+	rest    int64  // bytes of it that are still to come from the connection
 }
 
 // requestHead is length, key, version.
@@ -75,6 +77,16 @@ func (c *guarded) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(int64(len(b)), c.rest)])
 	c.rest -= int64(n)
 	return n, err
+}
+
+// Write sends an answer; the broker writes each in one piece.
+func (c *guarded) Write(b []byte) (int, error) {
+	if c.flusher != nil {
+		if err := c.flusher.flush(); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
 }
 
 func (c *guarded) next() error {

@@ -44,7 +44,9 @@ const renewControl = 64
 // stampAppends puts the time of the append into every record, before the
 // broker sees it. The broker itself would only do so for batches that ask for
 // it, and would leave their checksum wrong: unreadable after a restart.
-func stampAppends(cluster *kfake.Cluster) {
+//
+// It also tells the flusher, if there is one, of each append.
+func stampAppends(cluster *kfake.Cluster, flusher *flusher) {
 	served := 0
 	var control func(kmsg.Request) (kmsg.Response, error, bool)
 	control = func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -55,6 +57,9 @@ func stampAppends(cluster *kfake.Cluster) {
 				p := &produce.Topics[i].Partitions[j]
 				p.Records = stamp(p.Records, now)
 			}
+		}
+		if flusher != nil {
+			flusher.begin(produce)
 		}
 		if served++; served%renewControl == 0 {
 			cluster.DropControl()
