@@ -37,6 +37,10 @@ const (
 	portRelay      = 21 // the first server's relay; the others follow, the next broker's ten later
 )
 
+// firstDeviceSource ends the address from which the first server reaches
+// devices: 127.0.0.11; the others follow.
+const firstDeviceSource = 11
+
 // The simulated devices.
 const (
 	VideohubID = "videohub-1"

@@ -38,13 +38,17 @@ type Run struct {
 
 // Server is one server of the landscape.
 type Server struct {
-	Name    string   `json:"name"`
-	Address string   `json:"address"` // URL of its HTTP API
-	Config  string   `json:"config"`  // its configuration file
-	Data    string   `json:"data"`    // its data folder
-	Log     string   `json:"log"`     // its log file
-	RunFile string   `json:"run_file"`
-	Relays  []string `json:"relays"` // host:port of its relays, one for each broker
+	Name    string `json:"name"`
+	Address string `json:"address"` // URL of its HTTP API
+	Config  string `json:"config"`  // its configuration file
+	Data    string `json:"data"`    // its data folder
+	Log     string `json:"log"`     // its log file
+	RunFile string `json:"run_file"`
+	// DeviceSource is the address from which it reaches devices, so that a
+	// simulator's record tells the servers apart; empty where the system has only
+	// one loopback address.
+	DeviceSource string   `json:"device_source,omitempty"`
+	Relays       []string `json:"relays"` // host:port of its relays, one for each broker
 }
 
 // Device is one simulated device.

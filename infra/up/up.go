@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -164,6 +165,9 @@ func (o *Options) plan(f *folder) Run {
 			Data:    f.file("data", "server-"+name),
 			Log:     f.file(logsName, "server-"+name+".log"),
 			RunFile: filepath.Join(f.file("data", "server-"+name), guard.RunFileName),
+		}
+		if runtime.GOOS == "linux" { // all of 127.0.0.0/8 is this machine
+			s.DeviceSource = fmt.Sprintf("127.0.0.%d", firstDeviceSource+i)
 		}
 		for b := range run.Kafka {
 			s.Relays = append(s.Relays, o.address(portRelay+10*b+i))
