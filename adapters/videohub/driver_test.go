@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -237,6 +238,21 @@ func TestAFrontPanelChangeIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink.awaitValue(t, domain.CrosspointTarget("video", 9), "1")
+}
+
+func TestTheSinkHearsOneThingAtATime(t *testing.T) {
+	sim := simulator(t, SimOptions{})
+	l, sink := link(t, sim.Addr(), quick()) // checks it at the end
+	sink.awaitUp(t)
+	for n, end := 0, time.Now().Add(patience); sink.count("part") < 100; n++ {
+		if time.Now().After(end) {
+			t.Fatal("too little was reported meanwhile")
+		}
+		if err := sim.Route(1, 1+n%2); err != nil {
+			t.Fatal(err)
+		}
+		emit(t, l, take(uint64(n), 289, 1)) // refused by Emit's goroutine, while the other reports
+	}
 }
 
 func TestRefreshReadsAndChangesNothing(t *testing.T) {

@@ -68,7 +68,9 @@ func (l *listener) enter() func() {
 	l.overlap = l.overlap || l.busy
 	l.busy = true
 	l.mu.Unlock()
-	runtime.Gosched()
+	for range 20 {
+		runtime.Gosched() // room for a second one to come in
+	}
 	l.mu.Lock()
 	return func() { l.busy = false; l.mu.Unlock() }
 }
@@ -268,6 +270,24 @@ func hear(conn net.Conn, text string) string {
 		}
 	}
 	return got
+}
+
+// when waits for the test's cue, or for the test's end.
+func when(t *testing.T, cue <-chan struct{}) {
+	select {
+	case <-cue:
+	case <-t.Context().Done():
+	}
+}
+
+// cue lets a peer go on that waits for it.
+func cue(t *testing.T, ch chan<- struct{}) {
+	t.Helper()
+	select {
+	case ch <- struct{}{}:
+	case <-time.After(patience):
+		t.Fatal("the peer does not wait for a cue")
+	}
 }
 
 // toEnd reads until the other side ends the connection.

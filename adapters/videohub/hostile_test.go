@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -134,7 +136,7 @@ func TestPingKeepsAHealthyConnection(t *testing.T) {
 
 func TestActionsUnderWayGetNoAnswerAfterDown(t *testing.T) {
 	written := make(chan struct{})
-	addr := wellAfter(t, func(c net.Conn) { say(t, c, newFirmware); <-written })
+	addr := wellAfter(t, func(c net.Conn) { say(t, c, newFirmware); when(t, written) })
 	l, sink := link(t, addr, quick())
 	sink.awaitUp(t)
 	emit(t, l, take(1, 1, 1))
@@ -215,6 +217,12 @@ func TestAFailedWriteTellsWhatMayHaveLeft(t *testing.T) {
 			}
 			l, sink := link(t, sim.Addr(), o)
 			sink.awaitUp(t)
+			if err := l.Emit(t.Context(), take(1, 5, 3), func() error { return domain.ErrFenced }); !errors.Is(err, domain.ErrFenced) {
+				t.Errorf("the gate refused, and the error is %v", err)
+			}
+			if n := len(sim.Writes(0, 10)); n != 0 {
+				t.Errorf("%d requests passed the gate", n)
+			}
 			armed.Store(true)
 			err := l.Emit(t.Context(), take(1, 5, 3), pass)
 			if !errors.Is(err, c.want) {
@@ -241,11 +249,12 @@ func TestWhatTheKernelDoesNotTakeIsNeverSentLater(t *testing.T) {
 		}
 		_ = conn.(*net.TCPConn).SetReadBuffer(2048)
 		say(t, conn, newFirmware)
-		<-read
+		when(t, read)
 		total <- toEnd(conn)
 	})
 	o := quick()
 	o.SendBuffer, o.AnswerTimeout, o.WriteTimeout = 4096, time.Hour, 8*time.Second
+	o.UserTimeout = -1
 	l, sink := link(t, addr, o)
 	sink.awaitUp(t)
 	var pairs []int
@@ -315,6 +324,63 @@ func TestRefusedConnectionsAreToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink.awaitUp(t)
+}
+
+func TestThePauseBeforeANewConnectionGrowsToItsBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var dials []time.Duration
+		o := Options{
+			Now: func() domain.Mono { return time.Since(began) },
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				dials = append(dials, time.Since(began))
+				return nil, errors.New("nobody there")
+			},
+		}
+		l, _ := link(t, "127.0.0.1:1", o)
+		time.Sleep(time.Minute) // of the bubble
+		synctest.Wait()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		different := map[time.Duration]bool{}
+		for i := 1; i < len(dials); i++ {
+			full := min(50*time.Millisecond<<min(i-1, 10), 2*time.Second)
+			pause := dials[i] - dials[i-1]
+			if pause < full/2-time.Millisecond || pause > full {
+				t.Errorf("pause %d is %s, want %s to %s", i, pause, full/2, full)
+			}
+			different[pause] = true
+		}
+		if len(dials) < 30 || len(different) < 20 {
+			t.Errorf("%d attempts in a minute with %d different pauses", len(dials), len(different))
+		}
+	})
+}
+
+func TestCloseWaitsForWhatRuns(t *testing.T) {
+	dialling, returned := make(chan struct{}), new(atomic.Bool)
+	o := quick()
+	o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		close(dialling)
+		<-ctx.Done()
+		for range 100 {
+			runtime.Gosched()
+		}
+		returned.Store(true)
+		return nil, ctx.Err()
+	}
+	l, sink := link(t, "127.0.0.1:1", o)
+	<-dialling
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if !returned.Load() {
+		t.Error("Close returned while a dial was under way")
+	}
+	if len(sink.log) != 0 {
+		t.Errorf("heard %q after Close", sink.log)
+	}
 }
 
 func TestCloseWhileItIsBusy(t *testing.T) {

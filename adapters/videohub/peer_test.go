@@ -206,6 +206,23 @@ func Test288x288InManyReads(t *testing.T) {
 	}
 }
 
+func TestAPauseInABlockDoesNotEndThePrelude(t *testing.T) {
+	routing, labels := "VIDEO OUTPUT ROUTING:\n0 2\n1 0\n\n", "INPUT LABELS:\n0 A\n"
+	addr := peer(t, func(conn net.Conn, _ int) {
+		say(t, conn, preamble23+smallDevice+routing+labels)
+		<-time.After(60 * time.Millisecond) // the input is the pause
+		say(t, conn, "1 B\n\n")
+		toEnd(conn)
+	})
+	o := quick()
+	o.Settle = 2 * time.Millisecond
+	_, sink := link(t, addr, o)
+	sink.awaitUp(t)
+	if len(sink.full) != 4 {
+		t.Errorf("reported %v, want the labels too", sink.full)
+	}
+}
+
 func TestRequestsAsTheyAreOnTheWire(t *testing.T) {
 	heard := make(chan string, 1)
 	addr := peer(t, func(conn net.Conn, n int) {
@@ -263,11 +280,11 @@ func TestALateAnswerNeverMeetsANewerRequest(t *testing.T) {
 			return
 		}
 		hear(conn, "0 0\n\n")
-		<-reconnected
+		when(t, reconnected)
 		say(t, conn, "ACK\n\n") // too late, and on a connection that is gone
 	})
 	o := quick()
-	o.AnswerTimeout = 30 * time.Millisecond
+	o.AnswerTimeout, o.PingEvery = 30*time.Millisecond, time.Hour
 	l, sink := link(t, addr, o)
 	sink.awaitUp(t)
 	emit(t, l, take(1, 1, 1))
@@ -287,20 +304,20 @@ func TestARouterThatComesBackIsReadAnew(t *testing.T) {
 	other := strings.NewReplacer("7C2E0D021714", "AAAA", "Video outputs: 2", "Video outputs: 1").Replace(smallDevice)
 	addr := peer(t, func(conn net.Conn, _ int) {
 		say(t, conn, preamble23+smallDevice+smallState)
-		<-comeBack
+		when(t, comeBack)
 		say(t, conn, "VIDEOHUB DEVICE:\nDevice present: false\n\n")
-		<-comeBack
+		when(t, comeBack)
 		say(t, conn, other+"VIDEO OUTPUT ROUTING:\n0 1\n\n")
 		toEnd(conn)
 	})
 	l, sink := link(t, addr, quick())
 	sink.awaitUp(t)
-	comeBack <- struct{}{}
+	cue(t, comeBack)
 	sink.awaitDown(t, "no router attached")
 	if err := l.Emit(t.Context(), take(1, 1, 1), pass); err == nil {
 		t.Error("an absent router took an action")
 	}
-	comeBack <- struct{}{}
+	cue(t, comeBack)
 	sink.await(t, "second Up", func(s *listener) bool { return s.isUp })
 	if len(sink.full) != 1 || sink.full[0].Value != "2" {
 		t.Errorf("reported %v, want the one crosspoint of the other router", sink.full)
@@ -312,21 +329,21 @@ func TestAnotherRouterInItsPlaceIsReadAnew(t *testing.T) {
 	other := strings.ReplaceAll(smallDevice, "7C2E0D021714", "AAAA")
 	addr := peer(t, func(conn net.Conn, _ int) {
 		say(t, conn, preamble23+smallDevice+smallState)
-		<-swap
+		when(t, swap)
 		say(t, conn, "VIDEOHUB DEVICE:\nFriendly name: new name\n\n") // the same one, renamed
 		say(t, conn, "VIDEO OUTPUT ROUTING:\n0 0\n\n")
-		<-swap
+		when(t, swap)
 		say(t, conn, other+"VIDEO OUTPUT ROUTING:\n0 1\n\n")
 		toEnd(conn)
 	})
 	_, sink := link(t, addr, quick())
 	sink.awaitUp(t)
-	swap <- struct{}{}
+	cue(t, swap)
 	sink.awaitValue(t, domain.CrosspointTarget("video", 1), "1")
 	if n := sink.count("down"); n != 0 {
 		t.Errorf("a new name took the router down")
 	}
-	swap <- struct{}{}
+	cue(t, swap)
 	sink.awaitDown(t, "another router")
 	sink.awaitUp(t)
 	if len(sink.full) != 1 {

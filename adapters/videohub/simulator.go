@@ -206,8 +206,12 @@ func (s *Simulator) Route(destination, source int) error {
 	return nil
 }
 
-// Source is what a destination shows. Ports count from 1.
+// Source is what a destination shows, or 0 if there is no such destination. Ports
+// count from 1.
 func (s *Simulator) Source(destination int) int {
+	if destination < 1 || destination > s.opts.Outputs {
+		return 0
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.hub.routing[destination-1] + 1
