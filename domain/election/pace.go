@@ -72,7 +72,7 @@ func (p *pace) readBack(n uint64, now domain.Mono) {
 // sample moves the estimate. A few first samples count more, so that a standby
 // has a fair estimate soon.
 func (p *pace) sample(d time.Duration) {
-	d = min(max(d, 0), p.max) // more says no more
+	d = min(max(d, 0), p.max/slowness) // more says no more
 	p.samples++
 	if d >= p.high {
 		p.high += (d - p.high) / time.Duration(min(riseBy, p.samples))

@@ -2,7 +2,6 @@ package election
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -109,6 +108,10 @@ func (s *Server) acknowledge(n uint64) {
 	if n > s.acked && n <= s.n {
 		s.acked, s.ackedAt = n, s.now
 	}
+	if s.leads() {
+		// The log answers: a beat that was put off while it did not is due soon.
+		s.beatAt = min(s.beatAt, s.now+s.interval(s.pace.ttl()))
+	}
 }
 
 // standing draws the conclusions for a holder: it is one no more, or contested.
@@ -182,80 +185,4 @@ func (s *Server) goneCause(r *domain.Record) string {
 		return "the log says that this process has ended"
 	}
 	return "this incarnation is over"
-}
-
-// join asks to become a member, once it has read all there is.
-func (s *Server) join() {
-	if !s.mayJoin() || s.now < s.joinAt {
-		return
-	}
-	s.joinAt = s.now + joinRetry
-	s.emit(Append{Type: domain.TypeJoined, Payload: domain.Joined{
-		Incarnation: s.cfg.Incarnation, Precedence: s.cfg.Precedence, Address: s.cfg.Address, Build: s.cfg.Build,
-	}})
-}
-
-func (s *Server) mayJoin() bool { return s.watch.caught && !s.wasMember && !s.over }
-
-// hashOK is what Health says when the primary's checkpoint agreed.
-const hashOK = "ok"
-
-// clear ends a quarantine that an earlier incarnation was in: this one has folded
-// anew, and the primary's checkpoint agrees with it. Where nobody is left to
-// compare with, an operator decides.
-func (s *Server) clear() {
-	m := s.state.current(s.me)
-	if m == nil || !m.Quarantined || m.QuarantinedAs == s.cfg.Incarnation || s.holds() {
-		return
-	}
-	if !s.health.Ready || s.health.Hash != hashOK || s.clearedAt > 0 && s.now < s.clearedAt+joinRetry {
-		return
-	}
-	s.clearedAt = s.now
-	s.emit(Append{Type: domain.TypeCleared, Payload: domain.Cleared{
-		Incarnation: s.cfg.Incarnation, Reason: "folded anew, and agrees with the primary",
-	}})
-}
-
-// beats reports whether the server has heartbeats to send.
-func (s *Server) beats() bool { return s.isMember() || s.leads() }
-
-// beat tells that the server is there, and renews the holder's lease.
-func (s *Server) beat() {
-	if !s.beats() || s.now < s.beatAt {
-		return
-	}
-	ttl := s.pace.ttl()
-	h := domain.Heartbeat{
-		Incarnation: s.cfg.Incarnation, N: s.n + 1, Acked: s.acked, TTL: ttl,
-		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash,
-		Guarded: s.cfg.Guarded, Valve: s.cfg.Valve, Oldest: s.health.OldestPending, Uptime: s.now - s.began,
-	}
-	s.beatAt = s.now + s.cfg.HeartbeatStandby
-	if s.leads() {
-		h.Epoch = s.tenure.epoch
-		s.beatAt = s.now + s.interval(ttl)
-		s.reckon(h.N, ttl)
-	}
-	s.send(Append{Type: domain.TypeHeartbeat, Payload: h, N: h.N})
-}
-
-// beatsPerTTL is how many heartbeats of the holder fit into a lease.
-const beatsPerTTL = 6
-
-// interval is the time to the holder's next heartbeat: a sixth of the shorter of
-// the lease that binds and the one that was just asked for; but nobody is helped
-// by many that all wait for a log that is away.
-func (s *Server) interval(ttl time.Duration) time.Duration {
-	if s.watch.away || s.now-s.ackedAt > s.cfg.MaxTTL {
-		return s.cfg.HeartbeatStandby
-	}
-	return max(min(ttl, s.state.ttl)/beatsPerTTL, time.Millisecond)
-}
-
-// send gives a claim or a heartbeat its number and notes its time, before it goes.
-func (s *Server) send(a Append) {
-	s.n = a.N
-	s.pace.sent(a.N, s.now)
-	s.emit(a)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	walks    = flag.Int("walks", 300, "random walks of the explorer")
+	walks    = flag.Int("walks", 200, "random walks of the explorer")
 	walkSeed = flag.Int64("walkseed", 0, "walk this seed alone, and tell the story")
 )
 
@@ -75,8 +75,10 @@ func (w *walk) launch(name string) {
 
 // someTTL is far from any other: what is right for close ones hides faults.
 func (w *walk) someTTL() time.Duration {
-	return []time.Duration{0, 60, 60, 180, 600}[w.rnd.Intn(5)] * time.Millisecond
+	return millis([]int{0, 60, 60, 180, 600}[w.rnd.Intn(5)])
 }
+
+func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // alive are the processes that run, paused or not.
 func (w *walk) alive() (out []*process) {
@@ -118,7 +120,7 @@ func (w *walk) disturb() {
 			q.machine.pace.fixed = w.someTTL()
 		}
 	case 14:
-		w.slow = []time.Duration{1, 1, 5, 30, 150}[w.rnd.Intn(5)] * time.Millisecond
+		w.slow = millis([]int{1, 1, 5, 30, 150}[w.rnd.Intn(5)])
 	case 15:
 		w.loss, w.double = w.rnd.Float64()*0.4, w.rnd.Float64()*0.4
 	case 16:

@@ -29,6 +29,8 @@ type world struct {
 	delay func(p *process) time.Duration             // of a read
 	say   func(format string, args ...any)
 	err   error
+
+	lastVoid string // the last void heartbeat told: its like are not told again
 }
 
 type process struct {
@@ -317,6 +319,11 @@ func (w *world) tell(r *domain.Record, ruling Ruling) {
 		if ruling.Counts || ruling.Void == "" {
 			return
 		}
+		again := p.Incarnation + ruling.Void
+		if again == w.lastVoid {
+			return
+		}
+		w.lastVoid = again
 		what = fmt.Sprintf("heartbeat %d of %s", p.N, p.Incarnation)
 	case domain.Claim:
 		what = fmt.Sprintf("%s claims epoch %d (%s), seen %d, ttl %s", p.Incarnation, p.Epoch, p.Cause, p.Seen, p.TTL)
