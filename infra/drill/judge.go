@@ -190,7 +190,7 @@ func (f *Findings) judgeLatency(h History) {
 }
 
 // calm is how far from a fault a command must have been sent to count as undisturbed.
-const calm = 500 * time.Millisecond
+const calm = 50 * time.Millisecond
 
 func undisturbed(s Sent, faults []Fault) bool {
 	for _, fault := range faults {

@@ -3,7 +3,9 @@ package up
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -34,7 +36,9 @@ func (o *Options) ports() map[int]string {
 // checkPorts finds every busy port before anything is started.
 func (o *Options) checkPorts() error {
 	var faults []error
-	for port, what := range o.ports() {
+	ports := o.ports()
+	for _, port := range slices.Sorted(maps.Keys(ports)) {
+		what := ports[port]
 		l, err := net.Listen("tcp", o.address(port))
 		if err == nil {
 			_ = l.Close()

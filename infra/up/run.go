@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/guard"
 )
 
@@ -134,3 +135,16 @@ func replaceFile(path string, content []byte, mode fs.FileMode) error {
 	}
 	return nil
 }
+
+// Embedded tells whether up runs the broker too.
+func (r *Run) Embedded() bool {
+	for _, p := range r.Processes {
+		if p.Kind == KindBroker {
+			return true
+		}
+	}
+	return false
+}
+
+// Partitions of the landscape's log.
+func (r *Run) Partitions() int32 { return config.Default().Log.Partitions }

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/codec"
+	"github.com/understudy-io/understudy/adapters/kafka"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/drill"
+	"github.com/understudy-io/understudy/infra/up"
+)
+
+func drillCommand(g *globals) *cobra.Command {
+	return group("drill", "Rehearse failovers and measure them at the devices", drillFailoverCommand(g))
+}
+
+// drilling are the flags of drill failover.
+type drilling struct {
+	kind     string
+	runs     int
+	cut      string
+	rate     float64
+	oneShots float64
+	yes      bool
+}
+
+// Limits of a drill.
+const (
+	maxDrillRuns = 10_000
+	maxDrillRate = 2_000
+)
+
+func drillFailoverCommand(g *globals) *cobra.Command {
+	var o drilling
+	cmd := &cobra.Command{
+		Use:   "failover",
+		Short: "End the primary again and again, and measure until another one acts",
+		Long: `While a steady stream of commands runs, end the primary the way that --kind says,
+as often as --runs says, and measure at the simulated devices: from the fault to
+the first action of another server; actions lost, doubled, out of order, in doubt;
+and what the old primary still sent after the new one's first action.
+
+The stream goes to the simulated devices of the landscape that ` + "`understudy up`" + `
+runs. Where that landscape uses a Kafka of its own, say --yes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			return s.drill(cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.kind, "kind", string(drill.Kill), "how the primary is ended: "+kindList())
+	f.IntVar(&o.runs, "runs", 20, "how often")
+	f.StringVar(&o.cut, "cut", "drop", "of isolate: drop (both directions, in silence), in, out or reset")
+	f.Float64Var(&o.rate, "rate", 200, "commands per second of the stream")
+	f.Float64Var(&o.oneShots, "one-shots", 0.1, "share of them that are one-shots")
+	f.BoolVar(&o.yes, "yes", false, "rehearse also on a landscape whose Kafka `up` did not start")
+	return cmd
+}
+
+func kindList() string {
+	var names []string
+	for _, k := range drill.Kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (o *drilling) validate() error {
+	switch {
+	case !slices.Contains(drill.Kinds, drill.Kind(o.kind)):
+		return usage("--kind %q: give one of %s", o.kind, kindList())
+	case !slices.Contains([]string{"drop", "in", "out", "reset"}, o.cut):
+		return usage("--cut %q: give drop, in, out or reset", o.cut)
+	case o.runs < 1 || o.runs > maxDrillRuns:
+		return usage("--runs %d: give 1 to %d", o.runs, maxDrillRuns)
+	case o.rate <= 0 || o.rate > maxDrillRate:
+		return usage("--rate %g: give more than 0, at most %d", o.rate, maxDrillRate)
+	case o.oneShots < 0 || o.oneShots >= 1:
+		return usage("--one-shots %g: give a share from 0 to below 1", o.oneShots)
+	}
+	return nil
+}
+
+// drill runs it on the landscape of the folder.
+func (s *session) drill(cmd *cobra.Command, o drilling) error {
+	if s.run == nil {
+		return usage("a drill needs the folder of a landscape that `understudy up` runs: name it with --dir")
+	}
+	if !s.run.Embedded() && !o.yes {
+		return withExit(exitRefused, fmt.Errorf("this landscape uses a Kafka that up did not start; say --yes to rehearse on it: %w", domain.ErrConflict))
+	}
+	token, err := s.token(s.run, []string{s.run.Servers[0].Address})
+	if err != nil {
+		return err
+	}
+	land, err := drill.NewLocal(*s.run, token)
+	if err != nil {
+		return err
+	}
+	log, err := kafka.Open(kafka.Config{Brokers: s.run.Kafka, ClientID: "understudy-drill"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	text, err := os.ReadFile(s.run.KeysFile)
+	if err != nil {
+		return fmt.Errorf("read the landscape's keys: %w", err)
+	}
+	keys, err := codec.ParseKeyFile(text)
+	if err != nil {
+		return err
+	}
+	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, codec.New(s.run.Landscape, keys))
+	if err != nil {
+		return err
+	}
+	if err := s.show(report, func(t *table) { drillTable(t, report) }); err != nil {
+		return err
+	}
+	if !report.Passed() {
+		return errors.New("the drill has found what must not be: see the figures above")
+	}
+	return nil
+}
+
+func (o *drilling) options(run *up.Run, land *drill.Local, progress func(int, time.Duration)) drill.Options {
+	options := drill.Options{
+		Kind: drill.Kind(o.kind), Runs: o.runs, Cut: o.cut, Rate: o.rate, OneShots: o.oneShots,
+		Landscape: run.Landscape, Partitions: run.Partitions(), Servers: land.Servers(),
+		Progress: progress, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	for _, d := range run.Devices {
+		switch d.ID {
+		case up.VideohubID:
+			options.Hub = d.Control
+		case up.GateID:
+			options.Gate = d.Control
+		}
+	}
+	return options
+}
+
+// progress tells on stderr how far the drill is, and when it may end.
+func progress(cmd *cobra.Command, runs int) func(int, time.Duration) {
+	began := time.Now()
+	return func(run int, took time.Duration) {
+		left := time.Since(began) / time.Duration(run) * time.Duration(runs-run)
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "\rrun %d of %d: %s   about %s left   ", run, runs, short(took), left.Round(time.Second))
+		if run == runs {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr())
+		}
+	}
+}
+
+func drillTable(t *table, r drill.Report) {
+	q := func(q drill.Quantiles) string {
+		return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms, max %.2f ms", q.P50, q.P99, q.Max)
+	}
+	what := "fault to first action"
+	if r.Kind == drill.Switchover {
+		what = "last action to first action"
+	}
+	t.field("kind", r.Kind)
+	t.field("runs", r.Runs)
+	t.field(what, q(r.FaultToFirstAction))
+	t.field("raw broker round trip", q(r.RawRoundTrip))
+	t.field("command to device, routes", q(r.CommandToDevice.Absolute))
+	t.field("command to device, one-shots", q(r.CommandToDevice.OneShot))
+	t.field("commands", r.Commands)
+	for _, k := range []domain.Outcome{domain.Confirmed, domain.Superseded, domain.InDoubt, domain.Expired, domain.Failed, domain.Refused, ""} {
+		if n := r.Outcomes[k]; n > 0 {
+			name := string(k)
+			if name == "" {
+				name = "not logged"
+			}
+			t.field("  "+name, n)
+		}
+	}
+	t.field("lost", r.Lost)
+	t.field("one-shots doubled", r.Doubled)
+	t.field("out of order", r.OutOfOrder)
+	t.field("stale actions", r.Stale)
+	t.field("confirmed, not received", r.Unsent)
+	t.field("more than one outcome", r.Repeated)
+	t.field("runs without a takeover", r.Unfinished)
+	t.field("longest gap between actions", fmt.Sprintf("%.2f ms", r.LongestGap))
+}

@@ -1,0 +1,272 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/clock"
+)
+
+// Kind says how the primary is ended.
+type Kind string
+
+// The kinds of drills.
+const (
+	Kill       Kind = "kill"       // SIGKILL to the server's process; its guard sees it
+	Host       Kind = "host"       // SIGKILL to guard and server together, as when a host is gone
+	Pause      Kind = "pause"      // SIGSTOP to the server, SIGCONT after the takeover
+	Isolate    Kind = "isolate"    // server and guard lose the log but keep the devices
+	Switchover Kind = "switchover" // planned
+)
+
+// Kinds lists them.
+var Kinds = []Kind{Kill, Host, Pause, Isolate, Switchover}
+
+// Landscape is what a drill needs of the landscape that it rehearses on.
+type Landscape interface {
+	// Primary names the server that acts, once one does and all others are
+	// ready to take over; it waits for that.
+	Primary(ctx context.Context) (string, error)
+	// Kill ends the server's process; with host, its guard too.
+	Kill(server string, host bool) error
+	// Pause stops the server's process, Continue lets it go on.
+	Pause(server string) error
+	Continue(server string) error
+	// Cut takes the log away from a server; Heal gives it back.
+	Cut(ctx context.Context, server, mode string) error
+	Heal(ctx context.Context, server string) error
+	// Revive starts again what Kill with host has ended.
+	Revive(ctx context.Context, server string) error
+	// Switchover moves primacy as planned.
+	Switchover(ctx context.Context, from string) error
+}
+
+// Options of a drill.
+type Options struct {
+	Kind       Kind
+	Runs       int
+	Cut        string  // of Isolate: drop, in, out or reset
+	Rate       float64 // commands per second
+	OneShots   float64 // share of them that are one-shots
+	Landscape  string
+	Partitions int32
+	Hub, Gate  string            // URLs of the simulators' controls
+	Servers    map[string]string // server by the address from which it reaches devices
+	Progress   func(run int, took time.Duration)
+	Logger     *slog.Logger
+}
+
+// Bounds of one run.
+const (
+	takeoverLimit = 15 * time.Second // from the fault to the first action of another server
+	staleWindow   = 300 * time.Millisecond
+	steady        = 250 * time.Millisecond // of the stream before each fault
+	baseline      = 3 * time.Second        // of the stream before the first one, to measure commands undisturbed
+	settleLimit   = 60 * time.Second       // for the last outcomes, after the stream has ended
+)
+
+// Report is the result of a drill, as `-o json` prints it.
+type Report struct {
+	Kind               Kind      `json:"kind"`
+	Runs               int       `json:"runs"`
+	FaultToFirstAction Quantiles `json:"fault_to_first_action_ms"`
+	Commands           int       `json:"commands"`
+	Lost               int       `json:"lost"`
+	Doubled            int       `json:"doubled"`
+	OutOfOrder         int       `json:"out_of_order"`
+	InDoubt            int       `json:"in_doubt"`
+	Stale              int       `json:"stale_actions"`
+	Unsent             int       `json:"confirmed_but_not_received"`
+	Repeated           int       `json:"more_than_one_outcome"`
+	Unfinished         int       `json:"runs_without_takeover"`
+	LongestGap         float64   `json:"longest_gap_ms"`
+	RawRoundTrip       Quantiles `json:"raw_round_trip_ms"`
+	CommandToDevice    struct {
+		Absolute Quantiles `json:"absolute"`
+		OneShot  Quantiles `json:"one_shot"`
+	} `json:"command_to_device_ms"`
+	Outcomes map[domain.Outcome]int `json:"outcomes"`
+}
+
+// Passed says whether nothing happened that must not happen.
+func (r Report) Passed() bool {
+	return r.Lost == 0 && r.Doubled == 0 && r.OutOfOrder == 0 && r.Stale == 0 && r.Unsent == 0 && r.Repeated == 0 && r.Unfinished == 0
+}
+
+// Run rehearses.
+func Run(ctx context.Context, o Options, land Landscape, log Log, codec Codec) (Report, error) {
+	w := newWatch(source{device: hubDevice, control: o.Hub}, source{device: gateDevice, control: o.Gate}, o.Servers)
+	if err := w.skip(ctx); err != nil {
+		return Report{}, err
+	}
+	books, err := newLedger(ctx, log, codec, o.Landscape)
+	if err != nil {
+		return Report{}, err
+	}
+	s := &stream{
+		log: log, codec: codec, landscape: o.Landscape, partitions: o.Partitions,
+		run: strings.ReplaceAll(uuid.NewString(), "-", "")[:12],
+	}
+	streaming, stop := context.WithCancel(ctx)
+	defer stop()
+	var producers sync.WaitGroup
+	producers.Go(func() { s.produce(streaming, o.Rate*(1-o.OneShots), route) })
+	if o.OneShots > 0 {
+		producers.Go(func() { s.produce(streaming, o.Rate*o.OneShots, pulse) })
+	}
+	raw := newRaw(log, o.Landscape)
+	faults, err := rehearse(ctx, o, land, w, raw)
+	stop()
+	producers.Wait()
+	if err != nil {
+		return Report{}, err
+	}
+	sent := s.all()
+	if err := settle(ctx, books, sent); err != nil {
+		return Report{}, err
+	}
+	if err := w.poll(ctx); err != nil {
+		return Report{}, err
+	}
+	return report(o, History{Sent: sent, Received: w.received, Faults: faults, Outcomes: books.outcomes, Counts: books.counts}, raw), nil
+}
+
+// rehearse does the runs, one after the other.
+func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw) ([]Fault, error) {
+	faults := make([]Fault, 0, o.Runs)
+	if err := sleep(ctx, baseline); err != nil {
+		return nil, err
+	}
+	for run := range o.Runs {
+		old, err := land.Primary(ctx)
+		if err != nil {
+			return faults, fmt.Errorf("run %d: %w", run+1, err)
+		}
+		if err := sleep(ctx, steady); err != nil {
+			return faults, err
+		}
+		if err := raw.measure(ctx); err != nil {
+			return faults, err
+		}
+		fault, err := one(ctx, o, land, w, old)
+		if err != nil {
+			return faults, fmt.Errorf("run %d, primary %s: %w", run+1, old, err)
+		}
+		faults = append(faults, fault)
+		first, _ := w.first(old, fault.At)
+		o.Progress(run+1, first.At-fault.At)
+	}
+	return faults, nil
+}
+
+// one ends the primary once and waits for another to act.
+func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (Fault, error) {
+	if err := w.poll(ctx); err != nil {
+		return Fault{}, err
+	}
+	fault := Fault{Old: old, Planned: o.Kind == Switchover, At: clock.Boot()}
+	var err error
+	switch o.Kind {
+	case Kill, Host:
+		err = land.Kill(old, o.Kind == Host)
+	case Pause:
+		err = land.Pause(old)
+	case Isolate:
+		err = land.Cut(ctx, old, o.Cut)
+	case Switchover:
+		err = land.Switchover(ctx, old)
+	default:
+		err = fmt.Errorf("no drill of the kind %q: %w", o.Kind, domain.ErrInvalid)
+	}
+	if err != nil {
+		return fault, err
+	}
+	if err := awaitFirst(ctx, w, old, fault.At); err != nil {
+		o.Logger.Error("no takeover", "server", old, "cause", err)
+	}
+	switch o.Kind {
+	case Host:
+		err = land.Revive(ctx, old)
+	case Pause:
+		err = land.Continue(old)
+	case Isolate:
+		err = land.Heal(ctx, old)
+	}
+	if err != nil {
+		return fault, err
+	}
+	// What a paused or isolated server still wants to say, it says now.
+	if err := sleep(ctx, staleWindow); err != nil {
+		return fault, err
+	}
+	fault.Until = clock.Boot()
+	return fault, w.poll(ctx)
+}
+
+func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono) error {
+	ctx, cancel := context.WithTimeout(ctx, takeoverLimit)
+	defer cancel()
+	for {
+		if err := w.poll(ctx); err != nil {
+			return err
+		}
+		if _, ok := w.first(old, at); ok {
+			return nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("nobody acted within %s: %w", takeoverLimit, err)
+		}
+	}
+}
+
+// settle waits until every logged command has its outcome.
+func settle(ctx context.Context, books *ledger, sent []Sent) error {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	for ctx.Err() == nil {
+		news, err := books.read(ctx)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read the outcomes: %w", err)
+		}
+		if !news && books.missing(sent) == 0 {
+			return nil
+		}
+	}
+	return nil // what is missing is reported as lost
+}
+
+func report(o Options, h History, raw *raw) Report {
+	f := Judge(h)
+	r := Report{
+		Kind: o.Kind, Runs: len(h.Faults), Commands: len(h.Sent),
+		FaultToFirstAction: QuantilesOf(f.Gaps), Lost: len(f.Lost), Doubled: len(f.Doubled),
+		OutOfOrder: f.OutOfOrder, InDoubt: f.InDoubt, Stale: f.Stale, Unsent: len(f.Unsent),
+		Repeated: len(f.Repeated), Unfinished: f.Unfinished,
+		LongestGap:   float64(f.LongestGap.Microseconds()) / 1000,
+		RawRoundTrip: QuantilesOf(raw.took), Outcomes: make(map[domain.Outcome]int),
+	}
+	r.CommandToDevice.Absolute = QuantilesOf(f.Absolute)
+	r.CommandToDevice.OneShot = QuantilesOf(f.OneShot)
+	for _, s := range h.Sent {
+		r.Outcomes[h.Outcomes[s.UID]]++
+	}
+	return r
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,207 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/guard"
+	"github.com/understudy-io/understudy/infra/up"
+)
+
+// Local is a landscape that `understudy up` runs on this machine.
+type Local struct {
+	run   up.Run
+	token string
+	http  *http.Client
+}
+
+var _ Landscape = (*Local)(nil)
+
+// NewLocal takes the landscape that a run file tells of. The token is the folder's.
+func NewLocal(run up.Run, token string) (*Local, error) {
+	if !run.Alive() {
+		return nil, fmt.Errorf("the landscape in %s does not run: start it with `understudy up`: %w", run.Dir, domain.ErrNotFound)
+	}
+	for _, s := range run.Servers {
+		if s.DeviceSource == "" {
+			return nil, fmt.Errorf("drills need Linux: only there do servers of one machine reach devices from addresses of their own: %w", domain.ErrConflict)
+		}
+	}
+	return &Local{run: run, token: token, http: &http.Client{Timeout: 10 * time.Second}}, nil
+}
+
+// Servers are the server names by the address from which each reaches devices.
+func (l *Local) Servers() map[string]string {
+	names := make(map[string]string, len(l.run.Servers))
+	for _, s := range l.run.Servers {
+		names[s.DeviceSource] = s.Name
+	}
+	return names
+}
+
+// readyLimit bounds the wait for all servers to be ready again between two runs.
+const readyLimit = 30 * time.Second
+
+// Primary implements Landscape.
+func (l *Local) Primary(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	for {
+		name, err := l.settled(ctx)
+		if err == nil {
+			return name, nil
+		}
+		if sleep(ctx, 10*time.Millisecond) != nil {
+			return "", fmt.Errorf("the landscape was not whole again within %s: %w", readyLimit, err)
+		}
+	}
+}
+
+// settled names the primary if all servers agree on it and are ready.
+func (l *Local) settled(ctx context.Context) (string, error) {
+	primary := ""
+	for _, s := range l.run.Servers {
+		st, err := httpapi.NewClient([]string{s.Address}, "").Status(ctx)
+		if err != nil {
+			return "", err
+		}
+		if !st.Server.Ready || len(st.Servers) < len(l.run.Servers) {
+			return "", fmt.Errorf("server %s is %s: %s", s.Name, st.Server.State, strings.Join(st.Server.Reasons, ", "))
+		}
+		for _, other := range st.Servers {
+			if !other.Ready {
+				return "", fmt.Errorf("server %s sees %s as %s", s.Name, other.Name, other.State)
+			}
+		}
+		if primary != "" && st.Primary != primary {
+			return "", fmt.Errorf("servers do not yet agree on the primary")
+		}
+		primary = st.Primary
+		if s.Name == primary && st.Server.Role != httpapi.RolePrimary {
+			return "", fmt.Errorf("%s does not act yet", primary)
+		}
+	}
+	if primary == "" {
+		return "", fmt.Errorf("nobody acts")
+	}
+	return primary, nil
+}
+
+// Kill implements Landscape.
+func (l *Local) Kill(server string, host bool) error {
+	var guardian guard.Identity
+	if host {
+		g, err := l.guardian(server)
+		if err != nil {
+			return err
+		}
+		guardian = g
+	}
+	running, err := l.process(server)
+	if err != nil {
+		return err
+	}
+	if host {
+		err = guardian.Signal(syscall.SIGKILL)
+	}
+	return errors.Join(err, running.Signal(syscall.SIGKILL))
+}
+
+// Pause implements Landscape.
+func (l *Local) Pause(server string) error { return l.signal(server, syscall.SIGSTOP) }
+
+// Continue implements Landscape.
+func (l *Local) Continue(server string) error { return l.signal(server, syscall.SIGCONT) }
+
+func (l *Local) signal(server string, s syscall.Signal) error {
+	running, err := l.process(server)
+	if err != nil {
+		return err
+	}
+	return running.Signal(s)
+}
+
+// process is the server's own process now.
+func (l *Local) process(server string) (guard.Identity, error) {
+	s, ok := l.run.Server(server)
+	if !ok {
+		return guard.Identity{}, fmt.Errorf("no server %q: %w", server, domain.ErrNotFound)
+	}
+	running, err := guard.ReadRunFile(s.RunFile)
+	if err != nil {
+		return guard.Identity{}, fmt.Errorf("find the process of server %s: %w", server, err)
+	}
+	return running.Identity, nil
+}
+
+// guardian is the process of the server's guard.
+func (l *Local) guardian(server string) (guard.Identity, error) {
+	run, err := up.Load(l.run.Dir)
+	if err != nil {
+		return guard.Identity{}, err
+	}
+	for _, p := range run.Processes {
+		if p.Kind == up.KindGuard && p.Name == "guard-"+server {
+			return p.Identity, nil
+		}
+	}
+	return guard.Identity{}, fmt.Errorf("no guard of server %s: %w", server, domain.ErrNotFound)
+}
+
+// Cut implements Landscape.
+func (l *Local) Cut(ctx context.Context, server, mode string) error {
+	return l.control(ctx, "/relay/"+server, map[string]any{"mode": mode})
+}
+
+// Heal implements Landscape.
+func (l *Local) Heal(ctx context.Context, server string) error { return l.Cut(ctx, server, "heal") }
+
+// Revive implements Landscape.
+func (l *Local) Revive(ctx context.Context, server string) error {
+	return l.control(ctx, "/processes/guard-"+server+"/start", nil)
+}
+
+// Switchover implements Landscape.
+func (l *Local) Switchover(ctx context.Context, from string) error {
+	s, ok := l.run.Server(from)
+	if !ok {
+		return fmt.Errorf("no server %q: %w", from, domain.ErrNotFound)
+	}
+	_, err := httpapi.NewClient([]string{s.Address}, l.token).Switchover(ctx, "")
+	return err
+}
+
+// control asks the running `up`.
+func (l *Local) control(ctx context.Context, path string, body any) error {
+	var payload bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&payload).Encode(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.run.Control+path, &payload)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+l.token)
+	resp, err := l.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask up to steer %s: %w", path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("up does not do %s: %s: %s", path, resp.Status, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
