@@ -114,12 +114,17 @@ const goodToken = "s3cret"
 
 func verify(token string) (string, bool) { return "anna", token == goodToken }
 
+// later gives another time at each call, on whatever server.
+func later() time.Time { return time.Unix(1_700_000_000+ticks.Add(1), 0).UTC() }
+
+var ticks atomic.Int64
+
 // serve puts the API of a backend on a loopback address.
 func serve(t *testing.T, b httpapi.Backend) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(httpapi.New(b, httpapi.Options{
 		Verify: verify, Logger: slog.New(slog.DiscardHandler), Build: "test",
-		Now: func() time.Time { return time.Unix(1_700_000_000, 0).UTC() },
+		Now: later,
 	}))
 	t.Cleanup(s.Close)
 	return s

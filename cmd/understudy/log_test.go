@@ -85,6 +85,15 @@ func (l *aLog) tail(more ...string) string {
 	return out.String()
 }
 
+// neighbour is another device of the same partition.
+func neighbour(device string) string {
+	for i := 0; ; i++ {
+		if other := fmt.Sprint("gate-", i); domain.Partition(other, logPartitions) == domain.Partition(device, logPartitions) {
+			return other
+		}
+	}
+}
+
 func TestTheLogIsShownDecoded(t *testing.T) {
 	l := newLog(t)
 	l.add(domain.Record{UID: "u-1", Subject: "videohub-1", User: "anna", Payload: domain.Take{Destination: 5, Source: 12}})
@@ -96,9 +105,11 @@ func TestTheLogIsShownDecoded(t *testing.T) {
 		l.add(domain.Record{UID: "p-1", Subject: "gate-1", Payload: domain.Invoke{Verb: "pulse"}})
 	}
 
+	l.add(domain.Record{UID: "n-1", Subject: neighbour("videohub-1"), Payload: domain.Invoke{Verb: "pulse"}})
+
 	lines := strings.Split(strings.TrimSpace(l.tail("--from", "start")), "\n")
-	if len(lines) != 33 {
-		t.Errorf("%d lines, want all 33", len(lines))
+	if len(lines) != 34 {
+		t.Errorf("%d lines, want all 34", len(lines))
 	}
 	all := strings.Join(lines, "\n")
 	for _, want := range []string{"destination 5 ← source 12  uid u-1  by anna", "u-1: failed, nak  epoch 7/2 from /test", "NOT UNDERSTOOD: bad_headers"} {
@@ -109,7 +120,7 @@ func TestTheLogIsShownDecoded(t *testing.T) {
 	if got := strings.Count(l.tail("-n", "3"), "\n"); got != 3 {
 		t.Errorf("the last 3 are %d", got)
 	}
-	if got := l.tail("-n", "5", "--device", "videohub-1"); strings.Count(got, "\n") != 2 || strings.Contains(got, "gate-1") {
+	if got := l.tail("-n", "5", "--device", "videohub-1"); strings.Count(got, "\n") != 2 || strings.Contains(got, "pulse") {
 		t.Errorf("the records of one device are\n%s", got)
 	}
 	if got := l.tail("--topic", "control"); got != "" {
