@@ -51,6 +51,9 @@ happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 }
 
 func runUp(cmd *cobra.Command, opts up.Options) error {
+	if err := opts.Validate(); err != nil {
+		return withExit(exitUsage, err)
+	}
 	var err error
 	if opts.Program, err = up.Program(); err != nil {
 		return err
@@ -95,7 +98,8 @@ func announce(ctx context.Context, u *up.Up, opts up.Options, took time.Duration
 	opts.Printf("")
 	opts.Printf("Try in a second terminal:")
 	for _, h := range u.Hints(up.CommandLine()) {
-		opts.Printf("  %s", h)
+		opts.Printf("  %s:", h.What)
+		opts.Printf("    %s", h.Line)
 	}
 	opts.Printf("")
 }

@@ -2,23 +2,26 @@ package up
 
 import "fmt"
 
-// Hints are what to try next, each line to be pasted into a second terminal.
-func (u *Up) Hints(program string) []string {
+// DefaultDir is the folder of a landscape that was given none.
+const DefaultDir = "./.understudy"
+
+// Hint is something to try: what it does, and the line to paste.
+type Hint struct{ What, Line string }
+
+// Hints are what to try next, in a second terminal, with a program called as
+// program. The lines hold nothing but the command: not every shell takes a
+// comment that is pasted.
+func (u *Up) Hints(program string) []Hint {
 	dir := ""
 	if u.opts.Dir != DefaultDir {
 		dir = fmt.Sprintf(" --dir %q", u.folder.path)
 	}
-	line := func(args, comment string) string {
-		return fmt.Sprintf("%-78s # %s", program+" "+args+dir, comment)
-	}
-	return []string{
-		line("route set "+VideohubID+" --dest 5 --source 12", "a crosspoint, confirmed by the router"),
-		line("command send "+GateID+" pulse --uid show7-cue12", "a one-shot; again: the same answer, no second pulse"),
-		line("cluster status --watch", "who is primary, and how the others are"),
-		line("switchover", "a planned move of primacy"),
-		line("drill failover --kind kill --runs 20", "end the primary 20 times, and measure"),
+	hint := func(what, args string) Hint { return Hint{what, program + " " + args + dir} }
+	return []Hint{
+		hint("a crosspoint, confirmed by the router itself", "route set "+VideohubID+" --dest 5 --source 12"),
+		hint("a one-shot; the same line again gets the same answer, and no second pulse", "command send "+GateID+" pulse --uid show7-cue12"),
+		hint("who is primary, and how the others are", "cluster status --watch"),
+		hint("a planned move of primacy", "switchover"),
+		hint("end the primary 20 times, and measure", "drill failover --kind kill --runs 20"),
 	}
 }
-
-// DefaultDir is the folder of a landscape that was given none.
-const DefaultDir = "./.understudy"

@@ -66,7 +66,8 @@ type Options struct {
 
 var landscapeName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-func (o *Options) validate() error {
+// Validate says everything that is wrong with them.
+func (o *Options) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if o.Servers < 1 || o.Servers > maxServers {

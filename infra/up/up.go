@@ -48,7 +48,7 @@ type Up struct {
 // Start starts a landscape and returns when it is ready. When a part cannot
 // start, or ctx ends, it ends what it had started.
 func Start(ctx context.Context, opts Options) (*Up, error) {
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	f, err := holdFolder(opts.Dir)
