@@ -10,6 +10,12 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
+// appendTries bounds how often one Append tries a batch. Only what is known
+// not to have landed is tried again, each time by a new picture of the
+// cluster: enough for a leader that has moved, not for one that died. Waiting
+// for a new leader is the caller's decision.
+const appendTries = 3
+
 // epochStart is the time of creation of a request that carries no records.
 var epochStart = time.Unix(0, 0)
 
@@ -20,7 +26,8 @@ var epochStart = time.Unix(0, 0)
 //
 // All batches of one broker travel in one request. Several batches of one
 // partition travel one after the other; when one of them fails, the rest of
-// that partition is not sent.
+// that partition is not sent. A batch is tried again only when it is known not
+// to have landed.
 func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appended, error) {
 	out := make([]domain.Appended, len(batches))
 	if !l.open() {
@@ -41,6 +48,13 @@ func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appe
 		var round []int
 		round, waiting = l.nextRound(batches, out, waiting, broken)
 		l.appendRound(ctx, batches, out, round)
+		for try := 1; try < appendTries; try++ {
+			again := refused(out, round)
+			if len(again) == 0 || l.writing.awaitRenewal(ctx) != nil {
+				break
+			}
+			l.appendRound(ctx, batches, out, again)
+		}
 		for _, i := range round {
 			if out[i].Err != nil {
 				broken[partition{batches[i].Topic, batches[i].Partition}] = true
@@ -55,6 +69,18 @@ func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appe
 		}
 	}
 	return out, errors.Join(faults...)
+}
+
+// refused gives those of a round that nobody took although somebody will: the
+// leader has moved, or has gone.
+func refused(out []domain.Appended, round []int) []int {
+	var again []int
+	for _, i := range round {
+		if err := out[i].Err; err != nil && errors.Is(err, domain.ErrNotSent) && movedOn(err) {
+			again = append(again, i)
+		}
+	}
+	return again
 }
 
 func (l *Log) acceptable(b *domain.Batch) error {

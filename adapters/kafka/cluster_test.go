@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
@@ -60,13 +61,30 @@ func TestABatchFindsTheNewLeader(t *testing.T) {
 	if err := c.MoveTopicPartition(topic, 0, (c.LeaderFor(topic, 0)+1)%3); err != nil {
 		t.Fatal(err)
 	}
-	_, err := l.Append(t.Context(), one(0, "refused"))
-	if !errors.Is(err, domain.ErrTransient) || !errors.Is(err, domain.ErrNotSent) {
-		t.Fatalf("append to the old leader: %v; wanted transient, known not to have landed", err)
-	}
 	out, err := l.Append(t.Context(), one(0, "after"))
 	if err != nil || out[0].Offset != 1 {
 		t.Fatalf("append after that: %v, %v", out, err)
+	}
+}
+
+func TestALeaderThatRefusesForGoodIsSaid(t *testing.T) {
+	c := cluster(t, 1)
+	asked := 0
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked++
+		answer := r.ResponseKind().(*kmsg.ProduceResponse)
+		answer.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, Partitions: []kmsg.ProduceResponseTopicPartition{
+			{Partition: 0, ErrorCode: int16(kafkago.NotLeaderForPartition)}}}}
+		return answer, nil, true
+	})
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	_, err := l.Append(t.Context(), one(0, "refused"))
+	if !errors.Is(err, domain.ErrTransient) || !errors.Is(err, domain.ErrNotSent) {
+		t.Fatalf("got %v; wanted transient, known not to have landed", err)
+	}
+	if asked != appendTries {
+		t.Fatalf("asked %d times, wanted %d", asked, appendTries)
 	}
 }
 

@@ -117,9 +117,13 @@ type partition struct {
 	id    int32
 }
 
-// leaders finds the broker that leads each partition. A partition that is not
-// in the picture may have been created a moment ago: then the picture is made
-// anew, once. What is missing after that has an error in its place.
+// newTopicTries bounds how often the picture is made anew for a partition that
+// is not in it. It may have been created a moment ago, and in a cluster not all
+// brokers hear of that at once.
+const newTopicTries = 5
+
+// leaders finds the broker that leads each partition. What is not in the
+// picture, also after it has been made anew, has an error in its place.
 func (r *route) leaders(ctx context.Context, wanted []partition) ([]int32, []error, error) {
 	brokers, faults := make([]int32, len(wanted)), make([]error, len(wanted))
 	for attempt := 0; ; attempt++ {
@@ -132,7 +136,7 @@ func (r *route) leaders(ctx context.Context, wanted []partition) ([]int32, []err
 			brokers[i], faults[i] = leader(cluster, p)
 			unknown = unknown || errors.Is(faults[i], domain.ErrNotFound)
 		}
-		if !unknown || attempt > 0 {
+		if !unknown || attempt >= newTopicTries {
 			return brokers, faults, nil
 		}
 		if err := r.awaitRenewal(ctx); err != nil {

@@ -66,7 +66,7 @@ func NewSubscriber(log *Log, cfg SubscriberConfig) *Subscriber {
 }
 
 // Subscribe begins to read a topic. The channel is closed when ctx ends or the
-// subscriber is closed, and when the log turns out to have been cut.
+// subscriber or its log is closed, and when the log turns out to have been cut.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	bounds, err := s.log.Bounds(ctx, topic)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Subscriber) read(ctx context.Context, from []domain.FetchFrom, out chan
 	failing := false
 	for {
 		fetched, err := s.log.Fetch(ctx, from, s.cfg.Wait, s.cfg.MaxBytes)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errClosed) {
 			return
 		}
 		for i := range fetched {

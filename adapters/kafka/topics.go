@@ -136,7 +136,26 @@ func (l *Log) EnsureTopics(ctx context.Context, landscape string, spec TopicSpec
 		}
 	}
 	l.writing.renew() // it has not heard of them
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	for _, t := range request.Topics {
+		if err := l.awaitTopic(ctx, t.Topic); err != nil {
+			return fmt.Errorf("ensure topics of %q: created, but no leader answers for it yet: %w", landscape, err)
+		}
+	}
+	return nil
+}
+
+// awaitTopic waits until the leaders of a new topic know that they are.
+func (l *Log) awaitTopic(ctx context.Context, name string) error {
+	for {
+		_, err := l.Bounds(ctx, name)
+		settling := errors.Is(err, domain.ErrTransient) || errors.Is(err, domain.ErrNotFound)
+		if !settling || !pause(ctx, l.cfg.RefreshEvery) {
+			return err
+		}
+	}
 }
 
 func topicError(err error) error {

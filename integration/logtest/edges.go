@@ -126,6 +126,7 @@ func reuse(t *testing.T, l Log) {
 func concurrent(t *testing.T, l Log) {
 	const writers, each = 8, 20
 	var writing sync.WaitGroup
+	defer writing.Wait()
 	for w := range writers {
 		writing.Go(func() {
 			for i := range each {
