@@ -26,6 +26,7 @@ type received struct {
 	conn    net.Conn
 	request *http.Request
 	body    string
+	gone    <-chan struct{} // closed when the connection has ended
 }
 
 func newByteDevice(t *testing.T) *byteDevice {
@@ -54,6 +55,8 @@ func (d *byteDevice) requests() int64 { return d.count.Load() }
 
 func (d *byteDevice) serve(c net.Conn) {
 	defer d.open.Done()
+	gone := make(chan struct{})
+	defer close(gone)
 	defer func() { _ = c.Close() }()
 	in := bufio.NewReader(io.TeeReader(c, counter{&d.total}))
 	for {
@@ -68,7 +71,7 @@ func (d *byteDevice) serve(c net.Conn) {
 		if d.count.Add(1) == 1 {
 			d.first = d.total.Load()
 		}
-		d.got <- received{c, r, string(body)}
+		d.got <- received{c, r, string(body), gone}
 	}
 }
 

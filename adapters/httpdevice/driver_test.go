@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -425,8 +426,8 @@ func TestResetEndsTheConnectionAndTheLinkGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Reset()
-	if a := sink.answer(t, 1); a.Verdict != domain.NoAnswer {
-		t.Errorf("answer %+v, want none", a)
+	if a := sink.answer(t, 1); a.Verdict != domain.NoAnswer || a.Detail != errReset.Error() {
+		t.Errorf("answer %+v, want none, because of the reset", a)
 	}
 	setFault(t, sim, Fault{})
 	if err := l.Emit(t.Context(), pulse(2), pass); err != nil {
@@ -469,6 +470,34 @@ func TestAnActionWaitsForTheAnswerToTheOneBefore(t *testing.T) {
 	if a := sink.answer(t, 4); a.Verdict != domain.NoAnswer {
 		t.Errorf("answer %+v", a)
 	}
+}
+
+// Whoever could not send waits to be told that the device is there again; a
+// device that is never polled must be looked at for that.
+func TestAnActionThatCouldNotBeSentIsALossUntilTheDeviceIsReadAgain(t *testing.T) {
+	sim := startSimulator(t)
+	l, sink := open(t, Options{}, definition(sim.Addr().String()))
+	sink.waitUp(t)
+	setFault(t, sim, Fault{Mode: FaultRefuse})
+	if err := l.Emit(t.Context(), pulse(1), pass); !errors.Is(err, domain.ErrNotSent) {
+		t.Fatalf("Emit = %v, want not sent", err)
+	}
+	sink.waitDown(t)
+	setFault(t, sim, Fault{})
+	sink.waitUp(t)
+	setFault(t, sim, Fault{Mode: FaultLate, Delay: 100 * time.Millisecond})
+	if err := l.Emit(t.Context(), pulse(2), pass); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := l.Emit(ctx, pulse(3), pass); !errors.Is(err, domain.ErrNotSent) {
+		t.Fatalf("Emit = %v, want not sent", err)
+	}
+	sink.wait(t, "the answer, the loss and the return, in this order", func() bool {
+		n := len(sink.events)
+		return n > 3 && sink.events[n-1] == "up" && strings.HasPrefix(sink.events[n-3], "down: "+errBusy.Error()) && strings.HasPrefix(sink.events[n-4], "answered {Ref:2 Verdict:1")
+	})
 }
 
 func TestBadArgumentsAreTheActionsAnswerAndNothingIsSent(t *testing.T) {
