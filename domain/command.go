@@ -38,11 +38,12 @@ type SetLabel struct {
 // LockState is what a lock of a destination can be set to.
 type LockState string
 
-// The wishes about a lock. Force takes it from whoever holds it.
+// The wishes about a lock.
 const (
 	LockOn    LockState = "lock"
 	LockOff   LockState = "unlock"
 	LockForce LockState = "force-unlock"
+	LockTake  LockState = "take" // force-unlock and lock in one: it is ours, whoever had it
 )
 
 // SetLock locks or unlocks a destination.

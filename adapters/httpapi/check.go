@@ -34,7 +34,7 @@ func check(p domain.Payload) error {
 		return checkText("text", c.Text)
 	case domain.SetLock:
 		switch c.State {
-		case domain.LockOn, domain.LockOff, domain.LockForce:
+		case domain.LockOn, domain.LockOff, domain.LockForce, domain.LockTake:
 		default:
 			return invalid("state is %q: give lock, unlock or force-unlock", c.State)
 		}

@@ -80,19 +80,23 @@ func encodeLock(b []byte, p domain.SetLock) ([]byte, *refusal) {
 	if p.Destination < 1 || p.Destination > maxPorts {
 		return b, &refusal{domain.ReasonOutOfRange, fmt.Sprintf("destination %d; ports are 1 to %d", p.Destination, maxPorts)}
 	}
-	var letter string
+	var letters []string
 	switch p.State {
 	case domain.LockOn:
-		letter = "O"
+		letters = []string{"O"}
 	case domain.LockOff:
-		letter = "U"
+		letters = []string{"U"}
 	case domain.LockForce:
-		letter = "F"
+		letters = []string{"F"}
+	case domain.LockTake:
+		letters = []string{"F", "O"} // one block, one answer
 	default:
-		return b, &refusal{domain.ReasonBadArguments, fmt.Sprintf("lock state %q; use lock, unlock or force-unlock", p.State)}
+		return b, &refusal{domain.ReasonBadArguments, fmt.Sprintf("lock state %q; use lock, unlock, force-unlock or take", p.State)}
 	}
 	b = appendHeader(b, headLocks)
-	b = appendItem(b, p.Destination-1, letter)
+	for _, letter := range letters {
+		b = appendItem(b, p.Destination-1, letter)
+	}
 	return append(b, '\n'), nil
 }
 

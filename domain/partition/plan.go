@@ -129,12 +129,12 @@ func (d *Device) planLock(p *plan, c domain.SetLock) {
 		return
 	}
 	switch c.State {
-	case domain.LockOn:
+	case domain.LockOn, domain.LockTake:
 		p.one(domain.LockTarget(c.Level, c.Destination), domain.LockOwned)
 	case domain.LockOff, domain.LockForce:
 		p.one(domain.LockTarget(c.Level, c.Destination), domain.LockOpen)
 	default:
-		p.refuse(domain.ReasonBadArguments, "lock state %q is none of %s, %s, %s", clip(string(c.State)), domain.LockOn, domain.LockOff, domain.LockForce)
+		p.refuse(domain.ReasonBadArguments, "lock state %q is none of %s, %s, %s, %s", clip(string(c.State)), domain.LockOn, domain.LockOff, domain.LockForce, domain.LockTake)
 	}
 }
 

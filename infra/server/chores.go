@@ -44,7 +44,7 @@ func (c *core) dischargeChores(p int32) {
 		case partition.GiveAnswer:
 			r.journal.add(p, serverRecord(r.server, ch.Device, ch.Answer))
 		default:
-			r.clerk.inbox.put(ch)
+			r.clerk.inbox.put(r.clerk.errand(ch))
 		}
 	}
 }
@@ -67,6 +67,13 @@ func (r *reign) forgetChores(c *core) {
 	}
 }
 
+// errand is something that the clerk does until it has succeeded.
+type errand struct {
+	what string
+	at   domain.Position
+	do   func(ctx context.Context) error
+}
+
 // clerk copies records to where they belong: dead letters to their topic,
 // commands to the partition that owns their device. It reads the record again
 // by its position, so the fold keeps no bytes of it.
@@ -75,14 +82,14 @@ type clerk struct {
 	codec     Codec
 	landscape string
 	term      *term
-	inbox     *mailbox[partition.Chore]
+	inbox     *mailbox[errand]
 	logger    *slog.Logger
 }
 
 func newClerk(c *core, t *term) *clerk {
 	return &clerk{
 		log: c.log, codec: c.codec, landscape: c.landscape,
-		term: t, inbox: newMailbox[partition.Chore](), logger: c.logger,
+		term: t, inbox: newMailbox[errand](), logger: c.logger,
 	}
 }
 
@@ -93,25 +100,29 @@ func (k *clerk) run(ctx context.Context) {
 			return
 		case <-k.inbox.ready:
 		}
-		for _, ch := range k.inbox.take() {
-			k.persist(ctx, ch)
+		for _, e := range k.inbox.take() {
+			k.persist(ctx, e)
 		}
 	}
 }
 
-// persist does one chore until it has succeeded or the epoch is over.
-func (k *clerk) persist(ctx context.Context, ch partition.Chore) {
+// persist does one errand until it has succeeded or the epoch is over.
+func (k *clerk) persist(ctx context.Context, e errand) {
 	for wait := appendRetry; ctx.Err() == nil; wait = min(2*wait, time.Second) {
-		err := k.do(ctx, ch)
+		err := e.do(ctx)
 		if err == nil {
 			return
 		}
-		k.logger.Warn("a chore failed, trying again", "position", ch.Position.String(), "kind", ch.Kind.String(), "cause", err)
+		k.logger.Warn("a chore failed, trying again", "position", e.at.String(), "kind", e.what, "cause", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
 	}
+}
+
+func (k *clerk) errand(ch partition.Chore) errand {
+	return errand{what: ch.Kind.String(), at: ch.Position, do: func(ctx context.Context) error { return k.do(ctx, ch) }}
 }
 
 func (k *clerk) do(ctx context.Context, ch partition.Chore) error {

@@ -132,15 +132,16 @@ func (c *copier) copySome(ctx context.Context) bool {
 	var through int64
 	for _, r := range c.uncopied[:n] {
 		m, err := c.codec.Encode(domain.TopicElections, 0, serverRecord(c.name, r.Subject, c.copy(c.raw[r.Position.Offset])))
+		through = r.Position.Offset
 		if err != nil {
-			c.logger.Error("cannot encode a copy of a control record", "offset", r.Position.Offset, "cause", err)
+			c.logger.Error("a control record cannot be copied and is left out of the elections topic", "offset", r.Position.Offset, "cause", err)
 			continue
 		}
 		batch.Messages = append(batch.Messages, m)
-		through = r.Position.Offset
 	}
 	c.mu.Unlock()
 	if len(batch.Messages) == 0 {
+		c.copiedThrough(through)
 		return false
 	}
 	try, cancel := context.WithTimeout(ctx, appendTimeout)

@@ -149,7 +149,9 @@ func (r *reign) follow(c *core, s *partition.State, b *batch, rec *domain.Record
 			d.tell(emission.StartCounts{UID: started.UID})
 		}
 	case rec.Type == domain.TypeConnection && change.Verdict == partition.Applied:
-		r.restore(c, s, rec)
+		r.restore(s, rec)
+	case rec.Type == domain.TypeReported && change.Verdict == partition.Applied && rec.Epoch == r.epoch:
+		r.relock(s, rec)
 	}
 }
 

@@ -167,10 +167,35 @@ func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) 
 			out = s.device(st, d)
 		}
 	})
+	if err == nil && ok {
+		s.nameHolders(ctx, &out)
+	}
 	if err == nil && !ok {
 		err = fmt.Errorf("no device %q is configured; `understudy state list` shows those that are: %w", id, domain.ErrNotFound)
 	}
 	return out, err
+}
+
+// nameHolders says of each lock who holds it: the user or producer whose command
+// took it, or another client of the device.
+func (s *Server) nameHolders(ctx context.Context, d *httpapi.Device) {
+	for i := range d.Cells {
+		c := &d.Cells[i]
+		if _, _, isLock := lockOf(c.Target); !isLock || c.Reported == nil || *c.Reported == domain.LockOpen {
+			continue
+		}
+		c.Holder = "another client of the device"
+		if c.DesiredUID == "" || c.Desired == nil || *c.Desired != domain.LockOwned {
+			continue
+		}
+		result, err := s.Command(ctx, d.ID, c.DesiredUID)
+		if err != nil {
+			continue
+		}
+		if c.Holder = result.User; c.Holder == "" {
+			c.Holder = result.Source
+		}
+	}
 }
 
 func (s *Server) device(st *partition.State, d *partition.Device) httpapi.Device {
@@ -192,9 +217,6 @@ func (s *Server) device(st *partition.State, d *partition.Device) httpapi.Device
 			v, at := c.Reported, c.ReportedAt
 			cell.Reported, cell.ReportedAt = &v, &at
 			cell.Age = httpapi.MillisecondsOf(st.LogTime().Sub(c.ReportedTime))
-		}
-		if c.HasReported && c.Reported == domain.LockOwned {
-			cell.Holder = c.DesiredUID
 		}
 		out.Cells = append(out.Cells, cell)
 	}
