@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	walks    = flag.Int("walks", 200, "random walks of the explorer")
+	walks    = flag.Int("walks", 120, "random walks of the explorer")
 	walkSeed = flag.Int64("walkseed", 0, "walk this seed alone, and tell the story")
 )
 

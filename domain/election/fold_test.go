@@ -1,0 +1,126 @@
+package election
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// written is a record of a process named like "a1": incarnation a1 of a.
+type written struct {
+	by string
+	p  domain.Payload
+}
+
+func join(by string) written { return written{by, domain.Joined{Incarnation: by}} }
+
+func claimed(by string, epoch uint64, seen int64) written {
+	return written{by, domain.Claim{Incarnation: by, Epoch: epoch, Seen: seen, N: 1, TTL: time.Second}}
+}
+
+func beaten(by string, epoch, n uint64) written {
+	return written{by, domain.Heartbeat{Incarnation: by, Epoch: epoch, N: n, TTL: time.Second}}
+}
+
+func released(by string, epoch uint64) written {
+	return written{by, domain.Release{Incarnation: by, Epoch: epoch}}
+}
+
+func dead(by string) written { return written{by, domain.Died{Incarnation: by}} }
+
+func removal(of string) written { return written{of, domain.Removed{By: "ops"}} }
+
+// Each history's last record is the one that is ruled on.
+func TestTheFoldRules(t *testing.T) {
+	begun := []written{join("a1"), join("b1"), claimed("a1", 1, -1)} // heard is 2
+	quarantine := written{"b1", domain.Quarantined{Incarnation: "b1"}}
+	for _, test := range []struct {
+		name    string
+		history []written
+		void    string // part of why; empty if it counts
+		holder  string // afterwards
+	}{
+		{"a claim by a stranger is void", []written{claimed("x1", 1, -1)}, "not a member", ""},
+		{"a claim that has seen the last record that counts is valid", append(begun, claimed("b1", 2, 2)), "", "b1"},
+		{"one that has not is void", append(begun, beaten("a1", 1, 2), claimed("b1", 2, 2)), "seen 2 is below heard 3", "a1"},
+		{"one that has seen what is not there is void", append(begun, claimed("b1", 2, 77)), "not before the claim", "a1"},
+		{"one for the same epoch is void", append(begun, claimed("b1", 1, 2)), "epoch 1 is not 2", "a1"},
+		{"one for a later epoch is void", append(begun, claimed("b1", 3, 2)), "epoch 3 is not 2", "a1"},
+		{"a quarantined member's claim is void", append(begun, quarantine, claimed("b1", 2, 2)), "quarantined", "a1"},
+		{"also when nobody holds the epoch", append(begun, quarantine, released("a1", 1), claimed("b1", 2, 2)), "quarantined", ""},
+		{"also after a restart", append(begun, quarantine, dead("b1"), join("b2"), claimed("b2", 2, 2)), "quarantined", "a1"},
+		{"a cleared member's counts", append(begun, quarantine, written{"b1", domain.Cleared{Incarnation: "b1"}}, claimed("b1", 2, 2)), "", "b1"},
+		{"a dead incarnation's claim is void", append(begun, dead("b1"), claimed("b1", 2, 2)), "not a member", "a1"},
+		{"a removed member's is void", append(begun, removal("b1"), claimed("b1", 2, 2)), "not a member", "a1"},
+		{"an older incarnation's is void", append(begun, join("b2"), claimed("b1", 2, 2)), "not a member", "a1"},
+
+		{"only the holder's incarnation releases", append(begun, join("a2"), released("a2", 1)), "not held by", "a1"},
+		{"the holder's does, whoever joined under its name", append(begun, join("a2"), released("a1", 1)), "", ""},
+		{"nobody releases another epoch", append(begun, released("a1", 2)), "not held by", "a1"},
+		{"only the holder's incarnation dies as the holder", append(begun, join("a2"), dead("a2")), "", "a1"},
+		{"the holder dies though another joined under its name", append(begun, join("a2"), dead("a1")), "", ""},
+		{"only the holder's incarnation leaves as the holder", append(begun, join("a2"), written{"a2", domain.Left{Incarnation: "a2"}}), "", "a1"},
+		{"only the holder's heartbeats count", append(begun, join("a2"), beaten("a2", 1, 9)), "not held by", "a1"},
+		{"the holder's count though another joined under its name", append(begun, join("a2"), beaten("a1", 1, 2)), "", "a1"},
+		{"a repeated heartbeat is void", append(begun, beaten("a1", 1, 2), beaten("a1", 1, 2)), "n 2 is not above 2", "a1"},
+		{"a heartbeat with the claim's n is void", append(begun, beaten("a1", 1, 1)), "n 1 is not above 1", "a1"},
+
+		{"an incarnation joins once", append(begun, join("b1")), "joined already", "a1"},
+		{"a dead one does not come back", append(begun, dead("b1"), join("b1")), "is over", "a1"},
+		{"one that died before its join landed neither", append(begun, dead("c1"), join("c1")), "is over", "a1"},
+		{"an older one does not come back by a late join", append(begun, join("b2"), join("b1")), "is over", "a1"},
+		{"a removed one does not come back", append(begun, removal("b1"), join("b1")), "is over", "a1"},
+		{"a new incarnation of a removed member does", append(begun, removal("b1"), join("b2")), "", "a1"},
+		{"a contest is for the epoch that is held", append(begun, written{"b1", domain.Contest{Epoch: 2, By: "ops"}}), "not held", "a1"},
+		{"a floor does not move a held epoch", append(begun, written{"b1", domain.Floor{Epoch: 9}}), "is held", "a1"},
+		{"a floor only lifts", []written{{"b1", domain.Floor{Epoch: 9}}, {"b1", domain.Floor{Epoch: 8}}}, "not above", ""},
+		{"another topic's record is void", []written{{"b1", domain.Take{}}}, "no control record", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := NewState()
+			var last Ruling
+			for i, w := range test.history {
+				last = s.Apply(domain.Record{
+					Position: domain.Position{Offset: int64(i)}, Subject: w.by[:1], Signed: true, Type: w.p.Type(), Payload: w.p,
+				})
+				if i < len(test.history)-1 && !last.Counts {
+					t.Fatalf("record %d: %+v, want it to count", i, last)
+				}
+			}
+			if last.Counts != (test.void == "") || !strings.Contains(last.Void, test.void) {
+				t.Errorf("%+v, want it void for %q", last, test.void)
+			}
+			if _, incarnation, _ := s.Holder(); incarnation != test.holder {
+				t.Errorf("the holder is %q, want %q", incarnation, test.holder)
+			}
+		})
+	}
+}
+
+func TestUnsoundRecordsDoNothing(t *testing.T) {
+	sound := domain.Record{Subject: "a", Signed: true, Payload: domain.Joined{Incarnation: "a1"}}
+	for name, spoil := range map[string]func(*domain.Record){
+		"unsigned":          func(r *domain.Record) { r.Signed = false },
+		"defective":         func(r *domain.Record) { r.Defect = domain.DefectPayload },
+		"names no member":   func(r *domain.Record) { r.Subject = "" },
+		"no text":           func(r *domain.Record) { r.Subject = "\xff" },
+		"no incarnation":    func(r *domain.Record) { r.Payload = domain.Joined{} },
+		"without a payload": func(r *domain.Record) { r.Payload = nil },
+	} {
+		s, r := NewState(), sound
+		spoil(&r)
+		if ruling := s.Apply(r); ruling.Void == "" || len(s.Members()) != 0 || s.Next() != 1 {
+			t.Errorf("%s: %+v, %d members, next %d", name, ruling, len(s.Members()), s.Next())
+		}
+	}
+	s := NewState()
+	if s.Apply(sound); len(s.Members()) != 1 {
+		t.Error("the sound one did nothing either")
+	}
+	before := s.Hash()
+	if r := s.Apply(sound); r.Void == "" || s.Hash() != before {
+		t.Errorf("the same offset again: %+v", r)
+	}
+}
