@@ -105,7 +105,7 @@ func (c *Client) do(ctx context.Context, call call, into any) error {
 		sent = b
 	}
 	var failures []*Error
-	for address := range c.inTurn(ctx, call) {
+	for address := range c.inTurn(ctx) {
 		err := c.at(ctx, address, call, sent, into)
 		if err == nil {
 			return nil
@@ -118,11 +118,11 @@ func (c *Client) do(ctx context.Context, call call, into any) error {
 	return worst(failures)
 }
 
-// inTurn gives the addresses in the order in which to ask them. A change that
-// can go to several goes to those that say that they are ready first: one that
-// is paused, or has lost the log, would hold it up for as long as it may wait.
-func (c *Client) inTurn(ctx context.Context, call call) iter.Seq[string] {
-	if call.method == http.MethodGet || len(c.addresses) == 1 {
+// inTurn gives the addresses in the order in which to ask them. Where there are
+// several, those come first that say that they are ready: one that is paused,
+// or has lost the log, would hold a call up for as long as it may take.
+func (c *Client) inTurn(ctx context.Context) iter.Seq[string] {
+	if len(c.addresses) == 1 {
 		return slices.Values(c.addresses)
 	}
 	return func(yield func(string) bool) {

@@ -179,13 +179,23 @@ func refusalAdvice(s *session, r *httpapi.Result) string {
 		return "; `" + s.line("state", "list") + "` lists the devices"
 	case domain.ReasonTooOld, domain.ReasonFromFuture:
 		return "; set this machine's clock, then use a new UID"
+	case domain.ReasonOutOfRange:
+		return detailOf(r) + "; `" + s.line("state", "get", r.Device) + "` shows how many ports it has"
+	case domain.ReasonUnknownVerb, domain.ReasonBadArguments:
+		return detailOf(r) + "; the verbs and their arguments are in the device's definition, in the servers' configuration"
+	case domain.ReasonNotInDoubt:
+		return "; `" + s.line("indoubt", "list") + "` shows what is"
 	case domain.ReasonOverloaded:
 		return "; too many commands of this device are waiting: try again later with a new UID"
 	}
-	if r.Detail != "" {
-		return " (" + r.Detail + ")"
+	return detailOf(r)
+}
+
+func detailOf(r *httpapi.Result) string {
+	if r.Detail == "" {
+		return ""
 	}
-	return ""
+	return " (" + oneLine(r.Detail) + ")"
 }
 
 // inPlain is an outcome in the words of the field.

@@ -122,6 +122,9 @@ func (s *session) deviceTable(t *table, d *httpapi.Device, holders map[domain.Ta
 		connected += " (" + oneLine(d.ConnectionDetail) + ")"
 	}
 	t.text("%s, %s at %s: %s", oneLine(d.ID), d.Driver, oneLine(d.Address), connected)
+	if d.Inputs > 0 {
+		t.text("%d inputs, %d outputs", d.Inputs, d.Outputs)
+	}
 	t.text("position %s, epoch %d, as server %s has folded it", d.Position, d.Epoch, oneLine(d.Server))
 	if d.Removed {
 		t.text("it is no longer configured")
