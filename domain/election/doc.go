@@ -24,7 +24,7 @@
 //   - No log, no lease: what was not read back renews nothing.
 //
 // The [rule] constants name what each of these rests on; the random walk in the
-// tests breaks them one at a time and must find two servers acting.
+// tests breaks them one at a time and must find the fault.
 //
 // On a crash nothing is lost that matters: a new start folds the control topic
 // again, or a view of it, and joins as a new incarnation.
