@@ -142,6 +142,16 @@ kafka:
 	}
 }
 
+func TestAnEmptyVariableEmptiesAList(t *testing.T) {
+	l, err := Load(Source{Environ: []string{"UNDERSTUDY_KAFKA_BROKERS="}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Config.Validate(); err == nil || !strings.Contains(err.Error(), "kafka.brokers: is empty") {
+		t.Errorf("brokers %q, %v", l.Config.Kafka.Brokers, err)
+	}
+}
+
 func TestExplainTellsWhichValuesOfADeviceAreDefaults(t *testing.T) {
 	l, err := Load(Source{File: sample})
 	if err != nil {
@@ -229,6 +239,7 @@ func TestEveryFaultOfMeaningIsFound(t *testing.T) {
 		"the smallest configuration":         {func(*Config) {}, ""},
 		"a name with a slash":                {func(c *Config) { c.Server.Name = "a/b" }, "server.name"},
 		"a landscape with a dot":             {func(c *Config) { c.Landscape = "a.b" }, "landscape"},
+		"a device source that is no address": {func(c *Config) { c.Server.DeviceSource = "eth0" }, "server.device_source"},
 		"no folder":                          {func(c *Config) { c.Dir = "" }, "dir"},
 		"no keys":                            {func(c *Config) { c.KeysFile = "" }, "keys_file"},
 		"the API open without TLS":           {func(c *Config) { c.HTTP.Listen, c.TokenFile = "192.0.2.1:7501", "t" }, "encryption"},

@@ -59,6 +59,9 @@ func (r *report) name(key, value, what string) {
 func (c Config) validateIdentity(r *report) {
 	r.name("server.name", c.Server.Name, "each server of the landscape")
 	r.name("landscape", c.Landscape, "the landscape")
+	if s := c.Server.DeviceSource; s != "" && net.ParseIP(s) == nil {
+		r.add("server.device_source", "%q is not an IP address of this machine, for example 192.0.2.11: write one, or leave it out", s)
+	}
 	if c.Dir == "" {
 		r.add("dir", "is missing: name a folder that this server may write to")
 	}
