@@ -220,7 +220,7 @@ func TestWhatCannotBeACommandIsRefusedAtTheEdge(t *testing.T) {
 		"a type never heard of":           wish("crosspoint.take.v9", `{"destination":1,"source":1}`),
 		"a server's type":                 wish("epoch.opened.v1", `{}`),
 		"a misspelt destination":          wish("crosspoint.take.v1", `{"destnation":1,"source":1}`),
-		"a misspelt level":                wish("crosspoint.take.v1", `{"destination":1,"source":1,"levle":"x"}`),
+		"a field beside the known ones":   wish("crosspoint.take.v1", `{"destination":1,"source":1,"layer":"x"}`),
 		"destination zero":                wish("crosspoint.take.v1", `{"destination":0,"source":1}`),
 		"a source below zero":             wish("crosspoint.take.v1", `{"destination":1,"source":-1}`),
 		"a destination that is text":      wish("crosspoint.take.v1", `{"destination":"1","source":1}`),
