@@ -38,9 +38,10 @@ const (
 	TopicControl
 	TopicElections
 	TopicDeadLetter
+	TopicProbe // records that measure the log's own speed; nobody folds them
 )
 
-var topicSuffix = [...]string{"log", "control", "elections", "deadletter"}
+var topicSuffix = [...]string{"log", "control", "elections", "deadletter", "probe"}
 
 func (k TopicKind) String() string { return topicSuffix[k] }
 

@@ -41,7 +41,10 @@ const (
 	minControlBytes     = 64 << 20
 )
 
-var kinds = [...]domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter}
+// probeRetention is how long a probe of the log's speed is kept.
+const probeRetention = time.Hour
+
+var kinds = [...]domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter, domain.TopicProbe}
 
 func (s TopicSpec) withDefaults(brokers int) TopicSpec {
 	if s.Partitions == 0 {
@@ -72,6 +75,9 @@ type setting struct{ name, value string }
 func (s TopicSpec) settings(k domain.TopicKind) []setting {
 	retention, size := int64(-1), int64(-1)
 	var more []setting
+	if k == domain.TopicProbe {
+		retention = probeRetention.Milliseconds()
+	}
 	if k == domain.TopicControl {
 		if s.ControlRetention > 0 {
 			retention = s.ControlRetention.Milliseconds()

@@ -100,6 +100,7 @@ func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settin
 			wrong(s.name, because, s.value)
 		case "retention.ms":
 			switch {
+			case k == domain.TopicProbe: // nobody needs what is in it
 			case k != domain.TopicControl:
 				wrong(s.name, "records of this topic are kept for ever, and these are deleted in time", s.value)
 			case number && n >= 0 && time.Duration(n)*time.Millisecond < minControlRetention:
@@ -107,6 +108,7 @@ func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settin
 			}
 		case "retention.bytes":
 			switch {
+			case k == domain.TopicProbe:
 			case k != domain.TopicControl:
 				wrong(s.name, "a burst of commands would delete older ones", "-1")
 			case number && n >= 0 && n < minControlBytes:

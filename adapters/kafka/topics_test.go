@@ -11,8 +11,8 @@ func TestTopicsAreCreatedJudgedAndMended(t *testing.T) {
 	c := cluster(t, 3)
 	l := openLog(t, Config{Brokers: c.ListenAddrs()})
 	findings, err := l.CheckTopics(t.Context(), "studio", TopicSpec{})
-	if err != nil || len(findings) != 4 {
-		t.Fatalf("%v, %v; wanted four missing topics", findings, err)
+	if err != nil || len(findings) != 5 {
+		t.Fatalf("%v, %v; wanted five missing topics", findings, err)
 	}
 	if err := l.EnsureTopics(t.Context(), "studio", TopicSpec{}); err != nil {
 		t.Fatal(err)

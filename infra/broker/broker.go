@@ -119,7 +119,8 @@ func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (
 		// Seeded topics are on disk before anybody can write to them.
 		kfake.SeedTopics(cfg.Partitions, domain.Topic(cfg.Landscape, domain.TopicLog)),
 		kfake.SeedTopics(1, domain.Topic(cfg.Landscape, domain.TopicControl),
-			domain.Topic(cfg.Landscape, domain.TopicElections), domain.Topic(cfg.Landscape, domain.TopicDeadLetter)),
+			domain.Topic(cfg.Landscape, domain.TopicElections), domain.Topic(cfg.Landscape, domain.TopicDeadLetter),
+			domain.Topic(cfg.Landscape, domain.TopicProbe)),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(maxMessage), "log.message.timestamp.type": "LogAppendTime"}),
 		kfake.WithLogger(brokerLogger{logger}),
 	}

@@ -13,8 +13,7 @@ import (
 
 // raw measures the broker's round trip beside the drill: append one record of
 // 200 bytes, with all acknowledgements, and have it back from a waiting fetch.
-// The records go to the dead-letter topic of the landscape, where they disturb
-// nobody: no fold reads it.
+// The records go to the landscape's probe topic, which nobody folds.
 type raw struct {
 	log   Log
 	topic string
@@ -28,7 +27,7 @@ const (
 )
 
 func newRaw(log Log, landscape string) *raw {
-	return &raw{log: log, topic: domain.Topic(landscape, domain.TopicDeadLetter), next: -1}
+	return &raw{log: log, topic: domain.Topic(landscape, domain.TopicProbe), next: -1}
 }
 
 func (r *raw) measure(ctx context.Context) error {
