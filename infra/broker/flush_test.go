@@ -88,8 +88,8 @@ func TestAFailedDiskEndsAllAnswers(t *testing.T) {
 	if err := os.Mkdir(broken, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Append(t.Context(), control("b")); !errors.Is(err, domain.ErrUnknownFate) {
-		t.Fatalf("got %v, wanted %v", err, domain.ErrUnknownFate)
+	if _, err := l.Append(t.Context(), control("b")); !errors.Is(err, domain.ErrTransient) {
+		t.Fatalf("got %v, wanted %v", err, domain.ErrTransient)
 	}
 	if err := os.Remove(broken); err != nil {
 		t.Fatal(err)
