@@ -38,6 +38,10 @@ const closeWithin = time.Second
 // connected, at which a standby contests it.
 const stallAfter = 5 * time.Second
 
+// deviceSilence bounds how long a device's kernel may leave bytes unacknowledged:
+// what an old primary has sent must not arrive much later than its lease lasts.
+const deviceSilence = 500 * time.Millisecond
+
 // topicsPace is the pause between two looks at a log that does not answer.
 const topicsPace = 200 * time.Millisecond
 
@@ -95,10 +99,10 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 		},
 		Build: thisBuild().String(), Codec: c,
 		Drivers: map[domain.DriverName]domain.Driver{
-			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: dial, Now: clock.Boot}),
-			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: logger, Dial: dial}),
+			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: dial, UserTimeout: deviceSilence, Now: clock.Boot}),
+			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: logger, Dial: dial, UserTimeout: deviceSilence}),
 		},
-		Store: store, SaveEvery: cfg.Snapshot.Every,
+		Store: store, SaveEvery: cfg.Snapshot.Every, SaveRecords: cfg.Snapshot.Records,
 		Logger: logger,
 	}, nil
 }

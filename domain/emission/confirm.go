@@ -130,12 +130,10 @@ func (q *Queue) answer(now domain.Mono, a domain.Answered) {
 			q.confirm(now, j)
 		}
 	case domain.Done:
-		j.acked = true
-		if len(j.items) == 0 {
-			q.end(j, domain.Confirmed, "", a.Detail)
-		} else if j.stage == sent {
-			q.confirm(now, j)
-		}
+		// The protocol's answer is the proof: there is nothing to read back.
+		q.meet(j)
+		j.steps.Confirmed = now - j.Read
+		q.end(j, domain.Confirmed, "", a.Detail)
 	case domain.Rejected:
 		q.miss(j)
 		q.end(j, domain.Failed, a.Reason, a.Detail)

@@ -151,6 +151,12 @@ func TestAOneShotIsWrittenAheadBeforeItIsSent(t *testing.T) {
 	p.sent("p").answer("p", domain.Done, "").want("end p confirmed")
 }
 
+func TestAnAnswerThatIsProofConfirmsATargetThatCannotBeReadBack(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.route("a", 5, "12").sent("a").answer("a", domain.Done, "")
+	p.want("emit a [{crosspoint/video/5 12}]", "end a confirmed")
+}
+
 func TestNothingPassesAOneShotThatIsBeingWrittenAhead(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.pulse("p").route("a", 1, "2").want("start p")

@@ -56,6 +56,7 @@ type core struct {
 	verdict       string        // of the last comparison of state hashes: ok, differs, or empty
 	store         SnapshotStore // nil where there is no data folder
 	saveEvery     time.Duration
+	saveRecords   int
 	saving        bool
 	sinceSnapshot int
 	expected      map[int32]domain.StateHash
@@ -170,6 +171,9 @@ func (c *core) fold(b batch) {
 		if c.sinceCheckpoint >= checkpointAfter {
 			c.checkpoint()
 		}
+	}
+	if c.saveRecords > 0 && c.sinceSnapshot >= c.saveRecords {
+		c.snapshotDue()
 	}
 	if !c.caughtUp.Load() && c.isCaughtUp() {
 		c.caughtUp.Store(true)

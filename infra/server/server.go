@@ -24,12 +24,13 @@ type Options struct {
 	Election   election.Config     // with Member and Incarnation
 	Build      string
 
-	Control   Log // for the control topic alone: its own connection
-	Data      Log // for everything else
-	Codec     Codec
-	Drivers   map[domain.DriverName]domain.Driver
-	Store     SnapshotStore // optional: without it every start folds from the beginning
-	SaveEvery time.Duration
+	Control     Log // for the control topic alone: its own connection
+	Data        Log // for everything else
+	Codec       Codec
+	Drivers     map[domain.DriverName]domain.Driver
+	Store       SnapshotStore // optional: without it every start folds from the beginning
+	SaveEvery   time.Duration
+	SaveRecords int // a snapshot also after so many records; 0: by time alone
 
 	Logger *slog.Logger
 }
@@ -60,7 +61,7 @@ func New(o Options) *Server {
 		wanted: o.Devices, drivers: o.Drivers,
 		calls: newMailbox[func()](), batches: make(chan batch, 16),
 		devices: make(map[string]*device), expected: make(map[int32]domain.StateHash),
-		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, background: &sync.WaitGroup{},
+		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, saveRecords: o.SaveRecords, background: &sync.WaitGroup{},
 	}
 	if s.core.saveEvery <= 0 {
 		s.core.saveEvery = DefaultSaveEvery
