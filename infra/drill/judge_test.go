@@ -1,0 +1,101 @@
+package drill
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+const ms = time.Millisecond
+
+// history is one in which nothing is wrong: A acts, is ended at 100 ms, and B
+// acts from 112 ms on.
+func history() History {
+	h := History{Outcomes: map[string]domain.Outcome{}, Counts: map[string]int{}}
+	h.Faults = []Fault{{At: 100 * ms, Until: 150 * ms, Old: "A"}}
+	for i, at := range []domain.Mono{90 * ms, 95 * ms, 112 * ms, 113 * ms} {
+		uid := fmt.Sprintf("u%d", i)
+		server := "A"
+		if at > 100*ms {
+			server = "B"
+		}
+		h.Sent = append(h.Sent, Sent{Index: i, Device: gateDevice, UID: uid, OneShot: true, Logged: true, At: at - ms})
+		h.Received = append(h.Received, Received{At: at, Server: server, Device: gateDevice, UID: uid})
+		h.Outcomes[uid], h.Counts[uid] = domain.Confirmed, 1
+	}
+	return h
+}
+
+func TestTheGapIsCountedFromTheFaultToTheFirstActionOfAnother(t *testing.T) {
+	f := Judge(history())
+	if len(f.Gaps) != 1 || f.Gaps[0] != 12*ms {
+		t.Fatalf("gaps %v", f.Gaps)
+	}
+	if f.Stale+f.OutOfOrder+len(f.Lost)+len(f.Doubled)+f.Unfinished != 0 {
+		t.Fatalf("found faults in a sound history: %+v", f)
+	}
+}
+
+func TestAPlannedMoveIsCountedFromTheLastActionOfTheOldOne(t *testing.T) {
+	h := history()
+	h.Faults[0].Planned = true
+	h.Received[1].At = 104 * ms
+	if f := Judge(h); f.Gaps[0] != 8*ms {
+		t.Fatalf("gap %v", f.Gaps)
+	}
+}
+
+func TestTheJudgeFindsWhatMustNotBe(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(h *History)
+		found func(f Findings) bool
+	}{
+		{"a logged command without an outcome is lost", func(h *History) { delete(h.Outcomes, "u1") },
+			func(f Findings) bool { return len(f.Lost) == 1 }},
+		{"a one-shot that a device received twice is doubled", func(h *History) {
+			h.Received = append(h.Received, Received{At: 114 * ms, Server: "B", Device: gateDevice, UID: "u1"})
+		}, func(f Findings) bool { return len(f.Doubled) == 1 && f.OutOfOrder == 1 }},
+		{"an action of the old primary after the new one's first is stale", func(h *History) { h.Received[3].Server = "A" },
+			func(f Findings) bool { return f.Stale == 1 }},
+		{"a newer action before an older one is out of order", func(h *History) {
+			h.Received[0].UID, h.Received[1].UID = h.Received[1].UID, h.Received[0].UID
+		}, func(f Findings) bool { return f.OutOfOrder == 1 }},
+		{"a one-shot that is confirmed and that no device received", func(h *History) { h.Received = h.Received[:3] },
+			func(f Findings) bool { return len(f.Unsent) == 1 }},
+		{"two outcomes of one command", func(h *History) { h.Counts["u2"] = 2 },
+			func(f Findings) bool { return len(f.Repeated) == 1 }},
+		{"a fault after which nobody else acted", func(h *History) { h.Received = h.Received[:2] },
+			func(f Findings) bool { return f.Unfinished == 1 }},
+		{"an older turn of a crosspoint after a newer one", func(h *History) {
+			t := domain.CrosspointTarget("", 1)
+			for i := range 2 {
+				h.Sent = append(h.Sent, Sent{Index: 4 + i, Device: hubDevice, UID: fmt.Sprint("r", i), Target: t, Turn: 1 + i})
+				h.Received = append(h.Received, Received{At: domain.Mono(120-i) * ms, Server: "B", Device: hubDevice, Target: t, Turn: 1 + i})
+			}
+		}, func(f Findings) bool { return f.OutOfOrder == 1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := history()
+			c.spoil(&h)
+			if f := Judge(h); !c.found(f) {
+				t.Errorf("not found: %+v", f)
+			}
+		})
+	}
+}
+
+func TestTurnsAreReadFromTheSourceNumber(t *testing.T) {
+	w := newWatch(source{}, source{}, nil)
+	target := domain.CrosspointTarget("", 1)
+	for turn := 1; turn < 200; turn += 3 { // some were superseded
+		if got := w.turn(target, sourceOf(turn)); got != turn {
+			t.Fatalf("turn %d was read as %d", turn, got)
+		}
+	}
+	if got := w.turn(target, sourceOf(196)); got != 196 {
+		t.Fatalf("an older turn was read as %d", got)
+	}
+}
