@@ -75,6 +75,9 @@ func (l *Log) open() bool {
 // the topic, and runs a produce request over it that writes nothing. The first
 // write then pays for no connect, TLS handshake or login. Call it again more
 // often than Config.IdleTimeout.
+//
+// kafka-go hands an answer over a moment before it takes the connection back.
+// A write in that moment, microseconds, opens a second one.
 func (l *Log) Warm(ctx context.Context, topic string) error {
 	if !l.open() {
 		return errClosed
