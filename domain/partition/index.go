@@ -1,6 +1,11 @@
 package partition
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"slices"
+	"strings"
+
+	"github.com/understudy-io/understudy/domain"
+)
 
 // index remembers the UIDs of the window: what each asked for, and what became
 // of it. It forgets in the order of time, so that whatever is not newer than
@@ -88,6 +93,22 @@ func (s *State) Lookup(device, uid string) (Entry, bool) {
 func (x *index) add(e *entry) {
 	x.entries[e.key] = e
 	x.queue.push(e)
+}
+
+// LookupUID finds what is remembered of a UID on any device. It looks at every
+// UID; Lookup is the quick way where the device is known.
+func (s *State) LookupUID(uid string) []Entry {
+	var out []Entry
+	for k := range s.index.entries {
+		if k.uid != uid {
+			continue
+		}
+		if e, ok := s.Lookup(k.device, uid); ok {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return strings.Compare(a.Device, b.Device) })
+	return out
 }
 
 // forget drops what is older than the window, or more than the limit. It stops

@@ -55,10 +55,29 @@ func (s *Server) appendAndWait(ctx context.Context, p int32, record domain.Recor
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	if r, ok := s.refused(context.WithoutCancel(ctx), p, record); ok {
+		return r, nil
+	}
 	if _, held := s.holder(context.WithoutCancel(ctx)); !held {
 		pending.NoPrimary = true
 	}
 	return pending, nil
+}
+
+// refused tells that the fold has refused a command whose outcome nobody has
+// written yet, because no server acts.
+func (s *Server) refused(ctx context.Context, p int32, record domain.Record) (httpapi.Result, bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var entry partition.Entry
+	var known bool
+	if err := s.core.call(ctx, func() { entry, known = s.core.states[p].Lookup(record.Subject, record.UID) }); err != nil {
+		return httpapi.Result{}, false
+	}
+	if !known || entry.Outcome != domain.Refused {
+		return httpapi.Result{}, false
+	}
+	return s.describe(ctx, entry), true
 }
 
 // appendOnce appends a command. Two attempts are no risk: the UID makes them one
@@ -154,11 +173,7 @@ func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Resul
 				}
 				continue
 			}
-			for _, d := range st.Devices() {
-				if e, ok := st.Lookup(d.ID(), uid); ok {
-					found = append(found, e)
-				}
-			}
+			found = append(found, st.LookupUID(uid)...)
 		}
 	})
 	switch {

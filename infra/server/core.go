@@ -33,13 +33,14 @@ type core struct {
 	wanted      []domain.Definition // what the configuration says of the devices
 	drivers     map[domain.DriverName]domain.Driver
 
-	calls   *mailbox[func()]
-	batches chan batch
-	report  func(health)         // to the election: how this server is
-	publish func(domain.Payload) // append to control
-	fail    func(error)          // end the process: its state cannot be right
-	resign  func(error)          // give primacy up
-	floor   func(uint64)         // the highest epoch that the log has seen
+	calls     *mailbox[func()]
+	batches   chan batch
+	report    func(health)          // to the election: how this server is
+	publish   func(domain.Payload)  // append to control
+	published func(context.Context) // waits until that has been appended
+	fail      func(error)           // end the process: its state cannot be right
+	resign    func(error)           // give primacy up
+	floor     func(uint64)          // the highest epoch that the log has seen
 
 	states        []*partition.State
 	high          []int64
@@ -232,7 +233,7 @@ func (c *core) tellFloor() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load(), hash: c.verdict}
+	h := health{ready: c.caughtUp.Load() && c.verdict != hashDiffers, hash: c.verdict}
 	for p, s := range c.states {
 		h.position += s.Next()
 		h.lag += max(0, c.high[p]-s.Next())

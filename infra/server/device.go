@@ -252,8 +252,8 @@ func (d *device) step(now domain.Mono, in emission.Input) {
 				e.Server = d.term.server
 				d.append(e.Ended)
 			case emission.Emit:
+				now = clock.Boot() // what the device answers may be here before emit returns
 				in = d.emit(e.Action)
-				now = clock.Boot()
 			}
 		}
 	}

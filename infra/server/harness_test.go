@@ -87,6 +87,11 @@ type member struct {
 
 func (s *stage) start(name string) *member {
 	s.t.Helper()
+	return s.startWith(name, func(*server.Options) {})
+}
+
+func (s *stage) startWith(name string, change func(*server.Options)) *member {
+	s.t.Helper()
 	open := func() *kafka.Log {
 		l, err := kafka.Open(kafka.Config{Brokers: []string{s.broker.Address()}, ClientID: name}, s.logger)
 		must(s.t, err)
@@ -94,7 +99,7 @@ func (s *stage) start(name string) *member {
 		return l
 	}
 	m := &member{name: name, done: make(chan error, 1)}
-	m.Server = server.New(server.Options{
+	options := server.Options{
 		Landscape: "test", Partitions: partitions, Devices: s.devices(),
 		Election: election.Config{Member: name, Incarnation: uuid.NewString(), Address: "http://127.0.0.1:1"},
 		Control:  open(), Data: open(), Codec: s.codec,
@@ -103,7 +108,9 @@ func (s *stage) start(name string) *member {
 			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: s.logger}),
 		},
 		Logger: s.logger.With("server", name),
-	})
+	}
+	change(&options)
+	m.Server = server.New(options)
 	ctx, cancel := context.WithCancel(s.ctx)
 	m.stop = cancel
 	go func() { m.done <- m.Run(ctx) }()

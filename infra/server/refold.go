@@ -113,5 +113,10 @@ func (c *core) quarantine(cause error) {
 			c.logger.Error("cannot drop the snapshots", "cause", err)
 		}
 	}
-	c.fail(cause)
+	c.background.Go(func() {
+		ctx, cancel := context.WithTimeout(c.loops, controlAppendTimeout)
+		defer cancel()
+		c.published(ctx) // the quarantine is on record before the process ends
+		c.fail(cause)
+	})
 }

@@ -78,7 +78,7 @@ func New(o Options) *Server {
 		s.control.tell(election.Health{Ready: h.ready, Lag: h.lag, Position: h.position, Hash: h.hash, OldestPending: h.oldest})
 	}
 	s.core.floor = func(epoch uint64) { s.control.tell(election.Floor{Epoch: epoch}) }
-	s.core.publish = s.control.publish
+	s.core.publish, s.core.published = s.control.publish, s.control.drain
 	s.core.resign = func(cause error) { s.control.tell(election.Release{Reason: cause.Error()}) }
 	return s
 }
