@@ -17,7 +17,7 @@ func walk(t *testing.T, seed int64) {
 	t.Helper()
 	rnd := rand.New(rand.NewSource(seed))
 	q := emission.NewQueue(emission.Settings{ConfirmWithin: 300 * time.Millisecond, Window: 1 + rnd.Intn(4)}, nil)
-	now := domain.Mono(time.Second)
+	now := time.Second
 	order := map[string]int{}
 	oneShot, counted, left, outcomes := map[string]bool{}, map[string]bool{}, map[string]int{}, map[string]int{}
 	highest := -1

@@ -16,6 +16,10 @@ type choreKey struct {
 	kind     partition.ChoreKind
 }
 
+// maxDischarged is how many chores may be marked as under way before the marks
+// of those that are done are dropped.
+const maxDischarged = 4096
+
 // dischargeChores sets to work on what the fold says that the primary owes.
 // A chore stays in the fold until its own record is folded, so whatever is lost
 // on the way is done by the next primary.
@@ -25,11 +29,13 @@ func (c *core) dischargeChores(p int32) {
 	}
 	r := c.term
 	s := c.states[p]
-	chores := s.Chores()
-	if len(chores) == 0 {
+	if len(r.working) > maxDischarged {
+		r.forgetChores(c)
+	}
+	if s.Owed() == 0 {
 		return
 	}
-	for _, ch := range chores {
+	for _, ch := range s.Chores() {
 		k := choreKey{position: ch.Position, kind: ch.Kind}
 		if r.working[k] {
 			continue
@@ -49,7 +55,7 @@ func (c *core) dischargeChores(p int32) {
 	}
 }
 
-// forgetChores drops the marks of chores that are done, now and then.
+// forgetChores drops the marks of chores that are done.
 func (r *reign) forgetChores(c *core) {
 	owed := make(map[choreKey]bool)
 	for p, s := range c.states {

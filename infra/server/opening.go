@@ -20,7 +20,7 @@ const (
 // openControl finds where to begin with control: behind the newest view, or at
 // the beginning if the whole topic is there. It waits for the log.
 func (s *Server) openControl(ctx context.Context) error {
-	for wait := fetchRetryMin; ; wait = min(2*wait, fetchRetryMax) {
+	for wait := fetchRetryFrom; ; wait = min(2*wait, fetchRetryUpTo) {
 		err := s.findView(ctx)
 		if err == nil {
 			return nil

@@ -18,8 +18,8 @@ const (
 	fetchWait     = 500 * time.Millisecond // long poll: an empty answer after that
 	fetchTimeout  = fetchWait + 1500*time.Millisecond
 	fetchBytes    = 4 << 20
-	fetchRetryMin = 5 * time.Millisecond
-	fetchRetryMax = 200 * time.Millisecond
+	fetchRetryFrom = 5 * time.Millisecond
+	fetchRetryUpTo = 200 * time.Millisecond
 )
 
 // errLogReplaced stops a server: what it has folded is not what the log holds.
@@ -75,7 +75,7 @@ func newReader(log Log, codec Codec, landscape string, kind domain.TopicKind, fr
 func (r *reader) run(ctx context.Context) error {
 	topic := domain.Topic(r.landscape, r.kind)
 	from := make([]domain.FetchFrom, len(r.next))
-	retry := fetchRetryMin
+	retry := fetchRetryFrom
 	for ctx.Err() == nil {
 		for p := range from {
 			from[p] = domain.FetchFrom{Topic: topic, Partition: int32(p), Offset: r.next[p]}
@@ -96,7 +96,7 @@ func (r *reader) run(ctx context.Context) error {
 				r.away = false
 				r.back()
 			}
-			retry = fetchRetryMin
+			retry = fetchRetryFrom
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -116,7 +116,7 @@ func (r *reader) run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-time.After(retry):
 		}
-		retry = min(2*retry, fetchRetryMax)
+		retry = min(2*retry, fetchRetryUpTo)
 	}
 	return ctx.Err()
 }
