@@ -15,9 +15,9 @@ import (
 
 // Bounds of reading.
 const (
-	fetchWait     = 500 * time.Millisecond // long poll: an empty answer after that
-	fetchTimeout  = fetchWait + 1500*time.Millisecond
-	fetchBytes    = 4 << 20
+	fetchWait      = 500 * time.Millisecond // long poll: an empty answer after that
+	fetchTimeout   = fetchWait + 1500*time.Millisecond
+	fetchBytes     = 4 << 20
 	fetchRetryFrom = 5 * time.Millisecond
 	fetchRetryUpTo = 200 * time.Millisecond
 )
