@@ -1,0 +1,129 @@
+//go:build kafka
+
+package kafka_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/understudy-io/understudy/adapters/kafka"
+	"github.com/understudy-io/understudy/domain"
+)
+
+var kinds = []domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter}
+
+// TestRecordsCarryTheBrokersTime: a producer's own time counts in no topic,
+// and an append is told the time that every reader is told.
+func TestRecordsCarryTheBrokersTime(t *testing.T) {
+	l, landscape := open(t), newLandscape()
+	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	client := &kafkago.Client{Addr: kafkago.TCP(brokers(t)...)}
+	for _, kind := range kinds {
+		for _, claimed := range []time.Time{time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC), time.Now().Add(30 * 24 * time.Hour)} {
+			topic := domain.Topic(landscape, kind)
+			before := time.Now()
+			first := kafkago.Record{Time: claimed, Value: kafkago.NewBytes([]byte("first"))}
+			second := kafkago.Record{Time: claimed.Add(time.Hour), Value: kafkago.NewBytes([]byte("second"))}
+			out, err := client.Produce(t.Context(), &kafkago.ProduceRequest{
+				Topic: topic, RequiredAcks: kafkago.RequireAll, Records: kafkago.NewRecordReader(first, second)})
+			if err != nil || out.Error != nil {
+				t.Fatal(err, out)
+			}
+			after := time.Now()
+			got, err := l.Fetch(t.Context(), []domain.FetchFrom{{Topic: topic, Offset: out.BaseOffset}}, 5*time.Second, 1<<20)
+			if err != nil || len(got[0].Messages) != 2 {
+				t.Fatal(err, got)
+			}
+			for _, m := range got[0].Messages {
+				// To the millisecond: that is all that Kafka keeps.
+				if at := m.Appended.Time(); at.Before(before.Add(-time.Millisecond)) || at.After(after) {
+					t.Errorf("%s: a record that claims %v was appended between %v and %v, and is read with %v", topic, claimed, before, after, at)
+				}
+			}
+		}
+	}
+}
+
+func TestAnAppendIsToldTheTimeThatReadersAreTold(t *testing.T) {
+	l, landscape := open(t), newLandscape()
+	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	topic := domain.Topic(landscape, domain.TopicControl)
+	for range 20 {
+		batch := domain.Batch{Topic: topic, Messages: []domain.Message{{Value: []byte("a")}, {Value: []byte("b")}}}
+		out, err := l.Append(t.Context(), []domain.Batch{batch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Fetch(t.Context(), []domain.FetchFrom{{Topic: topic, Offset: out[0].Offset}}, 5*time.Second, 1<<20)
+		if err != nil || len(got[0].Messages) != 2 {
+			t.Fatal(err, got)
+		}
+		for _, m := range got[0].Messages {
+			if out[0].Time == 0 || m.Appended != out[0].Time {
+				t.Fatalf("offset %d: the append was told %v, a reader %v", m.Offset, out[0].Time, m.Appended)
+			}
+		}
+	}
+}
+
+// TestAWrongSettingIsFound: each of them would break a guarantee in silence.
+func TestAWrongSettingIsFound(t *testing.T) {
+	l, landscape := open(t), newLandscape()
+	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	check := func() []string {
+		t.Helper()
+		findings, err := l.CheckTopics(t.Context(), landscape, kafka.TopicSpec{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return findings
+	}
+	if findings := check(); len(findings) > 0 {
+		t.Fatalf("new topics are not as they must be: %q", findings)
+	}
+	client := &kafkago.Client{Addr: kafkago.TCP(brokers(t)...)}
+	for _, wrong := range []struct{ name, value string }{
+		{"message.timestamp.type", "CreateTime"},
+		{"retention.ms", "3600000"},
+		{"cleanup.policy", "compact"},
+		{"unclean.leader.election.enable", "true"},
+	} {
+		topic := domain.Topic(landscape, domain.TopicLog)
+		_, err := client.IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
+			Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
+				ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic,
+				Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: wrong.name, Value: wrong.value, ConfigOperation: kafkago.ConfigOperationSet}},
+			}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A change takes a moment to reach the broker that is asked.
+		findings := check()
+		for deadline := time.Now().Add(10 * time.Second); len(findings) == 0 && time.Now().Before(deadline); {
+			findings = check()
+		}
+		if len(findings) != 1 || !strings.Contains(findings[0], wrong.name) || !strings.Contains(findings[0], topic) {
+			t.Errorf("%s=%s: found %q", wrong.name, wrong.value, findings)
+		}
+		if err := l.MendTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			if findings = check(); len(findings) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("mended, and still: %q", findings)
+			}
+		}
+	}
+}
