@@ -34,9 +34,10 @@ import (
 // closeWithin bounds the end of the HTTP requests that are under way.
 const closeWithin = time.Second
 
-// stallAfter is the age of a primary's oldest pending action, with its device
-// connected, at which a standby contests it.
-const stallAfter = 5 * time.Second
+// stallAfter is how long an action may wait for nothing but the primary until a
+// standby contests it. It is longer than a broker's failover, which holds up
+// every server alike.
+const stallAfter = 10 * time.Second
 
 // deviceSilence bounds how long a device's kernel may leave bytes unacknowledged:
 // what an old primary has sent must not arrive much later than its lease lasts.

@@ -29,6 +29,7 @@ type Queue struct {
 	up       bool        // the device is connected and its state has been read
 	held     bool        // this server may not act
 	retryAt  domain.Mono // the gate refused; not before this is it asked again
+	progress domain.Mono // when something was last done
 	nextRef  uint64
 	effects  []Effect
 }
@@ -139,7 +140,7 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	case StartCounts:
 		q.startCounts(now, in.UID)
 	case LinkUp:
-		q.up = true
+		q.up, q.progress = true, now
 	case LinkDown:
 		q.linkDown()
 	case Hold:
@@ -156,6 +157,9 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	q.expire(now)
 	q.pump(now)
 	q.sweep()
+	if len(q.effects) > 0 {
+		q.progress = now
+	}
 	return q.effects
 }
 
@@ -191,13 +195,15 @@ func (q *Queue) Outstanding() int {
 	return n
 }
 
-// Oldest is the time since the oldest action was read that could be with the
-// device by now: zero if none waits, or the device is away.
-func (q *Queue) Oldest(now domain.Mono) time.Duration {
-	if !q.up || len(q.jobs) == 0 {
+// IdleSince is since when an action has waited although nothing but this server
+// keeps it from being sent: the device is there and owes no answer. Zero if none
+// does. It tells a primary that lives but does not work from a device that is
+// slow or away.
+func (q *Queue) IdleSince() domain.Mono {
+	if !q.up || len(q.jobs) == 0 || q.Outstanding() > 0 {
 		return 0
 	}
-	return now - q.jobs[0].Read
+	return max(q.progress, q.jobs[0].Read)
 }
 
 func (q *Queue) do(e Effect) { q.effects = append(q.effects, e) }

@@ -157,6 +157,25 @@ func TestAnAnswerThatIsProofConfirmsATargetThatCannotBeReadBack(t *testing.T) {
 	p.want("emit a [{crosspoint/video/5 12}]", "end a confirmed")
 }
 
+func TestAQueueThatOnlyThisServerHoldsUpIsIdle(t *testing.T) {
+	p := newPlay(t, 1)
+	p.pulse("p")
+	if since := p.q.IdleSince(); since != 0 {
+		t.Fatalf("idle since %s while the device is away", since)
+	}
+	p.now += time.Second
+	p.step(emission.LinkUp{}) // asks for the write-ahead, which never counts
+	asked := p.now
+	p.wait(time.Second)
+	if since := p.q.IdleSince(); since != asked {
+		t.Fatalf("idle since %s, not %s", since, asked)
+	}
+	p.step(emission.StartCounts{UID: "p"}).sent("p")
+	if since := p.q.IdleSince(); since != 0 {
+		t.Fatalf("idle since %s while the device owes an answer", since)
+	}
+}
+
 func TestNothingPassesAOneShotThatIsBeingWrittenAhead(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.pulse("p").route("a", 1, "2").want("start p")

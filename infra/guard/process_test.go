@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,7 +58,7 @@ func playServer() {
 	line.Watch(context.Background(), func() { close(cut) })
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
-	guarded := guard.Watch(context.Background(), func() { fmt.Println("unguarded") })
+	guarded := guard.Watch(context.Background(), func() { fmt.Println("unguarded", os.Getpid()) })
 	fmt.Println("server", os.Getpid(), os.Getenv(guard.EnvIncarnation), guarded)
 	for {
 		select {
@@ -273,9 +274,10 @@ func TestAServerThatIgnoresTheRequestToStopIsKilledAndReported(t *testing.T) {
 // spawned is a guard in a process of its own, with the lines that it and its
 // server say.
 type spawned struct {
-	cmd   *exec.Cmd
-	lines chan string
-	hold  *os.File
+	cmd     *exec.Cmd
+	lines   chan string
+	hold    *os.File
+	servers []int // process ids of those that were heard of
 }
 
 func spawn(t *testing.T, runFile string) *spawned {
@@ -304,7 +306,14 @@ func spawn(t *testing.T, runFile string) *spawned {
 		}
 		close(s.lines)
 	}()
-	t.Cleanup(func() { _ = hold.Close(); _ = cmd.Wait() })
+	t.Cleanup(func() {
+		_ = hold.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		for _, pid := range s.servers {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
 	return s
 }
 
@@ -318,8 +327,12 @@ func (s *spawned) hear(t *testing.T, beginning string) []string {
 			if !ok {
 				t.Fatalf("everything ended without %q", beginning)
 			}
+			words := strings.Fields(l)
+			if pid, err := strconv.Atoi(words[1]); err == nil && words[0] == "server" {
+				s.servers = append(s.servers, pid)
+			}
 			if strings.HasPrefix(l, beginning) {
-				return strings.Fields(l)
+				return words
 			}
 		case <-timeout:
 			t.Fatalf("not within 10 s: %q", beginning)

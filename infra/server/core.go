@@ -239,7 +239,7 @@ func (c *core) tellHealth() {
 		h.lag += max(0, c.high[p]-s.Next())
 	}
 	for _, d := range c.devices {
-		h.oldest = max(h.oldest, time.Duration(d.oldest.Load()))
+		h.oldest = max(h.oldest, d.idleFor())
 	}
 	c.report(h)
 }

@@ -41,7 +41,7 @@ type device struct {
 	queue    *emission.Queue
 
 	pending atomic.Int64 // for metrics and health
-	oldest  atomic.Int64 // nanoseconds
+	idle    atomic.Int64 // domain.Mono, see emission.Queue.IdleSince
 	away    atomic.Bool
 }
 
@@ -142,7 +142,7 @@ func (d *device) rearm(timer *time.Timer) {
 			wait = max(0, at-now)
 		}
 		d.pending.Store(int64(d.queue.Len()))
-		d.oldest.Store(int64(d.queue.Oldest(now)))
+		d.idle.Store(int64(d.queue.IdleSince()))
 	}
 	timer.Reset(wait)
 }
@@ -232,7 +232,7 @@ func (d *device) demote() {
 	}
 	d.term, d.queue = nil, nil
 	d.pending.Store(0)
-	d.oldest.Store(0)
+	d.idle.Store(0)
 	d.link.Reset()
 }
 
@@ -278,6 +278,15 @@ func (d *device) emit(a domain.Action) emission.Emitted {
 	}
 	out.Detail = err.Error()
 	return out
+}
+
+// idleFor is how long this server has kept an action from being sent.
+func (d *device) idleFor() time.Duration {
+	since := d.idle.Load()
+	if since == 0 {
+		return 0
+	}
+	return clock.Boot() - time.Duration(since)
 }
 
 func (d *device) append(p domain.Payload) {

@@ -19,7 +19,7 @@ var (
 	descRecords  = prometheus.NewDesc("understudy_records_total", "Records folded since the start, by what the fold made of them.", []string{"verdict"}, nil)
 	descForeign  = prometheus.NewDesc("understudy_foreign_changes_total", "Changes at devices that nobody asked for through the log.", nil, nil)
 	descPending  = prometheus.NewDesc("understudy_device_pending", "Actions without an outcome, on the primary.", []string{"device"}, nil)
-	descOldest   = prometheus.NewDesc("understudy_device_oldest_pending_seconds", "Age of the oldest of them while the device is connected.", []string{"device"}, nil)
+	descIdle     = prometheus.NewDesc("understudy_device_idle_seconds", "How long an action has waited although nothing but this server keeps it from being sent.", []string{"device"}, nil)
 	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
 	descGuarded  = prometheus.NewDesc("understudy_guarded", "1 while a guard waits for the end of this process.", nil, nil)
 	descValve    = prometheus.NewDesc("understudy_valve_info", "Where the lease is checked before bytes leave.", []string{"valve"}, nil)
@@ -29,7 +29,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descActing, descLease, descCaughtUp, descRecords, descForeign,
-		descPending, descOldest, descUp, descGuarded, descValve,
+		descPending, descIdle, descUp, descGuarded, descValve,
 	} {
 		ch <- d
 	}
@@ -57,7 +57,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descForeign, prometheus.CounterValue, float64(c.foreign.Load()))
 	s.core.eachDevice(func(d *device) {
 		gauge(descPending, float64(d.pending.Load()), d.definition.Device)
-		gauge(descOldest, float64(d.oldest.Load())/1e9, d.definition.Device)
+		gauge(descIdle, d.idleFor().Seconds(), d.definition.Device)
 		gauge(descUp, one(!d.away.Load()), d.definition.Device)
 	})
 }
