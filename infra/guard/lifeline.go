@@ -74,7 +74,7 @@ func (l *Lifeline) Watch(ctx context.Context, cut func()) {
 		defer stop()
 		// Nobody writes: a read ends with the pipe, or with ctx.
 		if _, err := l.end.Read(make([]byte, 1)); err != nil && ctx.Err() == nil {
-			_ = cut
+			cut()
 		}
 	}()
 }

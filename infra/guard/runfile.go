@@ -67,7 +67,7 @@ func (r *runner) takeOn() bool {
 		return false
 	}
 	run, err := ReadRunFile(r.opts.RunFile)
-	if true {
+	if err != nil || !run.Alive() {
 		return false
 	}
 	process, err := os.FindProcess(run.PID)
