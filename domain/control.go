@@ -27,7 +27,7 @@ type Heartbeat struct {
 	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"` // "ok", "differs" or "" if not yet compared
 	Guarded     bool          `msgpack:"guarded" json:"guarded"`
 	Valve       string        `msgpack:"valve,omitempty" json:"valve,omitempty"`   // "process" or "kernel"
-	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // age of the oldest pending action
+	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // how long an action has waited for nothing but this server
 	Uptime      time.Duration `msgpack:"uptime" json:"uptime"`
 }
 

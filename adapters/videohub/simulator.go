@@ -223,6 +223,13 @@ func (s *Simulator) Writes(since uint64, limit int) []Write {
 	return ws
 }
 
+// Clients is the number of clients that are connected.
+func (s *Simulator) Clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients)
+}
+
 // Disconnect closes all connections.
 func (s *Simulator) Disconnect() {
 	s.mu.Lock()

@@ -66,6 +66,9 @@ func (q *Queue) pump(now domain.Mono) {
 		if !q.up || q.held || now < q.retryAt || outstanding >= q.settings.Window {
 			return
 		}
+		if q.ending && j.stage == waiting {
+			return
+		}
 		if j.Effect == domain.OneShot && j.stage == waiting {
 			j.stage = starting
 			q.do(Start{UID: j.UID, Command: j.Command})

@@ -28,6 +28,7 @@ type Queue struct {
 	reported map[domain.Target]string
 	up       bool        // the device is connected and its state has been read
 	held     bool        // this server may not act
+	ending   bool        // nothing more is begun, see Finish
 	retryAt  domain.Mono // the gate refused; not before this is it asked again
 	progress domain.Mono // when something was last done
 	nextRef  uint64
@@ -65,6 +66,10 @@ type (
 	Hold struct{}
 	// Resume lets the queue send again after Hold.
 	Resume struct{}
+	// Finish begins nothing more and brings what was begun to its end: a
+	// planned move, in which this server still may act. A one-shot that was
+	// written ahead is sent, so that it is not left in doubt. It is for good.
+	Finish struct{}
 	// Report gives what the device says of itself; Full is its whole state.
 	Report struct {
 		Values []domain.Value
@@ -100,6 +105,7 @@ func (LinkUp) input()      {}
 func (LinkDown) input()    {}
 func (Hold) input()        {}
 func (Resume) input()      {}
+func (Finish) input()      {}
 func (Report) input()      {}
 func (Answer) input()      {}
 func (Emitted) input()     {}
@@ -147,6 +153,8 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 		q.held = true
 	case Resume:
 		q.held, q.retryAt = false, 0
+	case Finish:
+		q.ending = true
 	case Report:
 		q.report(now, in)
 	case Answer:
@@ -193,6 +201,23 @@ func (q *Queue) Outstanding() int {
 		}
 	}
 	return n
+}
+
+// Settled tells whether nothing is under way that this queue can still bring to
+// its end: what is with the device unanswered and, unless it is held, what was
+// written ahead and not sent yet.
+func (q *Queue) Settled() bool {
+	for _, j := range q.jobs {
+		switch j.stage {
+		case emitting, sent:
+			return false
+		case starting, cleared:
+			if !q.held {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // IdleSince is since when an action has waited although nothing but this server

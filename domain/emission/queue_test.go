@@ -88,6 +88,14 @@ func value(dest int, source string) domain.Value {
 	return domain.Value{Target: domain.CrosspointTarget("", dest), Value: source}
 }
 
+func (p *play) settled(want bool) *play {
+	p.t.Helper()
+	if got := p.q.Settled(); got != want {
+		p.t.Fatalf("settled: %t, wanted %t", got, want)
+	}
+	return p
+}
+
 // want compares what happened since the last want.
 func (p *play) want(lines ...string) *play {
 	p.t.Helper()
@@ -211,6 +219,24 @@ func TestNothingIsSentWithoutALease(t *testing.T) {
 	p.wait(5 * time.Millisecond).want("emit a [{crosspoint/video/1 2}]")
 	p.step(emission.Hold{}).sent("a").wait(time.Second / 2).want()
 	p.step(emission.Resume{}).want("emit b [{crosspoint/video/2 3}]")
+}
+
+func TestAPlannedMoveEndsWhatWasBegunAndBeginsNothingMore(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").pulse("b").want("emit a [{crosspoint/video/5 1}]", "start b")
+	p.step(emission.Finish{}).route("c", 6, "2").pulse("d").want()
+	p.settled(false).reports(5, "1").want("log [{crosspoint/video/5 1}]", "end a confirmed")
+	p.settled(false).step(emission.StartCounts{UID: "b"}).want("emit b []")
+	p.settled(false).sent("b").settled(false).answer("b", domain.Done, "").want("end b confirmed")
+	p.settled(true).step(emission.Resume{}).wait(time.Second).want()
+}
+
+func TestAQueueWithoutALeaseDoesNotWaitForAWriteAhead(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").pulse("b").step(emission.Hold{}).settled(false)
+	p.reports(5, "1").settled(true)
+	p.log = nil
+	p.step(emission.StartCounts{UID: "b"}).settled(true).want()
 }
 
 func TestADeviceThatWasAwayGetsTheNewestRoutesAndNoOldOneShot(t *testing.T) {

@@ -18,6 +18,10 @@ const (
 	// drainLimit is how long a primary that must stop waits for answers to
 	// bytes that it has sent already.
 	drainLimit = 50 * time.Millisecond
+	// finishLimit is how long a planned move waits for devices to answer. Long
+	// enough for a slow log to take the write-aheads and outcomes of what was
+	// begun; nothing new is sent to any device meanwhile.
+	finishLimit = time.Second
 	// controlInFlight is how many appends to control may be under way. More
 	// than one, so that a stuck heartbeat does not hold back a claim; late and
 	// doubled ones are void by their numbers.
@@ -165,7 +169,7 @@ func (c *control) perform(e election.Effect) {
 		c.core.tell(c.core.resume)
 	case election.Drain:
 		c.core.tell(func() {
-			c.core.hold(drainLimit, func() { c.tell(election.Drained{}) })
+			c.core.drain(func() { c.tell(election.Drained{}) })
 		})
 	case election.Gone:
 		c.fail(fmt.Errorf("this server is out of the landscape: %s: %w", e.Cause, domain.ErrFenced))

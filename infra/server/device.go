@@ -62,7 +62,7 @@ type deviceInput struct {
 	detail  string
 	promote *promotion
 	demote  bool
-	settled chan<- struct{} // closed when nothing is with the device unanswered
+	settled chan<- struct{} // closed when the queue is settled
 }
 
 // promotion hands a device to the primary: the work that waits and what the
@@ -124,7 +124,7 @@ func (d *device) run(ctx context.Context) {
 		case <-timer.C:
 			d.step(clock.Boot(), emission.Timer{})
 		}
-		if len(settling) > 0 && (d.queue == nil || d.queue.Outstanding() == 0) {
+		if len(settling) > 0 && (d.queue == nil || d.queue.Settled()) {
 			for _, s := range settling {
 				close(s)
 			}

@@ -62,7 +62,7 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 		return httpapi.Move{}, err
 	}
 	s.core.tell(func() {
-		s.core.hold(drainLimit, func() {
+		s.core.finish(func() {
 			s.control.tell(election.Release{To: to, Reason: "switchover asked for by " + user})
 		})
 	})

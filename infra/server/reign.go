@@ -70,10 +70,17 @@ func (c *core) endTerm(cause error) {
 	}
 }
 
-// hold stops sending for good in this epoch, and calls then once the devices
-// have answered what is under way and the outcomes are in the log, or when the
-// time for that is over.
-func (c *core) hold(limit time.Duration, then func()) {
+// finish prepares a planned end of the epoch: nothing more is begun, what was
+// begun is brought to its end, and then is called. The lease is kept meanwhile,
+// so only a device that does not answer makes use of the limit.
+func (c *core) finish(then func()) { c.settle(emission.Finish{}, finishLimit, then) }
+
+// drain stops sending for good in this epoch: it is contested.
+func (c *core) drain(then func()) { c.settle(emission.Hold{}, drainLimit, then) }
+
+// settle calls then once the devices have answered what is under way and the
+// outcomes are in the log, or when the time for that is over.
+func (c *core) settle(in emission.Input, limit time.Duration, then func()) {
 	if c.term == nil {
 		then()
 		return
@@ -82,7 +89,7 @@ func (c *core) hold(limit time.Duration, then func()) {
 	settled := make([]chan struct{}, 0, len(c.devices))
 	for _, d := range c.devices {
 		s := make(chan struct{})
-		d.inbox.put(deviceInput{at: clock.Boot(), input: emission.Hold{}, settled: s})
+		d.inbox.put(deviceInput{at: clock.Boot(), input: in, settled: s})
 		settled = append(settled, s)
 	}
 	c.background.Go(func() {

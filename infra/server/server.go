@@ -147,10 +147,10 @@ func (s *Server) Run(ctx context.Context) error {
 // leave says goodbye: primacy is released in order, so that nobody has to wait
 // for a lease to run out.
 func (s *Server) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, finishLimit+time.Second)
 	defer cancel()
 	settled := make(chan struct{})
-	s.core.tell(func() { s.core.hold(drainLimit, func() { close(settled) }) })
+	s.core.tell(func() { s.core.finish(func() { close(settled) }) })
 	select {
 	case <-settled:
 	case <-ctx.Done():

@@ -127,6 +127,11 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 	return st
 }
 
+// Acting says whether this server is the primary and may act at this moment.
+func (s *Server) Acting() bool {
+	return s.core.acting.Load() && s.lease.End() > clock.Boot()
+}
+
 func (s *Server) isGuarded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
