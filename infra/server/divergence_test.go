@@ -41,8 +41,7 @@ func TestAStandbyWhoseRunningStateIsWrongQuarantinesItselfAndEnds(t *testing.T) 
 	s.primary(a, b)
 	s.submit(a, "videohub-1", "u1", domain.SetLabel{Port: domain.PortInput, Number: 1, Text: "Cam 1"})
 	s.submit(a, "videohub-1", "u2", domain.Take{Destination: 1, Source: 2})
-	err := <-b.done
-	b.done <- nil
+	err := s.end(b)
 	if !errors.Is(err, domain.ErrCorrupt) {
 		t.Fatalf("the server that was wrong ended with %v", err)
 	}

@@ -168,6 +168,19 @@ func (s *stage) eventually(what string, check func() error) {
 	}
 }
 
+// end waits until a server has ended by itself, and gives its error.
+func (s *stage) end(m *member) error {
+	s.t.Helper()
+	select {
+	case err := <-m.done:
+		m.done <- nil
+		return err
+	case <-time.After(15 * time.Second):
+		s.t.Fatalf("%s goes on", m.name)
+		return nil
+	}
+}
+
 func (s *stage) submit(m *member, device, uid string, p domain.Payload) httpapi.Result {
 	s.t.Helper()
 	r, err := m.Submit(s.ctx, httpapi.Command{Device: device, UID: uid, Payload: p, Created: time.Now()}, 5*time.Second)

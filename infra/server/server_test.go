@@ -32,8 +32,7 @@ func TestAStandbyTakesOverAndHoldsTheSameState(t *testing.T) {
 		t.Fatalf("outcome %+v", r)
 	}
 	first.stop()
-	must(t, <-first.done)
-	first.done <- nil
+	must(t, s.end(first))
 	second := s.primary(b, c)
 	if r := s.submit(second, "videohub-1", "u2", domain.Take{Destination: 1, Source: 3}); r.Outcome != domain.Confirmed || r.Server != second.name {
 		t.Fatalf("outcome %+v", r)
