@@ -25,16 +25,19 @@ func startOf(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if st.state == "Z" || st.state == "X" {
+	// The first thread of a killed process is a zombie while others still run
+	// and hold its files and sockets: it has ended when it is the last one.
+	if st.state == "X" || st.state == "Z" && st.threads <= 1 {
 		return "", errEnded
 	}
 	return bootID() + "/" + st.start, nil
 }
 
 type stat struct {
-	state  string
-	parent int
-	start  string
+	state   string
+	parent  int
+	threads int
+	start   string
 }
 
 // readStat reads /proc/PID/stat; see proc_pid_stat(5) for the order of fields.
@@ -49,7 +52,8 @@ func readStat(pid int) (stat, error) {
 		return stat{}, errors.New("short /proc stat")
 	}
 	parent, err := strconv.Atoi(f[1])
-	return stat{state: f[0], parent: parent, start: f[19]}, err
+	threads, err2 := strconv.Atoi(f[17])
+	return stat{state: f[0], parent: parent, threads: threads, start: f[19]}, errors.Join(err, err2)
 }
 
 // zombies lists the children of a process that have ended and wait to be

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/guard"
@@ -119,8 +120,9 @@ func TestASecondUpInTheSameFolderIsToldWhoHoldsIt(t *testing.T) {
 	dir, base := t.TempDir(), freeBase(t)
 	start(t, options(dir, base))
 	_, err := up.Start(t.Context(), options(dir, base))
-	if !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
-		t.Fatalf("got %v, want a conflict that names process %d", err, os.Getpid())
+	want := fmt.Sprintf("folder %s is in use by process %d;", dir, os.Getpid())
+	if !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), want) {
+		t.Fatalf("got %v, want a conflict: %s", err, want)
 	}
 }
 
@@ -263,8 +265,8 @@ func TestTheControlSteersPartsAndRelaysForHoldersOfTheToken(t *testing.T) {
 		{"/relay/Z", `{"mode":"drop"}`, token, 404},
 		{"/processes/nobody/stop", "", token, 404},
 		{"/processes/gate-1/explode", "", token, 400},
-		{"/restarts", `{"on":false}`, token, 200},
 		{"/processes/guard-B/stop", "", token, 200},
+		{"/restarts", `{"on":false}`, token, 200},
 	} {
 		if got := post(c.path, c.body, c.token); got != c.want {
 			t.Errorf("POST %s %s: %d, want %d", c.path, c.body, got, c.want)
@@ -280,6 +282,24 @@ func TestTheControlSteersPartsAndRelaysForHoldersOfTheToken(t *testing.T) {
 	}
 	if guardOf("B").Alive() {
 		t.Error("guard B lives after it was stopped")
+	}
+	// A gate that is killed at the same time would be started again, were it not
+	// for /restarts; a guard that was stopped on purpose is not in any case.
+	for _, p := range u.Run().Processes {
+		if p.Name == up.GateID {
+			_ = p.Signal(syscall.SIGKILL)
+		}
+	}
+	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); {
+		if guardOf("B").Alive() {
+			t.Fatal("guard B was started again after it had been stopped on purpose")
+		}
+		time.Sleep(20 * time.Millisecond) // the pace of the poll
+	}
+	for _, p := range u.Run().Processes {
+		if p.Name == up.GateID && p.Alive() {
+			t.Error("the gate was started again although restarts are off")
+		}
 	}
 	if got := post("/processes/server-B/start", "", token); got != 200 || !guardOf("B").Alive() {
 		t.Errorf("start: %d, alive %v", got, guardOf("B").Alive())
