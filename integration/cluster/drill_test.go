@@ -1,0 +1,54 @@
+package cluster_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/drill"
+)
+
+// drillRuns are few: what is asked here is whether a takeover is right. How fast
+// it is, is measured on a quiet machine with many runs.
+const drillRuns = 2
+
+// TestNoDrillFindsWhatMustNotBe: whichever way the primary ends, nothing is lost,
+// doubled, out of order, or sent by the old one.
+func TestNoDrillFindsWhatMustNotBe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: each drill takes some seconds")
+	}
+	for _, kind := range drill.Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			s := common(t)
+			before := s.epoch()
+			r := read[drill.Report](s, s.cli(0, "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(drillRuns), "-o", "json"))
+			if r.Kind != kind || r.Runs != drillRuns || r.Commands < 100 || r.Outcomes[domain.Confirmed] < 100 {
+				t.Errorf("this is no drill %s of %d runs: %+v", kind, drillRuns, r)
+			}
+			for what, n := range map[string]int{
+				"lost": r.Lost, "doubled": r.Doubled, "out of order": r.OutOfOrder, "stale": r.Stale,
+				"confirmed and not received": r.Unsent, "more than one outcome": r.Repeated, "without a takeover": r.Unfinished,
+			} {
+				if n != 0 {
+					t.Errorf("%s: %d", what, n)
+				}
+			}
+			if kind == drill.Switchover && r.InDoubt != 0 {
+				t.Errorf("a planned move leaves %d in doubt", r.InDoubt)
+			}
+			if after := s.epoch(); after < before+drillRuns {
+				t.Errorf("epoch %d after %d takeovers from epoch %d", after, drillRuns, before)
+			}
+			s.heal()
+			s.proven()
+		})
+	}
+}
+
+func (s *stage) epoch() uint64 {
+	s.t.Helper()
+	st, err := s.Status(s.t.Context(), s.primary())
+	s.no(err)
+	return st.Epoch
+}
