@@ -99,7 +99,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	}
 	if out.Server.Role == httpapi.RolePrimary && !s.core.acting.Load() {
 		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "opening"
-		out.Server.Reasons = append(out.Server.Reasons, "it holds the epoch and is opening the partitions")
+		out.Server.Reasons = append(out.Server.Reasons, "it holds the epoch, and may not act yet or not at the moment")
 		out.Server.Ready = false
 	}
 	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
