@@ -46,7 +46,8 @@ func TestOneShotsForADeviceThatIsAwayExpire(t *testing.T) {
 	s.proven()
 }
 
-// TestRoutesForADeviceThatIsAwayBecomeTheNewestOfEachDestination.
+// TestRoutesForADeviceThatIsAwayBecomeTheNewestOfEachDestination: on its return
+// only that one is sent, and only if it is still valid.
 func TestRoutesForADeviceThatIsAwayBecomeTheNewestOfEachDestination(t *testing.T) {
 	s := common(t)
 	s.no(s.Steer(t.Context(), "/processes/"+up.VideohubID+"/stop", ""))
@@ -69,8 +70,21 @@ func TestRoutesForADeviceThatIsAwayBecomeTheNewestOfEachDestination(t *testing.T
 			t.Errorf("the newest wish of destination %d is %s, want expired", dest, r.Outcome)
 		}
 	}
+	// A wish that a newer one has replaced does not come back when that one expires.
+	const mixed = dests + 1
+	for i, valid := range []string{"30s", "400ms"} {
+		h := cluster.CommandHeaders(up.VideohubID, uid(mixed, i), "crosspoint.take.v1").With("ce_validfor", valid)
+		_, err := s.Command(t.Context(), s.producer, h, takeJSON(mixed, 20+i))
+		s.no(err)
+	}
+	if r := s.outcome(up.VideohubID, uid(mixed, 1)); r.Outcome != domain.Expired {
+		t.Errorf("the newest wish of destination %d is %s, want expired", mixed, r.Outcome)
+	}
 	s.no(s.Steer(t.Context(), "/processes/"+up.VideohubID+"/start", ""))
 	s.connected(up.VideohubID, true)
+	if r := s.outcome(up.VideohubID, uid(mixed, 0)); r.Outcome != domain.Superseded {
+		t.Errorf("the wish of destination %d before the newest is %s, want superseded", mixed, r.Outcome)
+	}
 
 	for dest := 1; dest <= dests; dest++ {
 		for wish := range wishes {
@@ -92,7 +106,7 @@ func TestRoutesForADeviceThatIsAwayBecomeTheNewestOfEachDestination(t *testing.T
 			got[c.Destination] = append(got[c.Destination], c.Source)
 		}
 	}
-	for dest := 1; dest <= dests; dest++ {
+	for dest := 1; dest <= mixed; dest++ {
 		want := "[29]"
 		if dest > dests/2 {
 			want = "[]"

@@ -60,23 +60,23 @@ func Start(ctx context.Context, program, dir string, more ...string) (*Landscape
 	for try := 1; ; try++ {
 		l.base = firstBase + baseStep*rand.IntN((lastBase-firstBase)/baseStep)
 		err := l.Again(ctx)
-		var not *notReady
+		var not *notReadyError
 		if err == nil || try == baseTries || !errors.As(err, &not) || !strings.Contains(not.said, "is in use") {
 			return l, err
 		}
 	}
 }
 
-// notReady is an up that ended, or was ended, before it was ready.
-type notReady struct {
+// notReadyError is an up that ended, or was ended, before it was ready.
+type notReadyError struct {
 	err  error
 	said string
 }
 
-func (e *notReady) Error() string {
+func (e *notReadyError) Error() string {
 	return fmt.Sprintf("up is not ready: %v; it said:\n%s", e.err, e.said)
 }
-func (e *notReady) Unwrap() error { return e.err }
+func (e *notReadyError) Unwrap() error { return e.err }
 
 // Again starts up in the same folder, on the same ports, once it has ended.
 func (l *Landscape) Again(ctx context.Context) error {
@@ -96,10 +96,9 @@ func (l *Landscape) Again(ctx context.Context) error {
 	go func() { l.ended <- l.up.Wait() }()
 	if err := l.awaitReady(ctx); err != nil {
 		_ = l.up.Process.Kill()
-		<-l.ended
-		l.ended <- err
+		l.ended <- <-l.ended // that of the process, not of the wait
 		text, _ := os.ReadFile(said)
-		return &notReady{err: err, said: string(text)}
+		return &notReadyError{err: err, said: string(text)}
 	}
 	return nil
 }

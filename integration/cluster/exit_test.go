@@ -1,0 +1,39 @@
+package cluster_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/understudy-io/understudy/infra/up"
+	"github.com/understudy-io/understudy/integration/cluster"
+)
+
+// TestExitCodes: as documented, each with a message. That of "no primary" is
+// tried where a landscape without one can be played: in cmd/understudy.
+func TestExitCodes(t *testing.T) {
+	s := common(t)
+	s.no(s.GateFault(t.Context(), `{"mode":"late","delay":"300ms","times":1}`))
+	for _, c := range []struct {
+		code int
+		says string
+		line []string
+	}{
+		{0, "", []string{"route", "set", up.VideohubID, "--dest", "8", "--source", "8"}},
+		{5, "command status", []string{"command", "send", up.GateID, "pulse", "--timeout", "50ms"}},
+		{1, "24 h", []string{"command", "status", "never-asked"}},
+		{1, "state list", []string{"state", "get", "videohub-9"}},
+		{2, "--help", []string{"route", "set", up.VideohubID}},
+		{2, "give one of", []string{"state", "get", up.VideohubID, "--server", "Z"}},
+		{3, "out_of_range", []string{"route", "set", up.VideohubID, "--dest", "41", "--source", "1"}},
+		{1, "not in doubt", []string{"indoubt", "resolve", "never-asked", "--as", "done", "--reason", "x"}},
+	} {
+		if said := s.cli(c.code, c.line...); !strings.Contains(said.Err, c.says) {
+			t.Errorf("the error does not say %q: %s", c.says, said)
+		}
+	}
+	nowhere := cluster.Run(t.Context(), program, "cluster", "status", "--dir", filepath.Join(folder, "nowhere"))
+	if nowhere.Code != 1 || !strings.Contains(nowhere.Err, "understudy up") && !strings.Contains(nowhere.Err, " up --dir") {
+		t.Errorf("no landscape: %s", nowhere)
+	}
+}
