@@ -204,15 +204,15 @@ func (q *Queue) Outstanding() int {
 }
 
 // Settled tells whether nothing is under way that this queue can still bring to
-// its end: what is with the device unanswered and, unless it is held, what was
-// written ahead and not sent yet.
+// its end: what is with the device unanswered and, in a planned move, what was
+// written ahead and not sent yet. A lease that ran out meanwhile may come back.
 func (q *Queue) Settled() bool {
 	for _, j := range q.jobs {
 		switch j.stage {
 		case emitting, sent:
 			return false
 		case starting, cleared:
-			if !q.held {
+			if q.ending {
 				return false
 			}
 		}

@@ -231,6 +231,12 @@ func TestAPlannedMoveEndsWhatWasBegunAndBeginsNothingMore(t *testing.T) {
 	p.settled(true).step(emission.Resume{}).wait(time.Second).want()
 }
 
+func TestAPlannedMoveWaitsForALeaseThatRanOutMeanwhile(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{}).pulse("a").step(emission.Finish{}).step(emission.Hold{})
+	p.step(emission.StartCounts{UID: "a"}).settled(false).want("start a")
+	p.step(emission.Resume{}).want("emit a []")
+}
+
 func TestAQueueWithoutALeaseDoesNotWaitForAWriteAhead(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 5, "1").sent("a").pulse("b").step(emission.Hold{}).settled(false)

@@ -56,7 +56,23 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	if c.verdict == httpapi.HashDiffers {
 		reasons = append(reasons, "its state differs from the primary's at the same position")
 	}
+	if c.term != nil {
+		reasons = append(reasons, c.unconfigured()...)
+	}
 	out.Server.Reasons = reasons
+}
+
+// unconfigured names the devices whose definitions this primary has still to
+// see in the log: until then it refuses their commands.
+func (c *core) unconfigured() []string {
+	var reasons []string
+	for _, def := range c.wanted {
+		st := c.states[domain.Partition(def.Device, int32(len(c.states)))]
+		if _, ok := st.Device(def.Device); !ok {
+			reasons = append(reasons, fmt.Sprintf("the definition of device %s is not in the log yet", def.Device))
+		}
+	}
+	return reasons
 }
 
 // electionStatus runs in the control loop.

@@ -33,7 +33,10 @@ func TestAPlannedMoveLeavesNothingInDoubt(t *testing.T) {
 	s := newStage(t)
 	var members []*member
 	for _, name := range []string{"A", "B"} {
-		members = append(members, s.startWith(name, func(o *server.Options) { o.Data = slowLog{o.Data, takes} }))
+		members = append(members, s.startWith(name, func(o *server.Options) {
+			o.Data = slowLog{o.Data, takes}
+			o.Election.TTL = time.Second // a busy machine must not make it a failover
+		}))
 	}
 	first := s.primary(members...)
 	var asked sync.WaitGroup
