@@ -122,7 +122,9 @@ func (q *Queue) answer(now domain.Mono, a domain.Answered) {
 	if j == nil || (j.stage != sent && j.stage != emitting) {
 		return
 	}
-	j.steps.Answered = now - j.Read
+	if a.Verdict != domain.NoAnswer {
+		j.steps.Answered = now - j.Read
+	}
 	switch a.Verdict {
 	case domain.Acknowledged:
 		j.acked = true

@@ -63,7 +63,7 @@ func (q *Queue) pump(now domain.Mono) {
 		case emitting, starting:
 			return // order: nothing passes an action that is just leaving, or is being written ahead
 		}
-		if !q.up || q.held || now < q.retryAt || outstanding >= q.settings.Window {
+		if !q.up || q.held || q.retryAt > 0 || outstanding >= q.settings.Window {
 			return
 		}
 		if q.ending && j.stage == waiting {

@@ -140,6 +140,9 @@ func (End) effect()   {}
 // The slice is valid until the next step.
 func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	q.effects = q.effects[:0]
+	if now >= q.retryAt {
+		q.retryAt = 0
+	}
 	switch in := in.(type) {
 	case Accept:
 		q.accept(in.Work)

@@ -217,6 +217,9 @@ func TestNothingIsSentWithoutALease(t *testing.T) {
 	p.route("a", 1, "2").result("a", emission.Fenced).route("b", 2, "3").want("emit a [{crosspoint/video/1 2}]")
 	p.wait(time.Millisecond).want()
 	p.wait(5 * time.Millisecond).want("emit a [{crosspoint/video/1 2}]")
+	if wake := p.q.NextWake(); wake <= p.now && wake != 0 {
+		t.Fatalf("it wants to be woken at %s, which is past", wake)
+	}
 	p.step(emission.Hold{}).sent("a").wait(time.Second / 2).want()
 	p.step(emission.Resume{}).want("emit b [{crosspoint/video/2 3}]")
 }

@@ -57,6 +57,10 @@ func walk(t *testing.T, seed int64) {
 		}
 		if next != nil {
 			feed(next)
+			return
+		}
+		if wake := q.NextWake(); wake != 0 && wake <= now {
+			t.Fatalf("seed %d: at %s it wants to be woken at %s: the loop around it would spin", seed, now, wake)
 		}
 	}
 	for i := range 200 {
