@@ -105,12 +105,24 @@ func (r *Result) ExitCode() int {
 	case domain.Refused:
 		return ExitRefused
 	case domain.InDoubt:
-		return ExitUnsure
+		return r.exitOfDoubt()
 	case "":
 		if r.NoPrimary {
 			return ExitNoPrimary
 		}
 		return ExitUnsure
+	}
+	return ExitError
+}
+
+// exitOfDoubt is the code of an action that was in doubt: unsure until an
+// operator has said what became of it.
+func (r *Result) exitOfDoubt() int {
+	switch r.Resolved {
+	case "":
+		return ExitUnsure
+	case string(domain.ResolvedDone):
+		return ExitOK
 	}
 	return ExitError
 }

@@ -68,7 +68,7 @@ runs. Where that landscape uses a Kafka of its own, say --yes.`,
 	f.StringVar(&o.cut, "cut", "drop", "of isolate: drop (both directions, in silence), in, out or reset")
 	f.Float64Var(&o.rate, "rate", 200, "commands per second of the stream")
 	f.Float64Var(&o.oneShots, "one-shots", 0.1, "share of them that are one-shots")
-	f.BoolVar(&o.yes, "yes", false, "rehearse also on a landscape whose Kafka `up` did not start")
+	f.BoolVar(&o.yes, "yes", false, "rehearse also on a landscape whose Kafka up did not start")
 	return cmd
 }
 

@@ -34,6 +34,8 @@ func (s *session) verdict(r *httpapi.Result) string {
 		return "it is in the log, but no server acts; `" + s.line("cluster", "status") + "` shows why. " + s.howToAsk(r.Device, r.UID)
 	case r.Outcome == "":
 		return "it is in the log and has no outcome yet. " + s.howToAsk(r.Device, r.UID)
+	case r.Outcome == domain.InDoubt && r.Resolved != "":
+		return "it was in doubt, and an operator has resolved it as " + r.Resolved
 	case r.Outcome == domain.InDoubt:
 		return fmt.Sprintf("nobody knows whether it was done: look at the device, then say done, not-done or again: `%s`",
 			s.line("indoubt", "resolve", r.UID, "--device", r.Device, "--as", "done", "--reason", "TEXT"))

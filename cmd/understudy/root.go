@@ -21,7 +21,7 @@ type globals struct {
 }
 
 func (g *globals) register(f *pflag.FlagSet) {
-	f.StringVar(&g.Dir, "dir", up.DefaultDir, "folder of the landscape, as given to `up`")
+	f.StringVar(&g.Dir, "dir", up.DefaultDir, "folder of the landscape, as given to up")
 	f.StringVar(&g.Server, "server", "", "ask this server, by name (default: any)")
 	f.StringVar(&g.Address, "address", "", "ask the server at this URL, instead of --dir")
 	f.StringVar(&g.TokenFile, "token-file", "", "file with the token (default: the one in the folder)")

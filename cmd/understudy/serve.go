@@ -127,7 +127,7 @@ func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger 
 			return nil
 		case err == nil:
 			return fmt.Errorf("the topics of landscape %s are not as they must be: %w\n  %s",
-				cfg.Landscape, domain.ErrConflict, strings.Join(findings, "\n  "))
+				cfg.Landscape, domain.ErrInvalid, strings.Join(findings, "\n  "))
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !said:

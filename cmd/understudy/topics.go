@@ -31,7 +31,7 @@ func topicsCommand() *cobra.Command {
 
 func (t *topicsFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&t.dir, "dir", up.DefaultDir, "folder of the landscape, as given to `up`")
+	f.StringVar(&t.dir, "dir", up.DefaultDir, "folder of the landscape, as given to up")
 	f.StringSliceVar(&t.brokers, "kafka", nil, "brokers, host:port (default: those of the folder)")
 	f.StringVar(&t.landscape, "landscape", "", "landscape (default: that of the folder, or main)")
 	f.Int32Var(&t.spec.Partitions, "partitions", 0, "partitions of the log, fixed for ever (default 8)")

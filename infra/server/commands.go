@@ -84,7 +84,7 @@ func (s *Server) refused(ctx context.Context, p int32, record domain.Record) (ht
 // command.
 func (s *Server) appendOnce(ctx context.Context, p int32, m domain.Message) (domain.Position, error) {
 	batch := []domain.Batch{{Topic: domain.Topic(s.options.Landscape, domain.TopicLog), Partition: p, Messages: []domain.Message{m}}}
-	var err error
+	var err, unknown error
 	for range 2 {
 		try, cancel := context.WithTimeout(ctx, appendTimeout)
 		var done []domain.Appended
@@ -93,9 +93,15 @@ func (s *Server) appendOnce(ctx context.Context, p int32, m domain.Message) (dom
 		if err == nil {
 			return domain.Position{Partition: p, Offset: done[0].Offset}, nil
 		}
+		if errors.Is(err, domain.ErrUnknownFate) {
+			unknown = err // whatever a later attempt says, this one may still land
+		}
 		if errors.Is(err, domain.ErrInvalid) || ctx.Err() != nil {
 			break
 		}
+	}
+	if unknown != nil {
+		err = unknown
 	}
 	return domain.Position{}, err
 }

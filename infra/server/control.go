@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -45,6 +46,7 @@ type control struct {
 	core        *core
 	copier      *copier
 
+	away    atomic.Bool // control cannot be read at the moment
 	inbox   *mailbox[election.Input]
 	batches chan batch
 	asks    *mailbox[func(*election.Server)]

@@ -162,8 +162,8 @@ func (s *Server) leave(ctx context.Context) {
 func (s *Server) controlReader() *reader {
 	r := newReader(s.options.Control, s.options.Codec, s.options.Landscape, domain.TopicControl, s.control.from, s.control.batches, s.options.Logger)
 	r.next[0] = s.control.next
-	r.lost = func(error) { s.control.tell(election.LogLost{}) }
-	r.back = func() { s.control.tell(election.LogBack{}) }
+	r.lost = func(error) { s.control.away.Store(true); s.control.tell(election.LogLost{}) }
+	r.back = func() { s.control.away.Store(false); s.control.tell(election.LogBack{}) }
 	return r
 }
 

@@ -81,8 +81,11 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	now := clock.Boot()
 	holder, _, held := state.Holder()
 	out.Epoch = state.Epoch()
-	if held {
+	if held && s.heard(m, holder) {
 		out.Primary = holder
+	}
+	if s.control.away.Load() {
+		out.Server.Reasons = append(out.Server.Reasons, "the log does not answer")
 	}
 	for _, member := range state.Members() {
 		if member.Removed {
@@ -91,8 +94,8 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		st := s.serverStatus(member, held && member.Name == holder, state.Epoch())
 		if received, ok := m.LastHeard(member.Name); ok {
 			st.LastHeard = httpapi.MillisecondsOf(now - received)
-			if now-received > 2*time.Second {
-				st.State = "silent"
+			if now-received > silentAfter {
+				st.State, st.Ready = "silent", false
 			}
 		}
 		if st.Role == httpapi.RolePrimary {
@@ -119,6 +122,19 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Ready = false
 	}
 	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
+}
+
+// silentAfter is how long a member may say nothing until it is shown as silent.
+const silentAfter = 2 * time.Second
+
+// heard tells whether the holder gives signs of acting: this server by its own
+// lease, another one by its heartbeats.
+func (s *Server) heard(m *election.Server, holder string) bool {
+	if holder == s.options.Election.Member {
+		return s.Acting()
+	}
+	at, ok := m.LastHeard(holder)
+	return ok && clock.Boot()-at <= silentAfter
 }
 
 func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) httpapi.ServerStatus {

@@ -126,7 +126,7 @@ func (f *follower) take(p domain.Fetched) {
 	begun := f.old[topicPartition{p.Topic, p.Partition}]
 	for _, m := range p.Messages {
 		if line, ok := f.lines.Line(f.codec.Decode(kind, p.Partition, m)); ok && m.Offset >= begun {
-			f.tell(line)
+			f.tell(line, kind == domain.TopicControl)
 		}
 	}
 	for i := range f.from {
@@ -136,10 +136,11 @@ func (f *follower) take(p domain.Fetched) {
 	}
 }
 
-// tell prints a line, unless there were too many in this second.
-func (f *follower) tell(line string) {
+// tell prints a line, unless there were too many in this second. What concerns
+// the election is always told: a flood of outcomes must not hide it.
+func (f *follower) tell(line string, always bool) {
 	f.flush()
-	if f.told >= maxLines {
+	if f.told >= maxLines && !always {
 		f.untold++
 		return
 	}
