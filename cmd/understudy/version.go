@@ -12,8 +12,9 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// version is set by the linker (-X main.version=0.1.0) when a release is built.
-var version = ""
+// version is the release that this tree is of. The linker can set another one
+// (-X main.version=0.1.1).
+var version = "0.1.0"
 
 // build says what this program was built from.
 type build struct {
@@ -39,12 +40,6 @@ func thisBuild() build {
 				b.Modified = s.Value == "true"
 			}
 		}
-		if b.Version == "" && info.Main.Version != "(devel)" {
-			b.Version = info.Main.Version
-		}
-	}
-	if b.Version == "" {
-		b.Version = "devel"
 	}
 	return b
 }
