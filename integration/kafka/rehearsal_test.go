@@ -83,6 +83,9 @@ func rehearse(t *testing.T, l *landscape, kind drill.Kind) drill.Report {
 			t.Errorf("%s: %d, wanted 0", what, n)
 		}
 	}
+	if kind == drill.Switchover && r.InDoubt != 0 {
+		t.Errorf("in doubt after a planned move: %d, wanted 0", r.InDoubt)
+	}
 	return r
 }
 
