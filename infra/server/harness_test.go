@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -114,7 +115,15 @@ func (s *stage) startWith(name string, change func(*server.Options)) *member {
 	ctx, cancel := context.WithCancel(s.ctx)
 	m.stop = cancel
 	go func() { m.done <- m.Run(ctx) }()
-	s.t.Cleanup(func() { cancel(); <-m.done })
+	s.t.Cleanup(func() {
+		cancel()
+		select {
+		case <-m.done:
+		case <-time.After(20 * time.Second):
+			stacks := make([]byte, 1<<20)
+			s.t.Errorf("%s does not end:\n%s", name, stacks[:runtime.Stack(stacks, true)])
+		}
+	})
 	return m
 }
 
