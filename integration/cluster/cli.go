@@ -170,3 +170,8 @@ func ask(ctx context.Context, method, url, token, body string, into any) error {
 	}
 	return err
 }
+
+// Answers says whether a URL answers with 200.
+func (l *Landscape) Answers(ctx context.Context, url string) bool {
+	return ask(ctx, http.MethodGet, url, "", "", nil) == nil
+}

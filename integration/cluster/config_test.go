@@ -31,7 +31,7 @@ devices:
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := cluster.Run(t.Context(), program, "server", "--config", path)
+	said := cluster.Run(t.Context(), program(), "server", "--config", path)
 	if said.Code != 1 {
 		t.Errorf("want exit code 1: %s", said)
 	}
@@ -43,7 +43,7 @@ devices:
 			t.Errorf("%s is not named: %s", key, said)
 		}
 	}
-	unknown := cluster.Run(t.Context(), program, "server", "--config", path+".nowhere")
+	unknown := cluster.Run(t.Context(), program(), "server", "--config", path+".nowhere")
 	if unknown.Code != 1 || !strings.Contains(unknown.Err, ".nowhere") {
 		t.Errorf("a file that is not there: %s", unknown)
 	}
@@ -61,7 +61,7 @@ func TestAServerThatCannotRunSaysWhyAndEnds(t *testing.T) {
 		text := strings.NewReplacer(append(change, server.Data, filepath.Join(dir, "data"))...).Replace(string(config))
 		path := filepath.Join(dir, "server.yaml")
 		s.no(os.WriteFile(path, []byte(text), 0o600))
-		return cluster.Run(t.Context(), program, "server", "--no-guard", "--config", path)
+		return cluster.Run(t.Context(), program(), "server", "--no-guard", "--config", path)
 	}
 	elsewhere := []string{"listen: " + strings.TrimPrefix(server.Address, "http://"), "listen: 127.0.0.1:0"}
 	for _, c := range []struct {
@@ -113,7 +113,7 @@ func TestAFolderOfAnotherLandscapeIsRefusedByTheBroker(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "landscape"), []byte("studio-1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := cluster.Run(t.Context(), program, "broker", "--dir", dir, "--listen", "127.0.0.1:0", "--landscape", "studio-2")
+	said := cluster.Run(t.Context(), program(), "broker", "--dir", dir, "--listen", "127.0.0.1:0", "--landscape", "studio-2")
 	if said.Code != 1 || !strings.Contains(said.Err, `"studio-1"`) || !strings.Contains(said.Err, "choose another folder") {
 		t.Errorf("%s", said)
 	}
@@ -130,18 +130,18 @@ func TestADiskThatTakesNothingIsFoundAtTheStart(t *testing.T) {
 	if err := os.Symlink("/dev/full", filepath.Join(full, "probe")); err != nil {
 		t.Fatal(err)
 	}
-	if said := cluster.Run(t.Context(), program, "up", "--dir", full); said.Code != 1 || !strings.Contains(said.Err, "is full") {
+	if said := cluster.Run(t.Context(), program(), "up", "--dir", full); said.Code != 1 || !strings.Contains(said.Err, "is full") {
 		t.Errorf("a full disk: %s", said)
 	}
 	closed := t.TempDir()
 	if err := os.Chmod(closed, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	out, err := asNobody(t, program, "up", "--dir", filepath.Join(closed, "data"))
+	out, err := asNobody(t, program(), "up", "--dir", filepath.Join(closed, "data"))
 	if err == nil || !strings.Contains(out, "cannot be written") {
 		t.Errorf("a read-only folder: %v: %s", err, out)
 	}
-	out, err = asNobody(t, program, "broker", "--dir", filepath.Join(closed, "broker"), "--listen", "127.0.0.1:0")
+	out, err = asNobody(t, program(), "broker", "--dir", filepath.Join(closed, "broker"), "--listen", "127.0.0.1:0")
 	if err == nil || !strings.Contains(out, "permission denied") {
 		t.Errorf("a read-only folder for the broker: %v: %s", err, out)
 	}

@@ -32,7 +32,7 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("the error does not say %q: %s", c.says, said)
 		}
 	}
-	nowhere := cluster.Run(t.Context(), program, "cluster", "status", "--dir", filepath.Join(folder, "nowhere"))
+	nowhere := cluster.Run(t.Context(), program(), "cluster", "status", "--dir", filepath.Join(folder, "nowhere"))
 	if nowhere.Code != 1 || !strings.Contains(nowhere.Err, "understudy up") && !strings.Contains(nowhere.Err, " up --dir") {
 		t.Errorf("no landscape: %s", nowhere)
 	}

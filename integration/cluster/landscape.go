@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -44,14 +45,40 @@ type Landscape struct {
 	ended   chan error
 }
 
-// Build compiles the program as it stands in this tree.
+// Build compiles the program as it stands in this tree. Call it from within a
+// test: then `go test` sees which sources were looked at, and does not take a
+// result from its cache that an older program has given.
 func Build(ctx context.Context, dir string) (string, error) {
+	if err := lookAtSources(); err != nil {
+		return "", err
+	}
 	program := filepath.Join(dir, "understudy")
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/understudy-io/understudy/cmd/understudy").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build understudy: %w\n%s", err, out)
 	}
 	return program, nil
+}
+
+// lookAtSources opens every file that the program is made of.
+func lookAtSources() error {
+	top := filepath.Join("..", "..")
+	for _, layer := range []string{"cmd", "infra", "adapters", "projections", "domain"} {
+		err := filepath.WalkDir(filepath.Join(top, layer), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
+				return err
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			return f.Close()
+		})
+		if err != nil {
+			return fmt.Errorf("look at the sources, two folders above the test: %w", err)
+		}
+	}
+	return nil
 }
 
 // Start starts a landscape in a folder, on ports that are free.

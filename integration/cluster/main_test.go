@@ -18,10 +18,16 @@ import (
 	"github.com/understudy-io/understudy/integration/cluster"
 )
 
-var (
-	program string // the built one
-	folder  string // for all that the tests write
-)
+var folder string // for all that the tests write
+
+// program is the built one.
+var program = sync.OnceValue(func() string {
+	path, err := cluster.Build(context.Background(), folder)
+	if err != nil {
+		panic(err)
+	}
+	return path
+})
 
 // shared is the landscape of all tests that leave it as they found it.
 var shared struct {
@@ -34,10 +40,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
 	var err error
-	if folder, err = os.MkdirTemp("", "understudy-cluster-"); err == nil {
-		program, err = cluster.Build(context.Background(), folder)
-	}
-	if err != nil {
+	if folder, err = os.MkdirTemp("", "understudy-cluster-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -64,13 +67,14 @@ type stage struct {
 	*cluster.Landscape
 	t        *testing.T
 	producer *cluster.Producer
+	began    int64
 }
 
 // common gives the shared landscape, whole and without faults.
 func common(t *testing.T) *stage {
 	t.Helper()
 	shared.once.Do(func() {
-		shared.l, shared.err = cluster.Start(context.Background(), program, filepath.Join(folder, "shared"))
+		shared.l, shared.err = cluster.Start(context.Background(), program(), filepath.Join(folder, "shared"))
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -84,8 +88,11 @@ func common(t *testing.T) *stage {
 // own starts a landscape for one test alone.
 func own(t *testing.T, more ...string) *stage {
 	t.Helper()
-	dir := filepath.Join(folder, strings.ReplaceAll(t.Name(), "/", "-"))
-	l, err := cluster.Start(t.Context(), program, dir, more...)
+	dir, err := os.MkdirTemp(folder, "own-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := cluster.Start(t.Context(), program(), dir, more...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +101,7 @@ func own(t *testing.T, more ...string) *stage {
 }
 
 func newStage(t *testing.T, l *cluster.Landscape) *stage {
-	s := &stage{Landscape: l, t: t, producer: l.NewProducer()}
+	s := &stage{Landscape: l, t: t, producer: l.NewProducer(), began: time.Now().UnixNano()}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(l.Log(15))
@@ -316,7 +323,8 @@ func cell(d httpapi.Device, t domain.Target) (desired, reported string) {
 	return desired, reported
 }
 
-// uid makes one that no other test uses.
+// uid makes one that nobody else uses, also if the test runs again.
 func (s *stage) uid(name string) string {
-	return strings.ReplaceAll(s.t.Name(), "/", "-")[:min(len(s.t.Name()), 80)] + "-" + name
+	test := strings.ReplaceAll(s.t.Name(), "/", "-")
+	return fmt.Sprintf("%.70s-%x-%s", test, s.began, name)
 }
