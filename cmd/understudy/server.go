@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -100,6 +101,7 @@ func runGuard(ctx context.Context, cfg config.Config) error {
 
 // runServer is the server proper.
 func runServer(ctx context.Context, cfg config.Config) error {
+	keepSmall()
 	logger := serverLogger(cfg)
 	life, err := begin(ctx, logger)
 	if err != nil {
@@ -112,6 +114,19 @@ func runServer(ctx context.Context, cfg config.Config) error {
 		return withExit(guard.ExitUnusable, err)
 	}
 	return err
+}
+
+// garbagePercent is how much garbage may gather beside what lives. A process
+// that was killed is seen dead only after the kernel has taken its memory back,
+// which costs about 0.1 ms for each megabyte; so a takeover is the faster the
+// smaller the dead primary was.
+const garbagePercent = 25
+
+// keepSmall keeps the heap small, unless GOGC says otherwise.
+func keepSmall() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 }
 
 // serverLogger writes to stderr as the configuration says.
