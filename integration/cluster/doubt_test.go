@@ -87,7 +87,8 @@ func (s *stage) resolve(uid string, as domain.Resolution) {
 		}
 		return nil
 	})
-	if r := s.result(5, "command", "status", uid, "--device", up.GateID); r.Outcome != domain.InDoubt || r.Resolved != string(as) {
+	code := map[domain.Resolution]int{domain.ResolvedDone: 0, domain.ResolvedNotDone: 1, domain.ResolvedAgain: 1}[as]
+	if r := s.result(code, "command", "status", uid, "--device", up.GateID); r.Outcome != domain.InDoubt || r.Resolved != string(as) {
 		s.t.Errorf("the command is shown as %+v; want in doubt, resolved as %s", r, as)
 	}
 	again := domain.DerivedUID(uid, "again")

@@ -23,15 +23,16 @@ func TestARouterThatMisbehavesIsSurvived(t *testing.T) {
 		done  bool // the router does it all the same
 		want  []domain.Outcome
 		away  bool // it is shown as not connected
+		valid string
 	}{
-		{`{"mode":"ack-only"}`, false, []domain.Outcome{domain.Failed}, false},
-		{`{"mode":"silent"}`, true, []domain.Outcome{domain.Failed, domain.Confirmed}, false},
+		{`{"mode":"ack-only"}`, false, []domain.Outcome{domain.Failed}, false, "1500ms"},
+		{`{"mode":"silent"}`, true, []domain.Outcome{domain.Failed, domain.Confirmed}, false, "1500ms"},
 		// It reads later what had reached its kernel in time; nobody can take that back.
-		{`{"mode":"half-open"}`, true, []domain.Outcome{domain.Failed}, false},
-		{`{"mode":"late","delay":"200ms"}`, true, []domain.Outcome{domain.Confirmed}, false},
-		{`{"mode":"garbage"}`, false, []domain.Outcome{domain.Failed, domain.Expired}, false},
-		{`{"mode":"absent"}`, false, []domain.Outcome{domain.Failed, domain.Expired}, true},
-		{`{"mode":"close"}`, true, []domain.Outcome{domain.Confirmed}, false},
+		{`{"mode":"half-open"}`, true, []domain.Outcome{domain.Failed}, false, "1500ms"},
+		{`{"mode":"late","delay":"200ms"}`, true, []domain.Outcome{domain.Confirmed}, false, "1500ms"},
+		{`{"mode":"garbage"}`, false, []domain.Outcome{domain.Failed, domain.Expired}, false, "1500ms"},
+		{`{"mode":"absent"}`, false, []domain.Outcome{domain.Failed, domain.Expired}, true, "1500ms"},
+		{`{"mode":"close"}`, true, []domain.Outcome{domain.Confirmed}, false, "10s"}, // the next connection may take two seconds
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			s := common(t)
@@ -41,7 +42,7 @@ func TestARouterThatMisbehavesIsSurvived(t *testing.T) {
 				s.connected(up.VideohubID, false)
 			}
 			uid := s.uid("u")
-			s.CLI(t.Context(), "route", "set", up.VideohubID, "--dest", fmt.Sprint(dest), "--source", fmt.Sprint(source), "--uid", uid, "--valid-for", "1500ms")
+			s.CLI(t.Context(), "route", "set", up.VideohubID, "--dest", fmt.Sprint(dest), "--source", fmt.Sprint(source), "--uid", uid, "--valid-for", c.valid)
 			s.no(s.HubPost(t.Context(), "/faults", `{"mode":"none"}`))
 			r := s.outcome(up.VideohubID, uid)
 			if !strings.Contains(fmt.Sprint(c.want), string(r.Outcome)) {
