@@ -237,25 +237,38 @@ func (d *device) demote() {
 }
 
 // step drives the queue and carries out its effects. A queue sends one action
-// at a time, and how that went is its next input.
+// at a time, and how that went is its next input. What one step has to say goes
+// to the journal at once, so that it is one append.
 func (d *device) step(now domain.Mono, in emission.Input) {
 	for in != nil && d.queue != nil {
 		effects := d.queue.Step(now, in)
 		in = nil
+		d.say(effects)
 		for _, e := range effects {
-			switch e := e.(type) {
-			case emission.Start:
-				d.append(domain.Started{UID: e.UID, Command: e.Command})
-			case emission.Log:
-				d.append(domain.Reported{Values: e.Values, Full: e.Full})
-			case emission.End:
-				e.Server = d.term.server
-				d.append(e.Ended)
-			case emission.Emit:
+			if e, ok := e.(emission.Emit); ok {
 				now = clock.Boot() // what the device answers may be here before emit returns
 				in = d.emit(e.Action)
 			}
 		}
+	}
+}
+
+// say appends what the effects have to say to the log.
+func (d *device) say(effects []emission.Effect) {
+	var records []domain.Record
+	for _, e := range effects {
+		switch e := e.(type) {
+		case emission.Start:
+			records = append(records, d.record(domain.Started{UID: e.UID, Command: e.Command}))
+		case emission.Log:
+			records = append(records, d.record(domain.Reported{Values: e.Values, Full: e.Full}))
+		case emission.End:
+			e.Server = d.term.server
+			records = append(records, d.record(e.Ended))
+		}
+	}
+	if len(records) > 0 {
+		d.term.journal.add(d.partition, records...)
 	}
 }
 
@@ -290,5 +303,9 @@ func (d *device) idleFor() time.Duration {
 }
 
 func (d *device) append(p domain.Payload) {
-	d.term.journal.add(d.partition, serverRecord(d.term.server, d.definition.Device, p))
+	d.term.journal.add(d.partition, d.record(p))
+}
+
+func (d *device) record(p domain.Payload) domain.Record {
+	return serverRecord(d.term.server, d.definition.Device, p)
 }
