@@ -46,7 +46,8 @@ type control struct {
 	core        *core
 	copier      *copier
 
-	away    atomic.Bool // control cannot be read at the moment
+	away    atomic.Bool  // control cannot be read at the moment
+	foreign atomic.Int64 // records of control that no server of the landscape wrote
 	inbox   *mailbox[election.Input]
 	batches chan batch
 	asks    *mailbox[func(*election.Server)]
@@ -114,6 +115,8 @@ func (c *control) take(b batch) {
 		c.copier.saw(c.machine.State(), r, b.stored[i], before)
 		if r.Defect == domain.DefectNone {
 			c.regard(r)
+		} else {
+			c.foreign.Add(1)
 		}
 	}
 	if c.machine.State().Next() >= b.high {

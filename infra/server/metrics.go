@@ -18,6 +18,7 @@ var (
 	descCaughtUp = prometheus.NewDesc("understudy_caught_up", "1 once the log has been folded to its end.", nil, nil)
 	descRecords  = prometheus.NewDesc("understudy_records_total", "Records folded since the start, by what the fold made of them.", []string{"verdict"}, nil)
 	descForeign  = prometheus.NewDesc("understudy_foreign_changes_total", "Changes at devices that nobody asked for through the log.", nil, nil)
+	descControl  = prometheus.NewDesc("understudy_control_foreign_total", "Records of the control topic, since the start, that no server of the landscape wrote.", nil, nil)
 	descPending  = prometheus.NewDesc("understudy_device_pending", "Actions without an outcome, on the primary.", []string{"device"}, nil)
 	descIdle     = prometheus.NewDesc("understudy_device_idle_seconds", "How long an action has waited although nothing but this server keeps it from being sent.", []string{"device"}, nil)
 	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
@@ -28,7 +29,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descActing, descLease, descCaughtUp, descRecords, descForeign,
+		descActing, descLease, descCaughtUp, descRecords, descForeign, descControl,
 		descPending, descIdle, descUp, descGuarded, descValve,
 	} {
 		ch <- d
@@ -55,6 +56,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descRecords, prometheus.CounterValue, float64(n), verdict)
 	}
 	ch <- prometheus.MustNewConstMetric(descForeign, prometheus.CounterValue, float64(c.foreign.Load()))
+	ch <- prometheus.MustNewConstMetric(descControl, prometheus.CounterValue, float64(s.control.foreign.Load()))
 	s.core.eachDevice(func(d *device) {
 		gauge(descPending, float64(d.pending.Load()), d.definition.Device)
 		gauge(descIdle, d.idleFor().Seconds(), d.definition.Device)

@@ -20,10 +20,6 @@ import (
 // defaultLandscape is the name of a landscape that was given none.
 const defaultLandscape = "main"
 
-// deviceSources is the last number of the loopback address from which the
-// first server reaches devices; the others follow.
-const deviceSources = 11
-
 // Up is a running landscape.
 type Up struct {
 	opts   Options
@@ -172,9 +168,6 @@ func (o *Options) plan(f *folder) Run {
 		}
 		if runtime.GOOS == "linux" { // all of 127.0.0.0/8 is this machine
 			s.DeviceSource = fmt.Sprintf("127.0.0.%d", firstDeviceSource+i)
-		}
-		if runtime.GOOS == "linux" { // elsewhere 127.0.0.1 is the only loopback address
-			s.DeviceSource = fmt.Sprintf("127.0.0.%d", deviceSources+i)
 		}
 		for b := range run.Kafka {
 			s.Relays = append(s.Relays, o.address(portRelay+10*b+i))
