@@ -198,5 +198,6 @@ func drillTable(t *table, r drill.Report) {
 	t.field("confirmed, not received", r.Unsent)
 	t.field("more than one outcome", r.Repeated)
 	t.field("runs without a takeover", r.Unfinished)
+	t.field("changes of primary", r.Changes)
 	t.field("longest gap between actions", fmt.Sprintf("%.2f ms", r.LongestGap))
 }

@@ -155,7 +155,7 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	case Hold:
 		q.held = true
 	case Resume:
-		q.held, q.retryAt = false, 0
+		q.held, q.retryAt, q.progress = false, 0, now
 	case Finish:
 		q.ending = true
 	case Report:
@@ -228,7 +228,7 @@ func (q *Queue) Settled() bool {
 // does. It tells a primary that lives but does not work from a device that is
 // slow or away.
 func (q *Queue) IdleSince() domain.Mono {
-	if !q.up || len(q.jobs) == 0 || q.Outstanding() > 0 {
+	if !q.up || q.held || len(q.jobs) == 0 || q.Outstanding() > 0 {
 		return 0
 	}
 	return max(q.progress, q.jobs[0].Read)

@@ -24,10 +24,11 @@ const (
 	Pause      Kind = "pause"      // SIGSTOP to the server, SIGCONT after the takeover
 	Isolate    Kind = "isolate"    // server and guard lose the log but keep the devices
 	Switchover Kind = "switchover" // planned
+	Observe    Kind = "observe"    // nothing is done: a run is a second of the stream
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Kill, Host, Pause, Isolate, Switchover}
+var Kinds = []Kind{Kill, Host, Pause, Isolate, Switchover, Observe}
 
 // Landscape is what a drill needs of the landscape that it rehearses on.
 type Landscape interface {
@@ -87,6 +88,7 @@ type Report struct {
 	Repeated           int       `json:"more_than_one_outcome"`
 	Unfinished         int       `json:"runs_without_takeover"`
 	LongestGap         float64   `json:"longest_gap_ms"`
+	Changes            int       `json:"changes_of_primary"`
 	RawRoundTrip       Quantiles `json:"raw_round_trip_ms"`
 	CommandToDevice    struct {
 		Absolute Quantiles `json:"absolute"`
@@ -144,6 +146,9 @@ func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw
 	if err := sleep(ctx, baseline); err != nil {
 		return nil, err
 	}
+	if o.Kind == Observe {
+		return nil, observe(ctx, o, w, raw)
+	}
 	for run := range o.Runs {
 		old, err := land.Primary(ctx)
 		if err != nil {
@@ -164,6 +169,23 @@ func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw
 		o.Progress(run+1, first.At-fault.At)
 	}
 	return faults, nil
+}
+
+// observe lets the stream run, and looks.
+func observe(ctx context.Context, o Options, w *watch, raw *raw) error {
+	for run := range o.Runs {
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		if err := raw.measure(ctx); err != nil {
+			return err
+		}
+		if err := w.poll(ctx); err != nil {
+			return err
+		}
+		o.Progress(run+1, 0)
+	}
+	return nil
 }
 
 // one ends the primary once and waits for another to act.
@@ -245,12 +267,12 @@ func settle(ctx context.Context, books *ledger, sent []Sent) error {
 func report(o Options, h History, raw *raw) Report {
 	f := Judge(h)
 	r := Report{
-		Kind: o.Kind, Runs: len(h.Faults), Commands: len(h.Sent),
+		Kind: o.Kind, Runs: o.Runs, Commands: len(h.Sent),
 		FaultToFirstAction: QuantilesOf(f.Gaps), Lost: len(f.Lost), Doubled: len(f.Doubled),
 		OutOfOrder: f.OutOfOrder, InDoubt: f.InDoubt, Stale: f.Stale, Unsent: len(f.Unsent),
 		Repeated: len(f.Repeated), Unfinished: f.Unfinished,
-		LongestGap:   float64(f.LongestGap.Microseconds()) / 1000,
-		RawRoundTrip: QuantilesOf(raw.took), Outcomes: make(map[domain.Outcome]int),
+		LongestGap: float64(f.LongestGap.Microseconds()) / 1000,
+		Changes:    f.Changes, RawRoundTrip: QuantilesOf(raw.took), Outcomes: make(map[domain.Outcome]int),
 	}
 	r.CommandToDevice.Absolute = QuantilesOf(f.Absolute)
 	r.CommandToDevice.OneShot = QuantilesOf(f.OneShot)

@@ -61,6 +61,7 @@ type Findings struct {
 	Absolute   []time.Duration // command to device
 	OneShot    []time.Duration
 	LongestGap time.Duration // between any two actions at all
+	Changes    int           // how often another server acted than before
 }
 
 // Judge holds what devices received against what was asked for.
@@ -156,6 +157,9 @@ func (f *Findings) judgeTakeovers(h History) {
 	}
 	for i := 1; i < len(h.Received); i++ {
 		f.LongestGap = max(f.LongestGap, h.Received[i].At-h.Received[i-1].At)
+		if h.Received[i].Server != h.Received[i-1].Server {
+			f.Changes++
+		}
 	}
 }
 

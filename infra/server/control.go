@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +51,7 @@ type control struct {
 	batches chan batch
 	asks    *mailbox[func(*election.Server)]
 	slots   chan struct{}
-	sending sync.WaitGroup
+	sending atomic.Int64 // appends under way
 	from    []snapshot.Fingerprint
 	next    int64
 	term    uint64 // the epoch that it has won, until it is over; 0 for none
@@ -138,6 +137,10 @@ func (c *control) regard(r *domain.Record) {
 				c.core.tell(func() { c.core.expect(payload) })
 			}
 		}
+	case domain.Quarantined:
+		if r.Subject != c.name {
+			c.core.tell(c.core.acquit)
+		}
 	case domain.Heartbeat:
 		if payload.Hash == hashDiffers && held && holder == c.name && r.Subject != c.name {
 			c.core.tell(c.core.verify)
@@ -217,7 +220,9 @@ func (c *control) append(p domain.Payload, n uint64) {
 		c.fail(err)
 		return
 	}
-	c.sending.Go(func() {
+	c.sending.Add(1)
+	go func() {
+		defer c.sending.Add(-1)
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.ctx.Done():
@@ -233,5 +238,5 @@ func (c *control) append(p domain.Payload, n uint64) {
 			c.logger.Debug("append to control failed", "type", string(p.Type()), "cause", err)
 			c.tell(election.AppendFailed{N: n})
 		}
-	})
+	}()
 }

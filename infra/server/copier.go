@@ -105,6 +105,7 @@ func (c *copier) copiedThrough(offset int64) {
 
 // start copies until stop: this server is the primary.
 func (c *copier) start(parent context.Context) {
+	c.cancel() // of an epoch before, if its end was not noticed yet
 	ctx, cancel := context.WithCancel(parent)
 	c.cancel = cancel
 	go c.run(ctx)

@@ -53,6 +53,8 @@ type core struct {
 	term          *reign
 	background    *sync.WaitGroup // what the loop has started beside devices
 	refolding     bool
+	vindicated    bool          // it differs from a primary, and the log says that it is right
+	away          bool          // the log cannot be read at the moment
 	verified      time.Time     // when the primary last began to fold again
 	verdict       string        // of the last comparison of state hashes: ok, differs, or empty
 	store         SnapshotStore // nil where there is no data folder
@@ -138,7 +140,7 @@ func (c *core) run(ctx context.Context) error {
 
 func (c *core) closeAll() {
 	c.background.Wait()
-	if c.store != nil && c.caughtUp.Load() && c.sinceSnapshot > 0 {
+	if c.store != nil && c.verdict != hashDiffers && c.caughtUp.Load() && c.sinceSnapshot > 0 {
 		if err := c.store.Save(c.export()); err != nil {
 			c.logger.Error("cannot save a snapshot at the end", "cause", err)
 		}
@@ -233,7 +235,7 @@ func (c *core) tellFloor() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load() && c.verdict != hashDiffers, hash: c.verdict}
+	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != hashDiffers, hash: c.verdict}
 	for p, s := range c.states {
 		h.position += s.Next()
 		h.lag += max(0, c.high[p]-s.Next())

@@ -13,7 +13,8 @@ import (
 
 // Bounds of one append.
 const (
-	maxJournalBatch = 512 // records of one partition in one append
+	maxJournalBatch = 512       // records of one partition in one append
+	maxJournalBytes = 512 << 10 // of their values: well below what a topic takes
 	appendTimeout   = 2 * time.Second
 	appendRetry     = 20 * time.Millisecond
 )
@@ -108,11 +109,16 @@ func (j *journal) collect() ([]domain.Batch, error) {
 		}
 		n := min(len(records), maxJournalBatch)
 		b := domain.Batch{Topic: j.topic, Partition: int32(p), Messages: make([]domain.Message, 0, n)}
-		for _, r := range records[:n] {
+		size := 0
+		for i, r := range records[:n] {
 			r.Epoch, r.Sequence = j.epoch, j.sequence[p]+1
 			m, err := j.codec.Encode(domain.TopicLog, int32(p), r)
 			if err != nil {
 				return nil, fmt.Errorf("encode %s of %s for partition %d: %w", r.Type, r.Subject, p, err)
+			}
+			if size += len(m.Value); i > 0 && size > maxJournalBytes {
+				n = i // the rest is for the next append
+				break
 			}
 			j.sequence[p]++
 			b.Messages = append(b.Messages, m)

@@ -29,7 +29,8 @@ func (l *Lease) End() domain.Mono { return domain.Mono(l.until.Load()) }
 
 // Held says whether this server may act in the epoch at this very moment.
 func (l *Lease) Held(epoch uint64) bool {
-	return l.epoch.Load() == epoch && int64(clock.Boot()) < l.until.Load()
+	until := domain.Mono(l.until.Load())
+	return l.epoch.Load() == epoch && clock.Boot() < until // the clock is read last
 }
 
 // Gate is the check that stands immediately before each write to a device.

@@ -125,12 +125,15 @@ func (c *control) publish(p domain.Payload) {
 	c.append(p, 0)
 }
 
-// drain waits until no append to control is under way.
+// drain waits until no append to control is under way, or ctx ends.
 func (c *control) drain(ctx context.Context) {
-	done := make(chan struct{})
-	go func() { c.sending.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for c.sending.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

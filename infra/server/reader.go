@@ -28,7 +28,7 @@ var errLogReplaced = fmt.Errorf("the log was cut or replaced: %w", domain.ErrCor
 // batch is what one fetch gave of one partition.
 type batch struct {
 	at        domain.Mono // when the answer was here
-	since     domain.Mono // everything in it was appended after this moment; zero if unknown
+	since     domain.Mono // the log was known not to hold it yet at this moment; zero before the first time
 	partition int32
 	records   []domain.Record
 	stored    []domain.Stored // the same, as they are in the log
@@ -110,7 +110,6 @@ func (r *reader) run(ctx context.Context) error {
 		}
 		for p := range r.verify {
 			r.verify[p] = !r.last[p].Empty()
-			r.since[p] = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -159,8 +158,6 @@ func (r *reader) take(ctx context.Context, asked domain.Mono, answers []domain.F
 		}
 		if r.next[p] >= a.HighWatermark {
 			r.since[p] = asked
-		} else {
-			r.since[p] = 0
 		}
 		select {
 		case r.out <- b:

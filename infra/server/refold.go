@@ -34,11 +34,21 @@ func (c *core) diverged(p int32, want domain.StateHash) {
 			case again != have:
 				c.quarantine(fmt.Errorf("partition %d at %d: the running state is not what the log gives: %w", p, want.Position.Offset, domain.ErrCorrupt))
 			default:
+				c.vindicated = true
 				c.logger.Error("the log gives this server's state, not the primary's: the builds differ, or the primary is wrong",
 					"partition", p, "offset", want.Position.Offset)
 			}
 		})
 	})
+}
+
+// acquit lets this server take part again: whoever it differed from has been
+// found to be wrong, and this one was not.
+func (c *core) acquit() {
+	if c.vindicated {
+		c.vindicated, c.verdict = false, ""
+		c.tellHealth()
+	}
 }
 
 // verify folds everything again on the primary, because a standby found another

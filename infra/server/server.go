@@ -125,6 +125,8 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
+	data.lost = func(error) { s.core.tell(func() { s.core.away = true; s.core.tellHealth() }) }
+	data.back = func() { s.core.tell(func() { s.core.away = false; s.core.tellHealth() }) }
 	start("read the log", data.run)
 	start("core", s.core.run)
 	start("read control", s.controlReader().run)

@@ -41,7 +41,7 @@ func (s *Server) loadSnapshot() {
 // snapshotDue takes a snapshot if the state has moved since the last one. The
 // export is made in the core loop, the file beside it.
 func (c *core) snapshotDue() {
-	if c.store == nil || c.saving || !c.caughtUp.Load() || c.sinceSnapshot == 0 {
+	if c.store == nil || c.verdict == hashDiffers || c.saving || !c.caughtUp.Load() || c.sinceSnapshot == 0 {
 		return
 	}
 	c.saving, c.sinceSnapshot = true, 0

@@ -54,11 +54,12 @@ func (w *waiters) notify(s *partition.State, r *domain.Record, change partition.
 	if !ok {
 		return
 	}
+	e, found := s.Lookup(change.Device, change.UID)
 	switch {
-	case change.Verdict == partition.Refused && change.Reason == domain.ReasonTooOld: // not indexed: this is all there will be
+	case change.Verdict == partition.Refused && !found: // not indexed: this is all there will be
 	case change.Verdict == partition.Dead && domain.ClassOf(r.Type) <= domain.ClassOperator:
 	default:
-		if e, found := s.Lookup(change.Device, change.UID); !found || !e.Done {
+		if !found || !e.Done {
 			return
 		}
 	}
