@@ -189,6 +189,8 @@ func (c *control) perform(e election.Effect) {
 // begin starts an epoch that this server has won.
 func (c *control) begin(epoch uint64) {
 	c.term = epoch
+	c.core.reigning.Store(true)
+	c.core.hurryUp()
 	c.copier.start(c.ctx)
 	opened := func() {
 		c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", epoch, "cause", "the claim counts, and every partition is opened")
@@ -209,6 +211,7 @@ func (c *control) checkTerm() {
 	}
 	epoch := c.term
 	c.term = 0
+	c.core.reigning.Store(false)
 	c.copier.stop()
 	c.core.tell(func() { c.core.endTerm(fmt.Errorf("epoch %d is over: %w", epoch, domain.ErrFenced)) })
 }

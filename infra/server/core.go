@@ -34,6 +34,8 @@ type core struct {
 	drivers     map[domain.DriverName]domain.Driver
 
 	calls     *mailbox[func()]
+	hurry     chan struct{} // ends a pause of the reader
+	reigning  atomic.Bool   // this server has won an epoch that is not over
 	batches   chan batch
 	report    func(health)          // to the election: how this server is
 	publish   func(domain.Payload)  // append to control
@@ -232,6 +234,27 @@ func (c *core) tellFloor() {
 		highest = max(highest, s.Epoch())
 	}
 	c.floor(highest)
+}
+
+// standbyStride is the pause of a standby between two fetches of the log. A
+// takeover ends it at once.
+const standbyStride = 3 * time.Millisecond
+
+// stride is the pause between two fetches: none for a primary, nor until the
+// log has been read to its end.
+func (c *core) stride() time.Duration {
+	if c.reigning.Load() || !c.caughtUp.Load() {
+		return 0
+	}
+	return standbyStride
+}
+
+// hurryUp ends a pause of the reader.
+func (c *core) hurryUp() {
+	select {
+	case c.hurry <- struct{}{}:
+	default:
+	}
 }
 
 func (c *core) tellHealth() {

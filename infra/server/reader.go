@@ -48,6 +48,8 @@ type reader struct {
 	out       chan<- batch
 	lost      func(error) // the log does not answer; called once until back
 	back      func()
+	stride    func() time.Duration // the pause between two fetches; nil for none
+	hurry     chan struct{}        // ends a pause
 
 	next   []int64
 	last   []snapshot.Fingerprint
@@ -97,6 +99,7 @@ func (r *reader) run(ctx context.Context) error {
 				r.back()
 			}
 			retry = fetchRetryFrom
+			r.rest(ctx)
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -118,6 +121,20 @@ func (r *reader) run(ctx context.Context) error {
 		retry = min(2*retry, fetchRetryUpTo)
 	}
 	return ctx.Err()
+}
+
+// rest lets a standby read in strides: records that come one by one wake every
+// server at once, and a standby gives way to the primary, whose next step the
+// device waits for.
+func (r *reader) rest(ctx context.Context) {
+	if r.stride == nil || r.stride() == 0 {
+		return
+	}
+	select {
+	case <-time.After(r.stride()):
+	case <-r.hurry:
+	case <-ctx.Done():
+	}
 }
 
 // take checks and hands on what one fetch gave.

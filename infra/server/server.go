@@ -59,6 +59,7 @@ func New(o Options) *Server {
 		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape,
 		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease,
 		wanted: o.Devices, drivers: o.Drivers,
+		hurry: make(chan struct{}, 1),
 		calls: newMailbox[func()](), batches: make(chan batch, 16),
 		devices: make(map[string]*device), expected: make(map[int32]domain.StateHash),
 		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, saveRecords: o.SaveRecords, background: &sync.WaitGroup{},
@@ -125,6 +126,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
+	data.stride, data.hurry = s.core.stride, s.core.hurry
 	data.lost = func(error) { s.core.tell(func() { s.core.away = true; s.core.tellHealth() }) }
 	data.back = func() { s.core.tell(func() { s.core.away = false; s.core.tellHealth() }) }
 	start("read the log", data.run)
