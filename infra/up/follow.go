@@ -40,15 +40,9 @@ func (u *Up) Follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
-	f := &follower{log: log, codec: codec.New(run.Landscape, keys), landscape: run.Landscape, lines: timeline.New(time.Local), printf: u.opts.Printf}
+	f := &follower{log: log, codec: codec.New(run.Landscape, keys), landscape: run.Landscape, lines: timeline.New(time.Local), printf: u.opts.Printf, since: u.readySince()}
 	err = f.run(ctx)
 	return errors.Join(err, log.Close())
-}
-
-// topicPartition names a partition of a topic.
-type topicPartition struct {
-	topic     string
-	partition int32
 }
 
 type follower struct {
@@ -59,7 +53,7 @@ type follower struct {
 	printf    func(string, ...any)
 
 	from   []domain.FetchFrom
-	old    map[topicPartition]int64 // records below were there before: they are not told
+	since  domain.Instant // when the landscape was ready: older records are not told
 	second time.Time
 	told   int // in this second
 	untold int
@@ -102,7 +96,6 @@ func (f *follower) round(ctx context.Context) error {
 
 func (f *follower) begin(ctx context.Context) error {
 	var from []domain.FetchFrom
-	old := make(map[topicPartition]int64)
 	for _, kind := range []domain.TopicKind{domain.TopicControl, domain.TopicLog} {
 		topic := domain.Topic(f.landscape, kind)
 		bounds, err := f.log.Bounds(ctx, topic)
@@ -110,11 +103,10 @@ func (f *follower) begin(ctx context.Context) error {
 			return err
 		}
 		for p, b := range bounds {
-			old[topicPartition{topic, int32(p)}] = b.End
 			from = append(from, domain.FetchFrom{Topic: topic, Partition: int32(p), Offset: max(b.Start, b.End-lookBack)})
 		}
 	}
-	f.from, f.old = from, old
+	f.from = from
 	return nil
 }
 
@@ -123,9 +115,8 @@ func (f *follower) take(p domain.Fetched) {
 	if p.Topic == domain.Topic(f.landscape, domain.TopicControl) {
 		kind = domain.TopicControl
 	}
-	begun := f.old[topicPartition{p.Topic, p.Partition}]
 	for _, m := range p.Messages {
-		if line, ok := f.lines.Line(f.codec.Decode(kind, p.Partition, m)); ok && m.Offset >= begun {
+		if line, ok := f.lines.Line(f.codec.Decode(kind, p.Partition, m)); ok && m.Appended >= f.since {
 			f.tell(line, kind == domain.TopicControl)
 		}
 	}

@@ -35,6 +35,7 @@ type Up struct {
 	children []*child
 	ending   bool
 	restarts bool
+	ready    domain.Instant
 
 	failed chan error // a part could not be started; before all is ready
 	done   chan struct{}
@@ -59,7 +60,17 @@ func Start(ctx context.Context, opts Options) (*Up, error) {
 	if err := u.start(ctx); err != nil {
 		return nil, errors.Join(err, u.Stop())
 	}
+	u.mu.Lock()
+	u.ready = domain.InstantOf(time.Now().Truncate(time.Millisecond)) // brokers count milliseconds
+	u.mu.Unlock()
 	return u, nil
+}
+
+// readySince is when the landscape was ready.
+func (u *Up) readySince() domain.Instant {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ready
 }
 
 func (u *Up) start(ctx context.Context) error {
