@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/drill"
 	"github.com/understudy-io/understudy/infra/up"
 )
@@ -117,15 +117,11 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	text, err := os.ReadFile(s.run.KeysFile)
-	if err != nil {
-		return fmt.Errorf("read the landscape's keys: %w", err)
-	}
-	keys, err := codec.ParseKeyFile(text)
+	records, err := openCodec(config.Config{Landscape: s.run.Landscape, KeysFile: s.run.KeysFile})
 	if err != nil {
 		return err
 	}
-	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, codec.New(s.run.Landscape, keys))
+	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, records)
 	if err != nil {
 		return err
 	}
