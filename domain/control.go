@@ -22,9 +22,10 @@ type Heartbeat struct {
 	Acked       uint64        `msgpack:"acked" json:"acked"` // the highest n of its own that it has read back
 	TTL         time.Duration `msgpack:"ttl" json:"ttl"`
 	Ready       bool          `msgpack:"ready" json:"ready"`
-	Lag         int64         `msgpack:"lag" json:"lag"`                       // records of the log not yet folded
-	Position    int64         `msgpack:"position" json:"position"`             // records of the log folded, over all partitions
-	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"` // "ok", "differs" or "" if not yet compared
+	Lag         int64         `msgpack:"lag" json:"lag"`                           // records of the log not yet folded
+	Position    int64         `msgpack:"position" json:"position"`                 // records of the log folded, over all partitions
+	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"`     // "ok", "differs" or "" if not yet compared
+	Agreed      int64         `msgpack:"agreed,omitempty" json:"agreed,omitempty"` // offset of the last checkpoint that all of its state was equal to
 	Guarded     bool          `msgpack:"guarded" json:"guarded"`
 	Valve       string        `msgpack:"valve,omitempty" json:"valve,omitempty"`   // "process" or "kernel"
 	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // how long an action has waited for nothing but this server

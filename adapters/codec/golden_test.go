@@ -26,7 +26,7 @@ func TestGoldenBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, known, string(r.Type)+".msgpack", r, m)
+		golden(t, known, string(r.Type)+gained[r.Type]+".msgpack", r, m)
 		if domain.ClassOf(r.Type) != domain.ClassCommand {
 			continue
 		}
@@ -34,6 +34,13 @@ func TestGoldenBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, known, string(r.Type)+".json", r, m)
+	}
+	for _, r := range released {
+		m, err := c.Encode(topicOf(r.Type), partition, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, known, string(r.Type)+".msgpack", r, m)
 	}
 	files, err := filepath.Glob("testdata/golden/*")
 	if err != nil || len(files) != len(known) {

@@ -41,6 +41,8 @@ func readHeartbeat(r *reader) (h domain.Heartbeat) {
 			h.Position = r.int()
 		case "hash":
 			h.Hash = r.text()
+		case "agreed":
+			h.Agreed = r.int()
 		case "guarded":
 			h.Guarded = r.bool()
 		case "valve":

@@ -9,6 +9,17 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
+// gained names the fields that a type has got since its first release, in the
+// name of its sample's golden file; released are records as they were before.
+var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed"}
+
+var released = []domain.Record{
+	control(domain.Heartbeat{
+		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
+		Hash: "ok", Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
+	}),
+}
+
 // samples is one record of every type, every field of every payload set.
 var samples = []domain.Record{
 	command(domain.Take{Level: "audio", Destination: 5, Source: 12}),
@@ -48,7 +59,7 @@ var samples = []domain.Record{
 	control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"}),
 	control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
-		Hash: "ok", Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
+		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
 	}),
 	control(domain.Claim{Incarnation: "00ff", Epoch: 8, Seen: -1, N: 1, TTL: 60 * time.Millisecond, Cause: "failover"}),
 	control(domain.Release{Incarnation: "00ff", Epoch: 8, To: "B", Reason: "switchover"}),

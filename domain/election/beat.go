@@ -50,7 +50,7 @@ func (s *Server) beat() {
 	ttl := s.pace.ttl()
 	h := domain.Heartbeat{
 		Incarnation: s.cfg.Incarnation, N: s.n + 1, Acked: s.acked, TTL: ttl,
-		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash,
+		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash, Agreed: s.health.Agreed,
 		Guarded: s.cfg.Guarded, Valve: s.cfg.Valve, Oldest: s.health.OldestPending, Uptime: s.now - s.began,
 	}
 	s.beatAt = s.now + s.cfg.HeartbeatStandby

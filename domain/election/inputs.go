@@ -32,6 +32,7 @@ type (
 		Ready         bool
 		Lag, Position int64
 		Hash          string // "ok", "differs" or "" if not yet compared
+		Agreed        int64  // offset of the last checkpoint that agreed; 0 for none
 		OldestPending time.Duration
 	}
 	// Unguarded says that the guard is gone.
