@@ -9,23 +9,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 const (
 	suffix = ".snapshot"
 	aside  = ".tmp"
-	kept   = 2 // files
+	kept   = 2 // files, whatever is agreed
 )
 
-// Store is a folder of snapshots. One process uses it, one goroutine at a time.
+// Store is a folder of snapshots. One process uses it; its methods may be called
+// from any goroutine, and one waits for the other.
 type Store struct {
 	dir    string
 	logger *slog.Logger
 	disk   disk
+
+	mu      sync.Mutex
+	dropped bool
+	reach   map[uint64][]int64 // how far each file goes that this process has written or loaded
 }
 
 // Open makes the folder if it is not there, and clears away what a crash left
@@ -38,7 +45,7 @@ func openOn(d disk, dir string, logger *slog.Logger) (*Store, error) {
 	if err := d.MkdirAll(dir); err != nil {
 		return nil, explain("make the snapshot folder", dir, err)
 	}
-	s := &Store{dir: dir, logger: logger, disk: d}
+	s := &Store{dir: dir, logger: logger, disk: d, reach: make(map[uint64][]int64)}
 	names, err := d.List(dir)
 	if err != nil {
 		return nil, explain("read the snapshot folder", dir, err)
@@ -53,9 +60,15 @@ func openOn(d disk, dir string, logger *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// Save writes a snapshot beside the ones before it, and drops all but the
-// newest two. After an error the ones before it are still there.
-func (s *Store) Save(snap snapshot.Snapshot) error {
+// Save writes a snapshot beside the ones before it. It keeps the newest two, and
+// the newest that goes nowhere beyond the agreed offsets, and drops the others.
+// After an error the ones before it are still there.
+func (s *Store) Save(snap snapshot.Snapshot, agreed []int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dropped {
+		return fmt.Errorf("save a snapshot in %s: the state was found to be wrong: %w", s.dir, domain.ErrConflict)
+	}
 	b, err := snapshot.Encode(snap)
 	if err != nil {
 		return err
@@ -71,13 +84,37 @@ func (s *Store) Save(snap snapshot.Snapshot) error {
 	if err := s.write(s.path(next), b); err != nil {
 		return err
 	}
-	for len(numbers) > kept-1 {
-		if err := s.disk.Remove(s.path(numbers[0])); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return explain("drop an old snapshot", s.path(numbers[0]), err)
+	s.reach[next] = snap.Reach()
+	for _, n := range s.surplus(append(numbers, next), agreed) {
+		if err := s.disk.Remove(s.path(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain("drop an old snapshot", s.path(n), err)
 		}
-		numbers = numbers[1:]
+		delete(s.reach, n)
 	}
 	return nil
+}
+
+// surplus are the snapshots that nobody needs any more.
+func (s *Store) surplus(numbers []uint64, agreed []int64) []uint64 {
+	var out []uint64
+	based := false
+	for i, n := range slices.Backward(numbers) {
+		base := !based && within(s.reach[n], agreed)
+		based = based || base
+		if i < len(numbers)-kept && !base {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func within(reach, limit []int64) bool {
+	for p, next := range reach {
+		if p >= len(limit) || next > limit[p] {
+			return false
+		}
+	}
+	return reach != nil
 }
 
 // Load opens the newest good snapshot. One that is refused is reported to the
@@ -85,6 +122,8 @@ func (s *Store) Save(snap snapshot.Snapshot) error {
 // domain.ErrNotFound and says why each was refused: fold the log from its first
 // record.
 func (s *Store) Load(landscape string, partitions int32) (snapshot.Restored, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	numbers, err := s.numbers()
 	if err != nil {
 		return snapshot.Restored{}, err
@@ -93,6 +132,7 @@ func (s *Store) Load(landscape string, partitions int32) (snapshot.Restored, err
 	for _, n := range slices.Backward(numbers) {
 		r, err := s.open(s.path(n), landscape, partitions)
 		if err == nil {
+			s.reach[n] = r.Snapshot.Reach()
 			for _, e := range refused {
 				s.logger.Warn("snapshot refused, going on from an older one", "landscape", landscape, "cause", e)
 			}
@@ -106,8 +146,41 @@ func (s *Store) Load(landscape string, partitions int32) (snapshot.Restored, err
 	return snapshot.Restored{}, fmt.Errorf("no snapshot in %s, fold the log from its first record: %w", s.dir, domain.ErrNotFound)
 }
 
-// Drop removes all snapshots: what was folded into them was found to be wrong.
+// Bases gives, for each partition, its newest state that goes no further than an
+// offset, to fold again from there; nil where there is none.
+func (s *Store) Bases(landscape string, partitions int32, upTo []int64) []*partition.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bases := make([]*partition.State, partitions)
+	numbers, err := s.numbers()
+	if err != nil {
+		s.logger.Warn("no snapshot to fold again from", "landscape", landscape, "cause", err)
+	}
+	left := slices.Clone(upTo) // 0 for those that are found
+	for _, n := range slices.Backward(numbers) {
+		if !slices.ContainsFunc(left, func(next int64) bool { return next > 0 }) {
+			break
+		}
+		states, err := s.openUpTo(s.path(n), landscape, partitions, left)
+		if err != nil {
+			s.logger.Warn("snapshot refused, not folding again from it", "landscape", landscape, "cause", err)
+			continue
+		}
+		for p, state := range states {
+			if state != nil {
+				bases[p], left[p] = state, 0
+			}
+		}
+	}
+	return bases
+}
+
+// Drop removes all snapshots, and lets none be saved any more: what was folded
+// into them was found to be wrong.
 func (s *Store) Drop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = true
 	numbers, err := s.numbers()
 	if err != nil {
 		return err
@@ -126,6 +199,14 @@ func (s *Store) open(path, landscape string, partitions int32) (snapshot.Restore
 		return snapshot.Restored{}, err
 	}
 	return snapshot.Open(b, landscape, partitions)
+}
+
+func (s *Store) openUpTo(path, landscape string, partitions int32, upTo []int64) ([]*partition.State, error) {
+	b, err := s.disk.Read(path, snapshot.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	return snapshot.OpenUpTo(b, landscape, partitions, upTo)
 }
 
 // write puts a whole file in place, or none.

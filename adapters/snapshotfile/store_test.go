@@ -36,7 +36,7 @@ func open(t *testing.T, dir string) (*Store, *bytes.Buffer) {
 
 func save(t *testing.T, s *Store, n domain.Instant) {
 	t.Helper()
-	if err := s.Save(at(n)); err != nil {
+	if err := s.Save(at(n), nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -203,7 +203,7 @@ func TestAFailedSaveKeepsWhatWasThereAndSaysWhatToDo(t *testing.T) {
 			save(t, s, 1)
 			save(t, s, 2)
 			d.step, d.err = c.step, c.err
-			err = s.Save(at(3))
+			err = s.Save(at(3), nil)
 			if !errors.Is(err, c.err) || !errors.Is(err, c.class) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), dir) {
 				t.Fatalf("error %v, want it to say %q and to name the folder", err, c.says)
 			}
@@ -244,7 +244,7 @@ func TestARealFolderThatIsReadOnlyIsExplained(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Save(at(1)); !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), "may not write") {
+	if err := s.Save(at(1), nil); !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), "may not write") {
 		t.Fatalf("error %v", err)
 	}
 }

@@ -24,7 +24,7 @@ const maxDischarged = 4096
 // A chore stays in the fold until its own record is folded, so whatever is lost
 // on the way is done by the next primary.
 func (c *core) dischargeChores(p int32) {
-	if c.term == nil || !c.term.opened[p] {
+	if c.term == nil || !c.term.opened[p] || c.quarantined {
 		return
 	}
 	r := c.term

@@ -128,22 +128,33 @@ func (c *control) take(b batch) {
 
 // regard looks at what concerns the fold's state rather than the election.
 func (c *control) regard(r *domain.Record) {
-	holder, _, held := c.machine.State().Holder()
+	holder, incarnation, held := c.machine.State().Holder()
 	switch payload := r.Payload.(type) {
 	case domain.Checkpoint:
 		if held && r.Subject == holder && payload.Epoch == c.machine.State().Epoch() {
 			c.copier.copiedThrough(payload.Copied)
-			if holder != c.name {
-				c.core.tell(func() { c.core.expect(payload) })
+			if incarnation == c.incarnation {
+				c.core.tell(func() { c.core.issue(payload, r.Position.Offset) })
+			} else {
+				c.core.tell(func() { c.core.expect(payload, r.Position.Offset, incarnation) })
 			}
 		}
+	case domain.Joined:
+		if held && incarnation == c.incarnation && r.Subject != c.name {
+			c.core.tell(c.core.greet)
+		}
 	case domain.Quarantined:
-		if r.Subject != c.name {
-			c.core.tell(c.core.acquit)
+		if payload.Incarnation != c.incarnation {
+			c.core.tell(func() { c.core.concede(payload.Incarnation) })
 		}
 	case domain.Heartbeat:
-		if payload.Hash == hashDiffers && held && holder == c.name && r.Subject != c.name {
-			c.core.tell(c.core.verify)
+		if held && incarnation == c.incarnation && r.Subject != c.name {
+			if payload.Agreed > 0 {
+				c.core.tell(func() { c.core.confirmed(payload.Agreed) })
+			}
+			if payload.Hash == hashDiffers {
+				c.core.tell(func() { c.core.verify(payload.Incarnation) })
+			}
 		}
 	}
 }

@@ -54,17 +54,25 @@ type core struct {
 	waiters       waiters
 	term          *reign
 	background    *sync.WaitGroup // what the loop has started beside devices
-	refolding     bool
-	vindicated    bool          // it differs from a primary, and the log says that it is right
-	away          bool          // the log cannot be read at the moment
-	verified      time.Time     // when the primary last began to fold again
-	verdict       string        // of the last comparison of state hashes: ok, differs, or empty
-	store         SnapshotStore // nil where there is no data folder
+	away          bool            // the log cannot be read at the moment
+	verdict       string          // of the last comparison of state hashes: ok, differs, or empty
+	store         SnapshotStore   // nil where there is no data folder
 	saveEvery     time.Duration
 	saveRecords   int
 	saving        bool
 	sinceSnapshot int
-	expected      map[int32]domain.StateHash
+
+	round, following *round // checkpoints of the primary: being compared, and the next one
+	issued           []issued
+	agreedAt         int64              // the last checkpoint that all of the state was equal to
+	proven           []domain.StateHash // of each partition the last hash that is known to be right
+	dispute          *dispute           // nil for none
+	wrong            string             // the incarnation that found itself to be wrong last
+	refolding        bool
+	refolded         time.Time // when it last began to fold again
+	complainant      string    // on the primary: the incarnation that it folded again for
+	quarantined      bool
+	differs          atomic.Bool // the verdict, for metrics
 
 	sinceCheckpoint int
 	caughtUp        atomic.Bool
@@ -83,6 +91,7 @@ type health struct {
 	lag      int64
 	position int64
 	hash     string
+	agreed   int64
 	oldest   time.Duration
 }
 
@@ -142,8 +151,8 @@ func (c *core) run(ctx context.Context) error {
 
 func (c *core) closeAll() {
 	c.background.Wait()
-	if c.store != nil && c.verdict != hashDiffers && c.caughtUp.Load() && c.sinceSnapshot > 0 {
-		if err := c.store.Save(c.export()); err != nil {
+	if c.worthSaving() {
+		if err := c.store.Save(c.export(), c.reach()); err != nil {
 			c.logger.Error("cannot save a snapshot at the end", "cause", err)
 		}
 	}
@@ -169,7 +178,7 @@ func (c *core) fold(b batch) {
 	c.last[b.partition] = b.last
 	c.counts.records.Add(int64(len(b.records)))
 	if len(b.records) > 0 {
-		c.compare(b.partition)
+		c.compare()
 		c.dischargeChores(b.partition)
 		c.sinceCheckpoint += len(b.records)
 		c.sinceSnapshot += len(b.records)
@@ -258,7 +267,8 @@ func (c *core) hurryUp() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != hashDiffers, hash: c.verdict}
+	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != hashDiffers, hash: c.verdict, agreed: c.agreedAt}
+	c.differs.Store(c.verdict == hashDiffers)
 	for p, s := range c.states {
 		h.position += s.Next()
 		h.lag += max(0, c.high[p]-s.Next())

@@ -16,6 +16,7 @@ var (
 	descActing   = prometheus.NewDesc("understudy_acting", "1 while this server is the primary and may act.", nil, nil)
 	descLease    = prometheus.NewDesc("understudy_lease_remaining_seconds", "What is left of the lease; 0 without one.", nil, nil)
 	descCaughtUp = prometheus.NewDesc("understudy_caught_up", "1 once the log has been folded to its end.", nil, nil)
+	descDiffers  = prometheus.NewDesc("understudy_state_differs", "1 while this server's state differs from the primary's at the same position.", nil, nil)
 	descRecords  = prometheus.NewDesc("understudy_records_total", "Records folded since the start, by what the fold made of them.", []string{"verdict"}, nil)
 	descForeign  = prometheus.NewDesc("understudy_foreign_changes_total", "Changes at devices that nobody asked for through the log.", nil, nil)
 	descControl  = prometheus.NewDesc("understudy_control_foreign_total", "Records of the control topic, since the start, that no server of the landscape wrote.", nil, nil)
@@ -29,7 +30,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descActing, descLease, descCaughtUp, descRecords, descForeign, descControl,
+		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl,
 		descPending, descIdle, descUp, descGuarded, descValve,
 	} {
 		ch <- d
@@ -45,6 +46,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descActing, one(s.core.acting.Load()))
 	gauge(descCaughtUp, one(s.core.caughtUp.Load()))
+	gauge(descDiffers, one(s.core.differs.Load()))
 	gauge(descGuarded, one(s.isGuarded()))
 	gauge(descValve, 1, "process")
 	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))

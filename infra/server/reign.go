@@ -120,7 +120,7 @@ func (c *core) suspend() {
 
 // resume lets the devices be written to again after the lease had run out.
 func (c *core) resume() {
-	if c.term == nil {
+	if c.term == nil || c.quarantined {
 		return
 	}
 	c.acting.Store(c.term.open == len(c.term.opened))

@@ -61,7 +61,7 @@ func New(o Options) *Server {
 		wanted: o.Devices, drivers: o.Drivers,
 		hurry: make(chan struct{}, 1),
 		calls: newMailbox[func()](), batches: make(chan batch, 16),
-		devices: make(map[string]*device), expected: make(map[int32]domain.StateHash),
+		devices: make(map[string]*device), proven: make([]domain.StateHash, o.Partitions),
 		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, saveRecords: o.SaveRecords, background: &sync.WaitGroup{},
 	}
 	if s.core.saveEvery <= 0 {
@@ -76,7 +76,7 @@ func New(o Options) *Server {
 		fail: s.fail, changed: s.announce,
 	}
 	s.core.report = func(h health) {
-		s.control.tell(election.Health{Ready: h.ready, Lag: h.lag, Position: h.position, Hash: h.hash, OldestPending: h.oldest})
+		s.control.tell(election.Health{Ready: h.ready, Lag: h.lag, Position: h.position, Hash: h.hash, Agreed: h.agreed, OldestPending: h.oldest})
 	}
 	s.core.floor = func(epoch uint64) { s.control.tell(election.Floor{Epoch: epoch}) }
 	s.core.publish, s.core.published = s.control.publish, s.control.drain

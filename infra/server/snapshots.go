@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
@@ -13,8 +14,13 @@ import (
 type SnapshotStore interface {
 	// Load gives the newest good one; ErrNotFound if there is none.
 	Load(landscape string, partitions int32) (snapshot.Restored, error)
-	Save(snap snapshot.Snapshot) error
-	// Drop removes all of them: this server's state was found to be wrong.
+	// Save keeps it, and besides the newest ones also the newest that goes no
+	// further than what was agreed: the next offset of each partition.
+	Save(snap snapshot.Snapshot, agreed []int64) error
+	// Bases gives the newest state of each partition that goes no further than an
+	// offset; nil where there is none.
+	Bases(landscape string, partitions int32, upTo []int64) []*partition.State
+	// Drop removes all of them, for good: this server's state was found to be wrong.
 	Drop() error
 }
 
@@ -38,16 +44,34 @@ func (s *Server) loadSnapshot() {
 	s.options.Logger.Info("started from a snapshot", "taken", restored.Snapshot.TakenAt.String())
 }
 
-// snapshotDue takes a snapshot if the state has moved since the last one. The
-// export is made in the core loop, the file beside it.
+// worthSaving says whether a snapshot would be of use at all. A state that is
+// being doubted is not saved.
+func (c *core) worthSaving() bool {
+	doubted := c.quarantined || c.refolding || c.dispute != nil && !c.dispute.right
+	return c.store != nil && !doubted && c.caughtUp.Load() && c.sinceSnapshot > 0
+}
+
+// snapshotDue takes a snapshot if the state has moved since the last one.
 func (c *core) snapshotDue() {
-	if c.store == nil || c.verdict == hashDiffers || c.saving || !c.caughtUp.Load() || c.sinceSnapshot == 0 {
+	if c.saving || !c.worthSaving() {
 		return
 	}
 	c.saving, c.sinceSnapshot = true, 0
-	snap := c.export()
+	snap := c.blank()
+	c.exportFrom(&snap, 0)
+}
+
+// exportFrom exports one partition after the other in the core loop, which has
+// its other duties in between, and writes the file beside it.
+func (c *core) exportFrom(snap *snapshot.Snapshot, p int) {
+	c.exportOne(snap, p)
+	if p+1 < len(c.states) {
+		c.tell(func() { c.exportFrom(snap, p+1) })
+		return
+	}
+	agreed := c.reach()
 	c.background.Go(func() {
-		if err := c.store.Save(snap); err != nil {
+		if err := c.store.Save(*snap, agreed); err != nil {
 			c.logger.Error("cannot save a snapshot; the server goes on, its next start takes longer", "cause", err)
 		}
 		c.tell(func() { c.saving = false })
@@ -55,12 +79,20 @@ func (c *core) snapshotDue() {
 }
 
 func (c *core) export() snapshot.Snapshot {
-	snap := snapshot.Snapshot{
+	snap := c.blank()
+	for p := range c.states {
+		c.exportOne(&snap, p)
+	}
+	return snap
+}
+
+func (c *core) blank() snapshot.Snapshot {
+	return snapshot.Snapshot{
 		Landscape: c.landscape, Partitions: int32(len(c.states)),
 		TakenAt: domain.InstantOf(time.Now()), Log: make([]snapshot.Partition, len(c.states)),
 	}
-	for p, s := range c.states {
-		snap.Log[p] = snapshot.Partition{State: s.Export(), Last: c.last[p]}
-	}
-	return snap
+}
+
+func (c *core) exportOne(snap *snapshot.Snapshot, p int) {
+	snap.Log[p] = snapshot.Partition{State: c.states[p].Export(), Last: c.last[p]}
 }

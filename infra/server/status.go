@@ -54,7 +54,11 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
 	if c.verdict == httpapi.HashDiffers {
-		reasons = append(reasons, "its state differs from the primary's at the same position")
+		reason := "its state differs from the primary's at the same position"
+		if c.dispute != nil && c.dispute.right {
+			reason += "; folded again, the log gives this state: the builds differ, or the primary is wrong"
+		}
+		reasons = append(reasons, reason)
 	}
 	if c.term != nil {
 		reasons = append(reasons, c.unconfigured()...)

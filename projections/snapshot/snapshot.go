@@ -112,6 +112,37 @@ func Open(b []byte, landscape string, partitions int32) (Restored, error) {
 	return r, nil
 }
 
+// OpenUpTo is Open for those partitions whose state goes no further than an
+// offset each; the others, and those with an offset of 0, are left nil.
+func OpenUpTo(b []byte, landscape string, partitions int32, upTo []int64) ([]*partition.State, error) {
+	s, err := Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Verify(landscape, partitions); err != nil {
+		return nil, err
+	}
+	states := make([]*partition.State, len(s.Log))
+	for i := range s.Log {
+		if next := s.Log[i].State.Next; next == 0 || i >= len(upTo) || next > upTo[i] {
+			continue
+		}
+		if states[i], err = partition.Restore(s.Log[i].State); err != nil {
+			return nil, fmt.Errorf("partition %d of the snapshot: %w", i, err)
+		}
+	}
+	return states, nil
+}
+
+// Reach is how far the snapshot goes: the next offset of each partition.
+func (s *Snapshot) Reach() []int64 {
+	reach := make([]int64, len(s.Log))
+	for i := range s.Log {
+		reach[i] = s.Log[i].State.Next
+	}
+	return reach
+}
+
 // Verify says whether the snapshot is of this landscape and of this build's
 // logic, and whole. It does not compute hashes; Open does.
 func (s *Snapshot) Verify(landscape string, partitions int32) error {
