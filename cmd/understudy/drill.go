@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/drill"
+	"github.com/understudy-io/understudy/infra/relay"
 	"github.com/understudy-io/understudy/infra/up"
 )
 
@@ -121,7 +122,12 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if err != nil {
 		return err
 	}
-	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, records)
+	relayed, end, err := openRelayed(s.run.Kafka)
+	if err != nil {
+		return err
+	}
+	defer end()
+	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, relayed, records)
 	if err != nil {
 		return err
 	}
@@ -132,6 +138,34 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 		return errors.New("the drill has found what must not be: see the figures above")
 	}
 	return nil
+}
+
+// openRelayed reaches the brokers through relays of this process, as each
+// server reaches them through one of `up`.
+func openRelayed(brokers []string) (log *kafka.Log, end func(), err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	var ends []func() error
+	end = func() {
+		for _, f := range slices.Backward(ends) {
+			_ = f() // nothing is left to lose
+		}
+	}
+	through := make(map[string]string, len(brokers))
+	for _, b := range brokers {
+		r, err := relay.New("127.0.0.1:0", b, quiet)
+		if err != nil {
+			end()
+			return nil, nil, err
+		}
+		through[b], ends = r.Address(), append(ends, r.Close)
+	}
+	log, err = kafka.Open(kafka.Config{Brokers: brokers, ClientID: "understudy-drill-relayed", AddressMap: through}, quiet)
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	ends = append(ends, log.Close)
+	return log, end, nil
 }
 
 func (o *drilling) options(run *up.Run, land *drill.Local, progress func(int, time.Duration)) drill.Options {
@@ -175,6 +209,7 @@ func drillTable(t *table, r drill.Report) {
 	t.field("runs", r.Runs)
 	t.field(what, q(r.FaultToFirstAction))
 	t.field("raw broker round trip", q(r.RawRoundTrip))
+	t.field("the same through a relay, as the servers", q(r.RawByRelay))
 	t.field("command to device, routes", q(r.CommandToDevice.Absolute))
 	t.field("command to device, one-shots", q(r.CommandToDevice.OneShot))
 	t.field("commands", r.Commands)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -35,16 +36,16 @@ type flusher struct {
 	every uint64            // the last append that named a topic by its id only
 	fault error             // the disk's; stays
 
-	flushing sync.Mutex       // one at a time; who waited mostly finds nothing left
-	synced   map[string]int64 // file → its size at the last flush; only under flushing
-	newest   map[string]int64 // partition folder → first offset of its newest data file; only under flushing
+	flushing sync.Mutex        // one at a time; who waited mostly finds nothing left
+	synced   map[string]int64  // file → its size at the last flush; only under flushing
+	newest   map[string]newest // partition folder → its newest data file; only under flushing
 }
 
 // newFlusher brings to the disk what an earlier process may have left to the
 // kernel: it was never acknowledged, but is about to be read.
 func newFlusher(data string, logger *slog.Logger) (*flusher, error) {
 	f := &flusher{root: filepath.Join(data, "partitions"), logger: logger,
-		dirty: make(map[string]uint64), synced: make(map[string]int64), newest: make(map[string]int64)}
+		dirty: make(map[string]uint64), synced: make(map[string]int64), newest: make(map[string]newest)}
 	folders, err := f.folders()
 	if err != nil {
 		return nil, err
@@ -181,31 +182,59 @@ type segment struct {
 // producers. One given twice could make it take a new record for a repeat.
 func (f *flusher) producers() string { return filepath.Join(filepath.Dir(f.root), "pids.log") }
 
-// grown finds what has grown in a partition's folder. Data files older than
-// the newest that was seen grow no more.
+// newest is the data file that a partition's records go to.
+type newest struct {
+	base int64  // its first offset; files that begin before it grow no more
+	path string // empty if there is none yet
+	// listed is when the folder had last been changed at its last listing; zero
+	// if that was so shortly before that a later change could carry the same time.
+	listed time.Time
+}
+
+// folderClock is more than the steps in which file systems tell the time of a
+// folder's last change.
+const folderClock = 50 * time.Millisecond
+
+// grown finds what has grown in a partition's folder. It lists the folder only
+// when a file has come or gone: every answer of the broker waits for this.
 func (f *flusher) grown(folder string) ([]segment, error) {
 	at := filepath.Join(f.root, folder)
-	entries, err := os.ReadDir(at)
+	looked := time.Now()
+	info, err := os.Lstat(at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // the append was refused, or is making it just now
 	}
 	if err != nil {
 		return nil, err
 	}
+	last := f.newest[folder]
+	if last.path != "" && last.listed.Equal(info.ModTime()) {
+		return f.ifGrown(nil, last.path)
+	}
+	entries, err := os.ReadDir(at)
+	if err != nil {
+		return nil, err
+	}
 	var out []segment
-	newest := f.newest[folder]
+	next := newest{base: last.base}
 	for _, e := range entries {
 		name, isData := strings.CutSuffix(e.Name(), ".dat")
 		base, err := strconv.ParseInt(name, 10, 64)
-		if !isData || err != nil || base < f.newest[folder] {
+		if !isData || err != nil || base < last.base {
 			continue
 		}
-		newest = max(newest, base)
-		if out, err = f.ifGrown(out, filepath.Join(at, e.Name())); err != nil {
+		path := filepath.Join(at, e.Name())
+		if base >= next.base {
+			next.base, next.path = base, path
+		}
+		if out, err = f.ifGrown(out, path); err != nil {
 			return nil, err
 		}
 	}
-	f.newest[folder] = newest
+	if looked.Sub(info.ModTime()) > folderClock {
+		next.listed = info.ModTime()
+	}
+	f.newest[folder] = next
 	return out, nil
 }
 

@@ -90,6 +90,7 @@ type Report struct {
 	LongestGap         float64   `json:"longest_gap_ms"`
 	Changes            int       `json:"changes_of_primary"`
 	RawRoundTrip       Quantiles `json:"raw_round_trip_ms"`
+	RawByRelay         Quantiles `json:"raw_round_trip_by_relay_ms"` // as the servers reach the broker
 	CommandToDevice    struct {
 		Absolute Quantiles `json:"absolute"`
 		OneShot  Quantiles `json:"one_shot"`
@@ -102,8 +103,9 @@ func (r Report) Passed() bool {
 	return r.Lost == 0 && r.Doubled == 0 && r.OutOfOrder == 0 && r.Stale == 0 && r.Unsent == 0 && r.Repeated == 0 && r.Unfinished == 0
 }
 
-// Run rehearses.
-func Run(ctx context.Context, o Options, land Landscape, log Log, codec Codec) (Report, error) {
+// Run rehearses. The commands go through log; relayed reaches the same broker
+// through a relay, as the servers do, and is measured only.
+func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec Codec) (Report, error) {
 	w := newWatch(source{device: hubDevice, control: o.Hub}, source{device: gateDevice, control: o.Gate}, o.Servers)
 	if err := w.skip(ctx); err != nil {
 		return Report{}, err
@@ -123,7 +125,7 @@ func Run(ctx context.Context, o Options, land Landscape, log Log, codec Codec) (
 	if o.OneShots > 0 {
 		producers.Go(func() { s.produce(streaming, o.Rate*o.OneShots, pulse) })
 	}
-	raw := newRaw(log, o.Landscape)
+	raw := newRaw(o.Landscape, log, relayed)
 	faults, err := rehearse(ctx, o, land, w, raw)
 	stop()
 	producers.Wait()
@@ -272,7 +274,7 @@ func report(o Options, h History, raw *raw) Report {
 		OutOfOrder: f.OutOfOrder, InDoubt: f.InDoubt, Stale: f.Stale, Unsent: len(f.Unsent),
 		Repeated: len(f.Repeated), Unfinished: f.Unfinished,
 		LongestGap: float64(f.LongestGap.Microseconds()) / 1000,
-		Changes:    f.Changes, RawRoundTrip: QuantilesOf(raw.took), Outcomes: make(map[domain.Outcome]int),
+		Changes:    f.Changes, RawRoundTrip: QuantilesOf(raw.paths[0].took), RawByRelay: QuantilesOf(raw.paths[1].took), Outcomes: make(map[domain.Outcome]int),
 	}
 	r.CommandToDevice.Absolute = QuantilesOf(f.Absolute)
 	r.CommandToDevice.OneShot = QuantilesOf(f.OneShot)

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,45 +16,64 @@ import (
 // 200 bytes, with all acknowledgements, and have it back from a waiting fetch.
 // The records go to the landscape's probe topic, which nobody folds.
 type raw struct {
-	log   Log
 	topic string
 	next  int64
-	took  []time.Duration
+	paths []*path
+}
+
+// path is one way to the broker.
+type path struct {
+	log  Log
+	took []time.Duration
 }
 
 const (
-	rawSamples = 5   // before each run
+	rawSamples = 5   // on each path, before each run
 	rawBytes   = 200 // of the value
+	// rawPause comes before each sample, about: a processor that has just been
+	// busy with one answers the next one faster than it does a command, which
+	// comes alone.
+	rawPause = 20 * time.Millisecond
 )
 
-func newRaw(log Log, landscape string) *raw {
-	return &raw{log: log, topic: domain.Topic(landscape, domain.TopicProbe), next: -1}
+func newRaw(landscape string, logs ...Log) *raw {
+	r := &raw{topic: domain.Topic(landscape, domain.TopicProbe), next: -1}
+	for _, log := range logs {
+		r.paths = append(r.paths, &path{log: log})
+	}
+	return r
 }
 
 func (r *raw) measure(ctx context.Context) error {
 	if r.next < 0 {
-		bounds, err := r.log.Bounds(ctx, r.topic)
+		bounds, err := r.paths[0].log.Bounds(ctx, r.topic)
 		if err != nil {
 			return fmt.Errorf("measure the broker's round trip: %w", err)
 		}
 		r.next = bounds[0].End
 	}
 	for range rawSamples {
-		if err := r.once(ctx); err != nil {
-			return fmt.Errorf("measure the broker's round trip: %w", err)
+		for _, p := range r.paths {
+			err := sleep(ctx, time.Duration((0.5+rand.Float64())*float64(rawPause)))
+			if err == nil {
+				err = r.once(ctx, p)
+			}
+			if err != nil {
+				return fmt.Errorf("measure the broker's round trip: %w", err)
+			}
 		}
 	}
 	return nil
 }
 
-func (r *raw) once(ctx context.Context) error {
+func (r *raw) once(ctx context.Context, p *path) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	id := uuid.NewString()
 	read := make(chan error, 1)
-	go func() { read <- r.await(ctx, id) }()
+	go func() { read <- r.await(ctx, p.log, id) }()
 	began := clock.Boot()
-	_, err := r.log.Append(ctx, []domain.Batch{{Topic: r.topic, Messages: []domain.Message{{
+	_, err := p.log.Append(ctx, []domain.Batch{{Topic: r.topic, Messages: []domain.Message{{
 		Key: []byte(id), Value: make([]byte, rawBytes),
 	}}}})
 	if err != nil {
@@ -62,13 +82,13 @@ func (r *raw) once(ctx context.Context) error {
 	if err := <-read; err != nil {
 		return err
 	}
-	r.took = append(r.took, clock.Boot()-began)
+	p.took = append(p.took, clock.Boot()-began)
 	return nil
 }
 
-func (r *raw) await(ctx context.Context, id string) error {
+func (r *raw) await(ctx context.Context, log Log, id string) error {
 	for {
-		answers, err := r.log.Fetch(ctx, []domain.FetchFrom{{Topic: r.topic, Offset: r.next}}, 500*time.Millisecond, 1<<20)
+		answers, err := log.Fetch(ctx, []domain.FetchFrom{{Topic: r.topic, Offset: r.next}}, 500*time.Millisecond, 1<<20)
 		if err != nil {
 			return err
 		}

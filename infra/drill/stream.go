@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -38,17 +39,21 @@ type stream struct {
 	next int
 }
 
-// produce sends commands made by next at a rate until ctx ends.
-func (s *stream) produce(ctx context.Context, perSecond float64, next func(n int) (Sent, domain.Payload)) {
-	tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
-	defer tick.Stop()
+// produce sends commands at a rate until ctx ends. The pauses vary by half, so
+// that several producers do not march in step.
+func (s *stream) produce(ctx context.Context, perSecond float64, command func(n int) (Sent, domain.Payload)) {
+	due := time.Now()
 	for n := 0; ; n++ {
+		if now := time.Now(); due.Before(now) {
+			due = now // what an outage held up is not made up for in a burst
+		}
+		due = due.Add(time.Duration((0.5 + rand.Float64()) * float64(time.Second) / perSecond))
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(time.Until(due)):
 		}
-		one, payload := next(n)
+		one, payload := command(n)
 		s.mu.Lock()
 		one.Index, one.UID = s.next, uidOf(s.run, s.next)
 		s.next++

@@ -133,6 +133,14 @@ func (d *deaths) died(_ context.Context, incarnation, exit string) error {
 	return nil
 }
 
+// last tells of the death that was written last.
+func (d *deaths) last() (at domain.Mono, who, exit string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := len(d.at) - 1
+	return d.at[i], d.who[i], d.exit[i]
+}
+
 func (d *deaths) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -206,9 +214,10 @@ func TestAKilledServerIsReportedWithinAMillisecond(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the death is written", func() bool { return d.count() > i })
-		took = append(took, d.at[i]-killed)
-		if d.who[i] != last || d.exit[i] != "signal: killed" {
-			t.Fatalf("wrote the death of %s (%s), want %s (signal: killed)", d.who[i], d.exit[i], last)
+		at, who, exit := d.last()
+		took = append(took, at-killed)
+		if who != last || exit != "signal: killed" {
+			t.Fatalf("wrote the death of %s (%s), want %s (signal: killed)", who, exit, last)
 		}
 	}
 	slices.Sort(took)
