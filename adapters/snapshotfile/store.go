@@ -60,8 +60,8 @@ func openOn(d disk, dir string, logger *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// Save writes a snapshot beside the ones before it. It keeps the newest two, and
-// the newest that goes nowhere beyond the agreed offsets, and drops the others.
+// Save writes a snapshot beside the ones before it. It keeps the newest two, the
+// newest that goes nowhere beyond the agreed offsets, and the one behind that.
 // After an error the ones before it are still there.
 func (s *Store) Save(snap snapshot.Snapshot, agreed []int64) error {
 	s.mu.Lock()
@@ -94,14 +94,19 @@ func (s *Store) Save(snap snapshot.Snapshot, agreed []int64) error {
 	return nil
 }
 
-// surplus are the snapshots that nobody needs any more.
+// surplus are the snapshots that nobody needs any more: all but the newest, the
+// newest that was agreed, and the one behind it, which will be agreed next.
 func (s *Store) surplus(numbers []uint64, agreed []int64) []uint64 {
+	base := -1
+	for i, n := range numbers {
+		if within(s.reach[n], agreed) {
+			base = i
+		}
+	}
+	next := base + 1 + slices.IndexFunc(numbers[base+1:], func(n uint64) bool { return s.reach[n] != nil })
 	var out []uint64
-	based := false
-	for i, n := range slices.Backward(numbers) {
-		base := !based && within(s.reach[n], agreed)
-		based = based || base
-		if i < len(numbers)-kept && !base {
+	for i, n := range numbers {
+		if i < len(numbers)-kept && i != base && i != next {
 			out = append(out, n)
 		}
 	}
@@ -163,7 +168,7 @@ func (s *Store) Bases(landscape string, partitions int32, upTo []int64) []*parti
 		}
 		states, err := s.openUpTo(s.path(n), landscape, partitions, left)
 		if err != nil {
-			s.logger.Warn("snapshot refused, not folding again from it", "landscape", landscape, "cause", err)
+			s.logger.Warn("snapshot refused, not folding again from it", "landscape", landscape, "cause", fmt.Errorf("%s: %w", s.path(n), err))
 			continue
 		}
 		for p, state := range states {

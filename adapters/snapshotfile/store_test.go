@@ -50,7 +50,7 @@ func files(t *testing.T, dir string) []string {
 	return list
 }
 
-func TestTheNewestIsLoadedAndTwoAreKept(t *testing.T) {
+func TestTheNewestIsLoadedAndFewAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "snapshots")
 	s, log := open(t, dir)
 	if _, err := s.Load("studio", 1); !errors.Is(err, domain.ErrNotFound) {
@@ -64,12 +64,106 @@ func TestTheNewestIsLoadedAndTwoAreKept(t *testing.T) {
 	if err != nil || r.Snapshot.TakenAt != 5 || len(r.States) != 1 {
 		t.Fatalf("snapshot %v, error %v, want the fifth", r.Snapshot.TakenAt, err)
 	}
-	if list := files(t, dir); len(list) != 2 {
-		t.Fatalf("files %v, want two", list)
+	if list := files(t, dir); len(list) != 3 {
+		t.Fatalf("files %v, want the newest two and the first that could be agreed", list)
 	}
 	if log.Len() > 0 {
 		t.Fatalf("log %s", log)
 	}
+}
+
+// reaching is a snapshot of two partitions that go to these offsets.
+func reaching(offsets ...int64) snapshot.Snapshot {
+	snap := snapshot.Snapshot{Landscape: "studio", Partitions: int32(len(offsets))}
+	for p, next := range offsets {
+		s := partition.New(int32(p), int32(len(offsets)), partition.Limits{})
+		for s.Next() < next {
+			s.Apply(domain.Record{Position: domain.Position{Partition: int32(p), Offset: s.Next()}, Defect: domain.DefectType})
+		}
+		part := snapshot.Partition{State: s.Export()}
+		if next > 0 {
+			part.Last = snapshot.FingerprintOf(domain.Stored{Offset: next - 1})
+		}
+		snap.Log = append(snap.Log, part)
+	}
+	return snap
+}
+
+func TestTheNewestThatWasAgreedIsKeptAndGivenToFoldAgainFrom(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	for _, step := range []struct {
+		reach, agreed, want []int64 // want: the bases that are there afterwards, up to what was agreed
+	}{
+		{reach: []int64{1, 2}, agreed: []int64{0, 0}, want: []int64{0, 0}},
+		{reach: []int64{2, 4}, agreed: []int64{0, 0}, want: []int64{0, 0}},
+		{reach: []int64{3, 6}, agreed: []int64{0, 0}, want: []int64{0, 0}},
+		{reach: []int64{4, 8}, agreed: []int64{1, 3}, want: []int64{1, 2}},
+		{reach: []int64{5, 9}, agreed: []int64{1, 3}, want: []int64{1, 2}},
+		{reach: []int64{6, 9}, agreed: []int64{1, 3}, want: []int64{1, 2}},
+		{reach: []int64{7, 9}, agreed: []int64{6, 9}, want: []int64{6, 9}},
+		{reach: []int64{8, 10}, agreed: []int64{6, 9}, want: []int64{6, 9}},
+		{reach: []int64{9, 11}, agreed: []int64{6, 9}, want: []int64{6, 9}},
+		{reach: []int64{9, 12}, agreed: []int64{7, 9}, want: []int64{7, 9}},
+	} {
+		if err := s.Save(reaching(step.reach...), step.agreed); err != nil {
+			t.Fatal(err)
+		}
+		for p, base := range s.Bases("studio", 2, step.agreed) {
+			got := int64(0)
+			if base != nil {
+				got = base.Next()
+			}
+			if got != step.want[p] {
+				t.Errorf("saved %v, agreed %v: the base of partition %d goes to %d, want %d", step.reach, step.agreed, p, got, step.want[p])
+			}
+		}
+		if n := len(files(t, dir)); n > 4 {
+			t.Errorf("%d files are kept", n)
+		}
+	}
+	for _, wrong := range [][]*partition.State{s.Bases("other", 2, []int64{9, 9}), s.Bases("studio", 3, []int64{9, 9, 9})} {
+		for _, base := range wrong {
+			if base != nil {
+				t.Error("a base of something else")
+			}
+		}
+	}
+}
+
+func TestABrokenSnapshotIsNoBase(t *testing.T) {
+	s, log := open(t, t.TempDir())
+	for _, snap := range []snapshot.Snapshot{reaching(3, 3), reaching(5, 5)} {
+		if err := s.Save(snap, []int64{9, 9}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(s.path(2))
+	b[len(b)-1] ^= 1
+	if err := errors.Join(err, os.WriteFile(s.path(2), b, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	bases := s.Bases("studio", 2, []int64{9, 9})
+	if bases[0] == nil || bases[0].Next() != 3 || !strings.Contains(log.String(), s.path(2)) {
+		t.Fatalf("bases %v, log %q", bases, log)
+	}
+}
+
+func TestAfterADropNothingIsSavedAnyMore(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	save(t, s, 1)
+	if err := s.Drop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(at(2), nil); !errors.Is(err, domain.ErrConflict) {
+		t.Fatalf("error %v", err)
+	}
+	if list := files(t, dir); len(list) > 0 {
+		t.Fatalf("files %v", list)
+	}
+	s, _ = open(t, dir)
+	save(t, s, 3)
 }
 
 func TestABrokenSnapshotGivesWayToTheOneBefore(t *testing.T) {
