@@ -8,8 +8,9 @@
 // A file is written aside, flushed, renamed and its folder flushed, so that a
 // crash at any moment leaves the files before it whole. The newest two are
 // kept: should the newest be refused, Load goes on from the one before. So is the
-// newest one that another server has agreed with, however old: Bases gives its
-// states to fold again from when servers differ.
+// newest one that another server has agreed with, however old, and the one that
+// will be agreed with next: Bases gives their states to fold again from when
+// servers differ.
 //
 // On a crash the snapshot that was being written is lost, and nothing else. A
 // disk that is full or not writable costs the short cut at the next start; the

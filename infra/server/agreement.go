@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -35,7 +33,7 @@ type issued struct {
 type dispute struct {
 	with     string // the primary's incarnation
 	right    bool   // folded again: the log gives this server's state
-	conceded bool   // the other one has been found to be wrong, by itself
+	conceded bool   // the other one has found itself to be wrong, or an operator says so
 }
 
 // checkpoint publishes the primary's state hashes.
@@ -180,7 +178,7 @@ func (c *core) differ(want domain.StateHash, have domain.Hash, incarnation strin
 		c.dispute = &dispute{with: incarnation}
 	}
 	d := c.dispute
-	if c.refolding || c.quarantined || d.right && time.Since(c.refolded) < verifyEvery {
+	if c.refolding || c.quarantined || d.right {
 		return
 	}
 	p := want.Position.Partition
@@ -215,8 +213,18 @@ func (c *core) concede(incarnation string) {
 // reconcile ends a dispute in which this server was right and the other one wrong.
 func (c *core) reconcile() {
 	if d := c.dispute; d != nil && d.right && d.conceded && !c.quarantined {
-		c.logger.Warn("the primary that this server differed from was wrong; this server takes part again", "incarnation", d.with)
+		c.logger.Warn("the primary that this server differed from does not count any more; this server takes part again", "incarnation", d.with)
 		c.dispute, c.verdict = nil, ""
 		c.tellHealth()
 	}
+}
+
+// vouch is an operator's word, on record, for a server whose state differs from
+// a primary's although the log gives it: its build is the one to go on with.
+func (c *core) vouch(user, reason string) {
+	if c.dispute == nil || !c.dispute.right || c.quarantined {
+		return
+	}
+	c.publish(domain.Cleared{Incarnation: c.incarnation, Reason: user + ": " + reason})
+	c.concede(c.dispute.with)
 }

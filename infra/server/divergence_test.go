@@ -20,16 +20,18 @@ import (
 	"github.com/understudy-io/understudy/infra/server"
 )
 
-// liar is a codec that reads one label as another one: the first times times.
+// liar is a codec that reads one label as another one, of its own: the first
+// times times.
 type liar struct {
 	*codec.Codec
+	name  string
 	times *atomic.Int64
 }
 
 func (l liar) Decode(topic domain.TopicKind, p int32, m domain.Stored) domain.Record {
 	r := l.Codec.Decode(topic, p, m)
 	if label, ok := r.Payload.(domain.SetLabel); ok && l.times.Add(-1) >= 0 {
-		label.Text += "?"
+		label.Text += l.name
 		r.Payload = label
 	}
 	return r
@@ -39,7 +41,7 @@ func (s *stage) startLiar(name string, times int64, change ...func(*server.Optio
 	n := &atomic.Int64{}
 	n.Store(times)
 	return s.startWith(name, func(o *server.Options) {
-		o.Codec = liar{s.codec, n}
+		o.Codec = liar{s.codec, name, n}
 		for _, f := range change {
 			f(o)
 		}
@@ -316,6 +318,55 @@ func TestABuildThatFoldsOtherwiseIsSeenOnBothSidesAndDoesNotTakeOver(t *testing.
 		}
 		return nil
 	})
+	b.stop()
+	if err := s.end(b); err != nil {
+		t.Fatal(err)
+	}
+	b = s.startLiar("B", 1<<40)
+	s.eventually("started again, it differs still", func() error {
+		st, err := b.Status(s.ctx)
+		if err == nil && (st.Server.Role == httpapi.RolePrimary || !strings.Contains(strings.Join(st.Server.Reasons, " "), "the builds differ")) {
+			err = fmt.Errorf("it is %+v", st.Server)
+		}
+		return err
+	})
+	_, err := b.Takeover(s.ctx, "ops", "the new build is right", "")
+	must(t, err)
+	s.primary(b)
+	for _, m := range s.read(domain.TopicControl) {
+		r := s.codec.Decode(domain.TopicControl, 0, m)
+		if p, ok := r.Payload.(domain.Cleared); ok && p.Reason == "ops: the new build is right" {
+			return
+		}
+	}
+	t.Error("the operator's word is not on record")
+}
+
+func TestWhereAllServersWereWrongOneUnderAnotherNameBeginsAnewAndClearsThem(t *testing.T) {
+	s := newStage(t)
+	a := s.startLiar("A", 1)
+	s.primary(a)
+	b := s.startLiar("B", 1)
+	s.primary(a, b)
+	if _, err := a.Submit(s.ctx, httpapi.Command{Device: "videohub-1", UID: "u1", Created: time.Now(), Payload: domain.SetLabel{
+		Port: domain.PortInput, Number: 1, Text: "Cam 1",
+	}}, time.Second); err != nil {
+		t.Log("the primary ended first:", err)
+	}
+	for _, m := range []*member{a, b} {
+		if err := s.end(m); !errors.Is(err, domain.ErrCorrupt) {
+			t.Fatalf("%s ended with %v", m.name, err)
+		}
+	}
+	a, b = s.start("A"), s.start("B")
+	s.isState(a, "A", "quarantined")
+	s.isState(a, "B", "quarantined")
+	c := s.start("C")
+	if p := s.primary(a, b, c); p != c {
+		t.Fatalf("the primary is %s", p.name)
+	}
+	s.neverHeldInQuarantine("A")
+	s.neverHeldInQuarantine("B")
 }
 
 func TestServersHoldTheSameStateAtTheSamePosition(t *testing.T) {

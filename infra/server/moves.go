@@ -75,6 +75,9 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 	if to == "" {
 		to = s.options.Election.Member
 	}
+	if to == s.options.Election.Member {
+		s.core.tell(func() { s.core.vouch(user, reason) })
+	}
 	var epoch uint64
 	var from string
 	var refusal error

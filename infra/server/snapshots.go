@@ -45,9 +45,9 @@ func (s *Server) loadSnapshot() {
 }
 
 // worthSaving says whether a snapshot would be of use at all. A state that is
-// being doubted is not saved.
+// in doubt is not saved, so the next start meets the doubt again.
 func (c *core) worthSaving() bool {
-	doubted := c.quarantined || c.refolding || c.dispute != nil && !c.dispute.right
+	doubted := c.quarantined || c.refolding || c.dispute != nil
 	return c.store != nil && !doubted && c.caughtUp.Load() && c.sinceSnapshot > 0
 }
 
