@@ -24,13 +24,20 @@ type Heartbeat struct {
 	Ready       bool          `msgpack:"ready" json:"ready"`
 	Lag         int64         `msgpack:"lag" json:"lag"`                           // records of the log not yet folded
 	Position    int64         `msgpack:"position" json:"position"`                 // records of the log folded, over all partitions
-	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"`     // "ok", "differs" or "" if not yet compared
+	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"`     // HashOK, HashDiffers or "" if not yet compared
 	Agreed      int64         `msgpack:"agreed,omitempty" json:"agreed,omitempty"` // offset of the last checkpoint that all of its state was equal to
 	Guarded     bool          `msgpack:"guarded" json:"guarded"`
 	Valve       string        `msgpack:"valve,omitempty" json:"valve,omitempty"`   // "process" or "kernel"
 	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // how long an action has waited for nothing but this server
 	Uptime      time.Duration `msgpack:"uptime" json:"uptime"`
 }
+
+// The verdicts on a server's state hash: compared with the primary's at the same
+// position.
+const (
+	HashOK      = "ok"
+	HashDiffers = "differs"
+)
 
 // Claim asks for an epoch. The fold of the control topic decides whether it counts.
 type Claim struct {

@@ -12,12 +12,9 @@ const (
 	RoleSecondary = "secondary"
 )
 
-// The verdicts on a server's state hash.
-const (
-	HashOK      = "ok"
-	HashDiffers = "differs"
-	HashUnknown = "unknown" // not compared yet
-)
+// HashUnknown is the state hash of a server that was not compared yet;
+// domain.HashOK and domain.HashDiffers are the other verdicts.
+const HashUnknown = "unknown"
 
 // Status is the landscape as one server sees it.
 type Status struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
 )
 
 func clusterCommand(g *globals) *cobra.Command {
@@ -142,7 +143,7 @@ func (s *session) warnings(t *table, st *httpapi.Status) {
 		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(why))
 	}
 	for _, m := range st.Servers {
-		if m.HashOK == httpapi.HashDiffers {
+		if m.HashOK == domain.HashDiffers {
 			t.text("server %s: its state differs from the primary's at the same position", oneLine(m.Name))
 		}
 		if !m.Guarded {

@@ -198,7 +198,7 @@ func (f *fakeServer) fill(addressA, addressB string) {
 	}}
 	server := func(name, address, role string, seniority int64) httpapi.ServerStatus {
 		return httpapi.ServerStatus{
-			Name: name, Address: address, Role: role, State: "hot", Position: 940, HashOK: httpapi.HashOK,
+			Name: name, Address: address, Role: role, State: "hot", Position: 940, HashOK: domain.HashOK,
 			Seniority: seniority, Uptime: 3_723_000, Ready: true, Guarded: true, LastHeard: 12.5,
 		}
 	}
@@ -206,7 +206,7 @@ func (f *fakeServer) fill(addressA, addressB string) {
 	primary.State, primary.Epoch = "primary", 7
 	second := server("B", addressB, httpapi.RoleSecondary, 9)
 	third := server("C", "http://127.0.0.1:9", httpapi.RoleSecondary, 11)
-	third.HashOK, third.Guarded, third.Lag, third.LastHeard = httpapi.HashDiffers, false, 17, 4000
+	third.HashOK, third.Guarded, third.Lag, third.LastHeard = domain.HashDiffers, false, 17, 4000
 	f.status = httpapi.Status{
 		Landscape: "main", Primary: "A", PrimaryAddress: addressA, Epoch: 7, LeaseTTL: 60, Valve: "process",
 		ValveWhy: "no permission for BPF", Guarded: true, Servers: []httpapi.ServerStatus{primary, second, third},

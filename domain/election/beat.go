@@ -19,9 +19,6 @@ func (s *Server) join() {
 
 func (s *Server) mayJoin() bool { return s.watch.caught && !s.wasMember && !s.over }
 
-// hashOK is what Health says when the primary's checkpoint agreed.
-const hashOK = "ok"
-
 // clear ends a quarantine that an earlier incarnation was in: this one has folded
 // anew, and the primary's checkpoint agrees with it. Where nobody is left to
 // compare with, an operator decides.
@@ -30,7 +27,7 @@ func (s *Server) clear() {
 	if m == nil || !m.Quarantined || m.QuarantinedAs == s.cfg.Incarnation || s.holds() {
 		return
 	}
-	if !s.health.Ready || s.health.Hash != hashOK || s.clearedAt > 0 && s.now < s.clearedAt+joinRetry {
+	if !s.health.Ready || s.health.Hash != domain.HashOK || s.clearedAt > 0 && s.now < s.clearedAt+joinRetry {
 		return
 	}
 	s.clearedAt = s.now

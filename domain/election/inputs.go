@@ -31,7 +31,7 @@ type (
 	Health struct {
 		Ready         bool
 		Lag, Position int64
-		Hash          string // "ok", "differs" or "" if not yet compared
+		Hash          string // domain.HashOK, domain.HashDiffers or "" if not yet compared
 		Agreed        int64  // offset of the last checkpoint that agreed; 0 for none
 		OldestPending time.Duration
 	}

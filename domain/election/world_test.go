@@ -119,7 +119,7 @@ func (w *world) start(cfg Config, rate float64, from []byte) *process {
 	w.oracle.broken = cfg.broken
 	w.procs = append(w.procs, p)
 	p.step(Start{})
-	p.step(Health{Ready: true, Hash: hashOK})
+	p.step(Health{Ready: true, Hash: domain.HashOK})
 	p.poll(0)
 	return p
 }

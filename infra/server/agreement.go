@@ -4,12 +4,6 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// The verdicts on a state hash, as heartbeats carry them.
-const (
-	hashOK      = "ok"
-	hashDiffers = "differs"
-)
-
 // issuedLength is how many of the primary's own checkpoints wait for another
 // server to agree.
 const issuedLength = 64
@@ -166,14 +160,14 @@ func (c *core) agree(r *round) {
 	if c.quarantined || c.dispute != nil && c.dispute.with == r.incarnation {
 		return
 	}
-	c.dispute, c.verdict = nil, hashOK
+	c.dispute, c.verdict = nil, domain.HashOK
 }
 
 // differ begins or goes on with a dispute: this server folds again, beside the
 // running state, and so does the primary when it hears of it. Whoever differs
 // from its own refold is wrong.
 func (c *core) differ(want domain.StateHash, have domain.Hash, incarnation string) {
-	c.verdict = hashDiffers
+	c.verdict = domain.HashDiffers
 	if c.dispute == nil || c.dispute.with != incarnation {
 		c.dispute = &dispute{with: incarnation}
 	}

@@ -152,7 +152,7 @@ func (c *control) regard(r *domain.Record) {
 			if payload.Agreed > 0 {
 				c.core.tell(func() { c.core.confirmed(payload.Agreed) })
 			}
-			if payload.Hash == hashDiffers {
+			if payload.Hash == domain.HashDiffers {
 				c.core.tell(func() { c.core.verify(payload.Incarnation) })
 			}
 		}

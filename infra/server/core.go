@@ -267,8 +267,8 @@ func (c *core) hurryUp() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != hashDiffers, hash: c.verdict, agreed: c.agreedAt}
-	c.differs.Store(c.verdict == hashDiffers)
+	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != domain.HashDiffers, hash: c.verdict, agreed: c.agreedAt}
+	c.differs.Store(c.verdict == domain.HashDiffers)
 	for p, s := range c.states {
 		h.position += s.Next()
 		h.lag += max(0, c.high[p]-s.Next())

@@ -269,7 +269,7 @@ func TestABuildThatFoldsOtherwiseIsSeenOnBothSidesAndDoesNotTakeOver(t *testing.
 				return err
 			}
 			for _, other := range st.Servers {
-				if other.Name == "B" && (other.HashOK != httpapi.HashDiffers || other.Ready) {
+				if other.Name == "B" && (other.HashOK != domain.HashDiffers || other.Ready) {
 					return fmt.Errorf("%s sees B as %+v", m.name, other)
 				}
 			}
@@ -384,7 +384,7 @@ func TestServersHoldTheSameStateAtTheSamePosition(t *testing.T) {
 			return err
 		}
 		for _, m := range st.Servers {
-			if m.HashOK != httpapi.HashOK {
+			if m.HashOK != domain.HashOK {
 				return fmt.Errorf("%s is %s", m.Name, m.HashOK)
 			}
 		}

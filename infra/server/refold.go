@@ -178,7 +178,7 @@ func (c *core) foldAgain(ctx context.Context, s *partition.State, t *testimony, 
 // stops first, and lets the answers to what it has sent be logged.
 func (c *core) quarantine(cause error) {
 	c.logger.Error("quarantine", "cause", cause)
-	c.verdict, c.quarantined = hashDiffers, true
+	c.verdict, c.quarantined = domain.HashDiffers, true
 	c.tellHealth()
 	c.suspend()
 	c.drain(func() {

@@ -185,7 +185,7 @@ func TestACheckpointCountsAsAgreedWhenEveryPartitionIsEqual(t *testing.T) {
 		t.Fatalf("verdict %q of a checkpoint without a hash", k.verdict)
 	}
 	k.expect(checkpoint, 6, "a1")
-	if k.verdict != hashOK || k.agreedAt != 6 || k.proven[0] != at10 {
+	if k.verdict != domain.HashOK || k.agreedAt != 6 || k.proven[0] != at10 {
 		t.Fatalf("verdict %q, agreed at %d, proven %v", k.verdict, k.agreedAt, k.proven[0])
 	}
 	ahead := keeper(t, s)
@@ -210,16 +210,16 @@ func TestADifferenceInOnePartitionIsNoAgreementOfTheOther(t *testing.T) {
 	k.refolding = true // one is under way, and no other one begins
 	other := domain.StateHash{Position: domain.Position{Partition: 1}}
 	k.expect(domain.Checkpoint{Hashes: []domain.StateHash{k.here(), other}}, 6, "a1")
-	if k.verdict != hashDiffers || k.agreedAt != 0 || k.dispute == nil || k.proven[0] != k.here() {
+	if k.verdict != domain.HashDiffers || k.agreedAt != 0 || k.dispute == nil || k.proven[0] != k.here() {
 		t.Fatalf("verdict %q, agreed at %d, proven %v", k.verdict, k.agreedAt, k.proven)
 	}
 	other.Hash = k.states[1].Hash()
 	k.expect(domain.Checkpoint{Hashes: []domain.StateHash{k.here(), other}}, 7, "a1")
-	if k.verdict != hashDiffers {
+	if k.verdict != domain.HashDiffers {
 		t.Fatal("the same primary is believed although nobody knows yet who was wrong")
 	}
 	k.expect(domain.Checkpoint{Hashes: []domain.StateHash{k.here(), other}}, 8, "b1")
-	if k.verdict != hashOK || k.dispute != nil {
+	if k.verdict != domain.HashOK || k.dispute != nil {
 		t.Fatalf("verdict %q after another primary has agreed", k.verdict)
 	}
 }
@@ -254,10 +254,10 @@ func TestADisputeEndsWhenTheOtherOneWasWrongAndThisOneWasRight(t *testing.T) {
 		"its own refold ends first": {func() { k.dispute.right = true; k.reconcile() }, func() { k.concede("a1") }},
 		"the other one ends first":  {func() { k.concede("a1") }, func() { k.dispute.right = true; k.reconcile() }},
 	} {
-		k.dispute, k.verdict, k.wrong = &dispute{with: "a1"}, hashDiffers, ""
+		k.dispute, k.verdict, k.wrong = &dispute{with: "a1"}, domain.HashDiffers, ""
 		k.concede("c9") // a third server's quarantine says nothing of this one
 		steps[0]()
-		if k.verdict != hashDiffers {
+		if k.verdict != domain.HashDiffers {
 			t.Errorf("%s: settled before both have", name)
 		}
 		steps[1]()

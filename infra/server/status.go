@@ -53,7 +53,7 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	if !c.caughtUp.Load() {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
-	if c.verdict == httpapi.HashDiffers {
+	if c.verdict == domain.HashDiffers {
 		reason := "its state differs from the primary's at the same position"
 		if c.dispute != nil && c.dispute.right {
 			reason += "; folded again, the log gives this state: the builds differ, or the primary is wrong"
@@ -156,7 +156,7 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		st.State = "quarantined"
 	case primary:
 		st.Role, st.State, st.Epoch = httpapi.RolePrimary, "primary", epoch
-		st.HashOK = httpapi.HashOK
+		st.HashOK = domain.HashOK
 	case !m.Ready:
 		st.State = "catching up"
 	}

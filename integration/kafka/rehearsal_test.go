@@ -107,7 +107,7 @@ func agree(t *testing.T, l *landscape) {
 			}
 		}
 		for _, s := range st.Servers {
-			if s.HashOK == httpapi.HashDiffers || !s.Ready {
+			if s.HashOK == domain.HashDiffers || !s.Ready {
 				t.Errorf("server %s sees %s as %s, hash %s", servers[i], s.Name, s.State, s.HashOK)
 			}
 		}
