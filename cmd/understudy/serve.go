@@ -72,7 +72,7 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	if err := awaitTopics(ctx, data, cfg, logger); err != nil {
 		return errors.Join(err, api.listener.Close())
 	}
-	guard.Watch(ctx, s.Unguarded)
+	guard.Watch(ctx, runFile(cfg), s.Guarded)
 	return errors.Join(runBoth(ctx, s, api), closeAPI(ctx, api.server))
 }
 

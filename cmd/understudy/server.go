@@ -18,6 +18,7 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/guard"
+	"github.com/understudy-io/understudy/infra/server"
 	"github.com/understudy-io/understudy/infra/up"
 )
 
@@ -88,7 +89,7 @@ func runGuard(ctx context.Context, cfg config.Config) error {
 		},
 		Died: witness.died, Warm: witness.warm,
 		Signals: signals,
-		RunFile: filepath.Join(cfg.Dir, guard.RunFileName),
+		RunFile: runFile(cfg),
 		Limits:  guard.Limits{RestartMin: cfg.Guard.RestartMin, RestartMax: cfg.Guard.RestartMax},
 		Logger:  logger,
 	})
@@ -109,8 +110,8 @@ func runServer(ctx context.Context, cfg config.Config) error {
 	}
 	defer life.end()
 	err = serve(life, cfg, logger)
-	if errors.Is(err, domain.ErrInvalid) {
-		// A guard need not try this again.
+	if errors.Is(err, domain.ErrInvalid) || errors.Is(err, server.ErrReplaced) {
+		// A guard must not try this again.
 		return withExit(guard.ExitUnusable, err)
 	}
 	return err
@@ -140,6 +141,9 @@ func serverLogger(cfg config.Config) *slog.Logger {
 	}
 	return slog.New(handler).With("server", cfg.Server.Name, "landscape", cfg.Landscape)
 }
+
+// runFile is where the guard notes which server runs.
+func runFile(cfg config.Config) string { return filepath.Join(cfg.Dir, guard.RunFileName) }
 
 // underGuard says whether a guard has started this process.
 func underGuard() bool { return os.Getenv(guard.EnvGuard) != "" }

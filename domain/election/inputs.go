@@ -35,8 +35,9 @@ type (
 		Agreed        int64  // offset of the last checkpoint that agreed; 0 for none
 		OldestPending time.Duration
 	}
-	// Unguarded says that the guard is gone.
-	Unguarded struct{}
+	// Guarded says whether a guard waits for the end of this process: that it is
+	// gone, or that another one has taken the process on.
+	Guarded struct{ Is bool }
 	// Floor is the highest epoch that the log has seen; give it before CaughtUp.
 	Floor struct{ Epoch uint64 }
 	// Release asks the holder to give its epoch up, in a planned move to To, or
@@ -59,7 +60,7 @@ func (LogBack) input()      {}
 func (AppendFailed) input() {}
 func (Timer) input()        {}
 func (Health) input()       {}
-func (Unguarded) input()    {}
+func (Guarded) input()      {}
 func (Floor) input()        {}
 func (Release) input()      {}
 func (Contest) input()      {}

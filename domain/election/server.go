@@ -118,8 +118,8 @@ func (s *Server) take(in Input) {
 		s.appendFailed(in.N)
 	case Health:
 		s.healthIs(in)
-	case Unguarded:
-		s.cfg.Guarded, s.beatAt = false, s.now
+	case Guarded:
+		s.cfg.Guarded, s.beatAt = in.Is, s.now
 	case Floor:
 		s.floor = max(s.floor, min(in.Epoch, limitEpoch))
 	case Release:

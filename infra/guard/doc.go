@@ -22,9 +22,11 @@
 //     for the one that ended.
 //   - A server that ended cleanly (status 0) has said goodbye itself: nothing is
 //     written and it is not started again.
+//   - A server that found what a new start cannot mend (ExitUnusable) is not
+//     started again; the guard ends with the same status, for its supervisor.
 //   - The end of the guard does not end the server. The server notices (Watch)
 //     and says that it is unguarded; a new guard with the same RunFile takes it
-//     on again.
+//     on again, which the server notices too.
 //   - As PID 1 it also reaps the orphans that end up with it.
 //
 // On a crash of the guard only the duty to write is lost: the lease is then all

@@ -52,5 +52,5 @@ const maxUnwritten = 64
 
 // ExitUnusable is the exit status of a server that found something which a new
 // start cannot mend, such as a wrong configuration (EX_CONFIG of sysexits.h).
-// The guard then ends instead of starting it again.
+// The guard then ends with the same status instead of starting it again.
 const ExitUnusable = 78

@@ -106,7 +106,7 @@ func (m *Machine) exited(now domain.Mono, exit Exit) []Effect {
 	case m.stopping:
 		m.status = 1
 	case exit.Status == ExitUnusable:
-		m.stopping, m.status = true, 1
+		m.stopping, m.status = true, ExitUnusable
 	default:
 		if lived >= m.limits.Settled {
 			m.restartWait = 0

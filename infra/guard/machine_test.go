@@ -130,7 +130,7 @@ func TestMachine(t *testing.T) {
 			{0, guard.Begin{}, "start"},
 			{1 * ms, guard.Started{Incarnation: "i1"}, ""},
 			{2 * ms, exited(guard.ExitUnusable, "exit status 78"), "write i1 exit status 78"},
-			{3 * ms, guard.Written{Incarnation: "i1"}, "finish 1"},
+			{3 * ms, guard.Written{Incarnation: "i1"}, "finish 78"},
 		},
 		"a server that cannot be started is tried again": {
 			{0, guard.Begin{}, "start"},

@@ -58,7 +58,9 @@ func playServer() {
 	line.Watch(context.Background(), func() { close(cut) })
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
-	guarded := guard.Watch(context.Background(), func() { fmt.Println("unguarded", os.Getpid()) })
+	guarded := guard.Watch(context.Background(), os.Getenv("GUARD_TEST_RUNFILE"), func(is bool) {
+		fmt.Println(map[bool]string{true: "guarded", false: "unguarded"}[is], os.Getpid())
+	})
 	fmt.Println("server", os.Getpid(), os.Getenv(guard.EnvIncarnation), guarded)
 	for {
 		select {
@@ -381,10 +383,11 @@ func TestAServerOutlivesItsGuardAndIsTakenOnByTheNext(t *testing.T) {
 
 	second := spawn(t, runFile)
 	second.hear(t, "guard")
+	first.hear(t, "guarded") // by the next one; the server's output is still the first's pipe
 	if err := second.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	first.hear(t, "got hangup") // the server's output is still the first's pipe
+	first.hear(t, "got hangup")
 	if err := run.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

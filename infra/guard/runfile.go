@@ -10,10 +10,12 @@ import (
 // RunFileName is the name of a RunFile in a server's data folder.
 const RunFileName = "running.json"
 
-// Running is what a guard's RunFile tells: which server runs.
+// Running is what a guard's RunFile tells: which server runs, and which guard
+// watches it.
 type Running struct {
 	Identity
-	Incarnation string `json:"incarnation"`
+	Incarnation string   `json:"incarnation"`
+	Guard       Identity `json:"guard"`
 }
 
 // ReadRunFile reads what a guard has written. The server that it names may have
@@ -31,7 +33,7 @@ func ReadRunFile(path string) (Running, error) {
 }
 
 // remember writes the RunFile. A failure only means that a new guard would not
-// take this server on.
+// take this server on, or that one taken on does not hear of it.
 func (r *runner) remember(pid int, incarnation string) {
 	if r.opts.RunFile == "" {
 		return
@@ -46,7 +48,11 @@ func writeRunFile(path string, pid int, incarnation string) error {
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(Running{Identity: id, Incarnation: incarnation})
+	self, err := Identify(os.Getpid())
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(Running{Identity: id, Incarnation: incarnation, Guard: self})
 	if err != nil {
 		return err
 	}
@@ -75,6 +81,7 @@ func (r *runner) takeOn() bool {
 		return false
 	}
 	r.server = process
+	r.remember(run.PID, run.Incarnation) // it reads there that it has a guard again
 	r.opts.Logger.Warn("server taken on from a guard that ended", "pid", run.PID, "incarnation", run.Incarnation)
 	r.wg.Go(func() {
 		if awaitEnd(r.ctx, run.PID, run.Alive) {

@@ -55,6 +55,7 @@ type control struct {
 	from    []snapshot.Fingerprint
 	next    int64
 	term    uint64 // the epoch that it has won, until it is over; 0 for none
+	twin    twin
 	ctx     context.Context
 	fail    func(error)
 	changed func() // the role or the membership may have changed
@@ -148,6 +149,9 @@ func (c *control) regard(r *domain.Record) {
 			c.core.tell(func() { c.core.concede(payload.Incarnation) })
 		}
 	case domain.Heartbeat:
+		if r.Subject == c.name {
+			c.heardTwin(payload)
+		}
 		if held && incarnation == c.incarnation && r.Subject != c.name {
 			if payload.Agreed > 0 {
 				c.core.tell(func() { c.core.confirmed(payload.Agreed) })
@@ -191,7 +195,7 @@ func (c *control) perform(e election.Effect) {
 			c.core.drain(func() { c.tell(election.Drained{}) })
 		})
 	case election.Gone:
-		c.fail(fmt.Errorf("this server is out of the landscape: %s: %w", e.Cause, domain.ErrFenced))
+		c.gone(e.Cause)
 	case election.Append:
 		c.append(e.Payload, e.N)
 	}

@@ -174,13 +174,18 @@ func (s *Server) isGuarded() bool {
 	return s.guarded
 }
 
-// Unguarded tells the server that its guard is gone.
-func (s *Server) Unguarded() {
+// Guarded tells the server that its guard is gone, or that another one has taken
+// it on.
+func (s *Server) Guarded(is bool) {
 	s.mu.Lock()
-	s.guarded = false
+	s.guarded = is
 	s.mu.Unlock()
-	s.options.Logger.Warn("the guard is gone: if this process ends, the next takeover waits for the lease")
-	s.control.tell(election.Unguarded{})
+	if is {
+		s.options.Logger.Warn("a new guard has taken this process on")
+	} else {
+		s.options.Logger.Warn("the guard is gone: if this process ends, the next takeover waits for the lease")
+	}
+	s.control.tell(election.Guarded{Is: is})
 }
 
 // Devices implements httpapi.Backend.

@@ -60,6 +60,23 @@ func TestAServerOutlivesItsGuardAndIsStartedAgainByIt(t *testing.T) {
 		}
 		return err
 	})
+	s.eventually("every server says that it is guarded again", func() error {
+		for _, server := range s.Run.Servers {
+			st, err := s.Status(t.Context(), server.Name)
+			if err != nil {
+				return err
+			}
+			for _, m := range st.Servers {
+				if !m.Guarded {
+					return fmt.Errorf("%s shows %s as unguarded", server.Name, m.Name)
+				}
+			}
+			if server.Name == name && !st.Guarded {
+				return fmt.Errorf("%s itself says that it is unguarded", name)
+			}
+		}
+		return nil
+	})
 	s.no(proper.Signal(syscall.SIGKILL))
 	s.eventually("it is started again", func() error {
 		st, err := s.Status(t.Context(), name)
