@@ -45,8 +45,7 @@ func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, s
 	}
 	var findings []string
 	if want := spec.partitions(k); partitions != want {
-		findings = append(findings, fmt.Sprintf("topic %s has %d partitions, not %d: devices would be looked for in other partitions than they are in; "+
-			"set the landscape's partitions to what the topic was created with, or copy the log into a new landscape", name, partitions, want))
+		findings = append(findings, fmt.Sprintf("topic %s has %d partitions, not %d: %s", name, partitions, want, mendPartitions(k)))
 	}
 	if replicas < spec.Replication {
 		findings = append(findings, fmt.Sprintf("topic %s has %d replicas where %d are possible: the loss of a broker can lose it; "+
@@ -57,6 +56,17 @@ func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, s
 		return nil, err
 	}
 	return append(findings, judge(name, k, spec, replicas, settings)...), nil
+}
+
+// mendPartitions says what another number of partitions does, and what is left
+// to do: Kafka never takes a partition away.
+func mendPartitions(k domain.TopicKind) string {
+	if k == domain.TopicLog {
+		return "devices would be looked for in other partitions than they are in; " +
+			"set the landscape's partitions to what the topic was created with, or copy the log into a new landscape"
+	}
+	return "only a single partition keeps its records in one order, and Kafka cannot take one away again; " +
+		"use a new landscape with another name (topics create), or, if nothing was ever written to this topic, delete it and create it anew"
 }
 
 func (l *Log) topicSettings(ctx context.Context, name string) (map[string]string, error) {

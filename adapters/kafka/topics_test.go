@@ -50,6 +50,30 @@ func TestTopicsAreCreatedJudgedAndMended(t *testing.T) {
 	}
 }
 
+func TestTooManyPartitionsAreNoSettingOfTheLandscape(t *testing.T) {
+	c := cluster(t, 1)
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	if err := c.CreateTopic(domain.Topic("bad", domain.TopicControl), 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.EnsureTopics(t.Context(), "bad", TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	findings, err := l.CheckTopics(t.Context(), "bad", TopicSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(findings, "\n")
+	for _, part := range []string{"understudy.bad.control has 2 partitions, not 1", "cannot take one away", "new landscape"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("nothing about %q in\n%s", part, said)
+		}
+	}
+	if strings.Contains(said, "set the landscape's partitions") {
+		t.Errorf("it advises what cannot help:\n%s", said)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	spec := TopicSpec{}.withDefaults(3)
 	sound := func(k domain.TopicKind) map[string]string {

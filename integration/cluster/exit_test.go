@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,8 +10,7 @@ import (
 	"github.com/understudy-io/understudy/integration/cluster"
 )
 
-// TestExitCodes: as documented, each with a message. That of "no primary" is
-// tried where a landscape without one can be played: in cmd/understudy.
+// TestExitCodes: as documented, each with a message.
 func TestExitCodes(t *testing.T) {
 	s := common(t)
 	s.no(s.GateFault(t.Context(), `{"mode":"late","delay":"300ms","times":1}`))
@@ -36,4 +36,28 @@ func TestExitCodes(t *testing.T) {
 	if nowhere.Code != 1 || !strings.Contains(nowhere.Err, "understudy up") && !strings.Contains(nowhere.Err, " up --dir") {
 		t.Errorf("no landscape: %s", nowhere)
 	}
+}
+
+// TestTheExitCodeOfNoPrimary: with real processes, all of which have lost the
+// log.
+func TestTheExitCodeOfNoPrimary(t *testing.T) {
+	s := common(t)
+	for _, server := range s.Run.Servers {
+		s.no(s.Steer(t.Context(), "/relay/"+server.Name, `{"mode":"drop"}`))
+	}
+	var said cluster.Said
+	s.eventually("the status ends with the code of no primary", func() error {
+		if said = s.CLI(t.Context(), "cluster", "status"); said.Code != 4 {
+			return fmt.Errorf("%s", said)
+		}
+		return nil
+	})
+	if !strings.Contains(said.Out, "NO PRIMARY") || !strings.Contains(said.Err, "nobody acts") {
+		t.Errorf("it does not say it: %s", said)
+	}
+	if said := s.cli(4, "switchover"); !strings.Contains(said.Err, "no other server took over") {
+		t.Errorf("the switchover does not say why: %s", said)
+	}
+	s.heal()
+	s.cli(0, "cluster", "status")
 }
