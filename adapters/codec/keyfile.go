@@ -44,7 +44,7 @@ func ParseKeyFile(text []byte) (Keyring, error) {
 		}
 	}
 	if first == "" {
-		return Keyring{}, fmt.Errorf("key file: no key in it; 'understudy up' makes one: %w", domain.ErrInvalid)
+		return Keyring{}, fmt.Errorf("key file: no key in it; 'understudy keys create' makes one: %w", domain.ErrInvalid)
 	}
 	return NewKeyring(first, keys)
 }

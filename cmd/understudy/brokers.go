@@ -22,7 +22,7 @@ func openLog(cfg config.Config, purpose string, logger *slog.Logger) (*kafka.Log
 	k := cfg.Kafka
 	id := k.ClientID
 	if id == "" {
-		id = "understudy-" + cfg.Server.Name
+		id = strings.TrimSuffix("understudy-"+cfg.Server.Name, "-")
 	}
 	to := kafka.Config{
 		Brokers: k.Brokers, ClientID: id + "-" + purpose, AddressMap: k.AddressMap,

@@ -11,9 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
-	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/drill"
 	"github.com/understudy-io/understudy/infra/relay"
 	"github.com/understudy-io/understudy/infra/up"
@@ -113,12 +111,16 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if err != nil {
 		return err
 	}
-	log, err := kafka.Open(kafka.Config{Brokers: s.run.Kafka, ClientID: "understudy-drill"}, slog.New(slog.DiscardHandler))
+	cfg, err := settingsOf(s.run)
+	if err != nil {
+		return err
+	}
+	log, err := openLog(cfg, "drill", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	records, err := openCodec(config.Config{Landscape: s.run.Landscape, KeysFile: s.run.KeysFile})
+	records, err := openCodec(cfg)
 	if err != nil {
 		return err
 	}

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/codec"
-	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/up"
 )
 
 func logCommand(g *globals) *cobra.Command {
@@ -21,15 +20,14 @@ func logCommand(g *globals) *cobra.Command {
 
 // tailing are the flags of log tail.
 type tailing struct {
-	device    string
-	topic     string
-	from      string
-	lines     int
-	follow    bool
-	json      bool
-	brokers   []string
-	landscape string
-	keysFile  string
+	logFlags
+	device   string
+	topic    string
+	from     string
+	lines    int
+	follow   bool
+	json     bool
+	keysFile string
 }
 
 // maxTailLines bounds how many records are held to be put in order.
@@ -45,6 +43,8 @@ server is asked. With --from start all of them. Records of one partition come in
 their order; partitions are put in the order of time, --follow as they arrive.`,
 		Example: `  understudy log tail --device videohub-1 --follow
   understudy log tail --from start --json | jq 'select(.defect)'
+  understudy log tail --topic deadletter
+  understudy log tail --config /etc/understudy/server.yaml
   understudy log tail --kafka broker-1:9092 --landscape main --keys-file keys`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,9 +70,8 @@ their order; partitions are put in the order of time, --follow as they arrive.`,
 	f.IntVarP(&o.lines, "lines", "n", 20, "how many records, from the end")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with what is appended, until interrupted")
 	f.BoolVar(&o.json, "json", false, "one JSON object for each record, the same as -o json")
-	f.StringSliceVar(&o.brokers, "kafka", nil, "brokers, host:port (default: those of the landscape in --dir)")
-	f.StringVar(&o.landscape, "landscape", "", "landscape to read (default: that in --dir)")
-	f.StringVar(&o.keysFile, "keys-file", "", "file with the landscape's keys (default: that in --dir; without it nothing can be verified)")
+	f.StringVar(&o.keysFile, "keys-file", "", "file with the landscape's keys (default: that of the configuration, or in --dir; without it nothing can be verified)")
+	o.register(cmd)
 	return cmd
 }
 
@@ -95,58 +94,52 @@ func (g *globals) openTail(cmd *cobra.Command, o tailing) (*tail, error) {
 		return nil, usage("--from %q: give start or end", o.from)
 	case o.lines < 0 || o.lines > maxTailLines:
 		return nil, usage("--lines %d: give 0 to %d", o.lines, maxTailLines)
-	case g.Address != "" && len(o.brokers) == 0, g.Server != "":
-		return nil, usage("the log is read from Kafka, not from a server: name the brokers with --kafka, or a landscape with --dir")
+	case g.Address != "" && !o.named(cmd), g.Server != "":
+		return nil, usage("the log is read from Kafka, not from a server: name the brokers with --kafka or --config, or a landscape with --dir")
 	}
-	if len(o.brokers) == 0 || o.landscape == "" {
+	cfg, err := o.settings(cmd, func() (*up.Run, error) {
 		s, err := g.folder(cmd)
 		if err != nil {
-			return nil, fmt.Errorf("%w; or name the brokers with --kafka and the landscape with --landscape", err)
+			return nil, fmt.Errorf("%w; or name the brokers with --kafka or --config", err)
 		}
-		if len(o.brokers) == 0 {
-			o.brokers = s.run.Kafka
-			if o.keysFile == "" {
-				o.keysFile = s.run.KeysFile
-			}
-		}
-		if o.landscape == "" {
-			o.landscape = s.run.Landscape
-		}
+		return s.run, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o.keysFile != "" {
+		cfg.KeysFile = o.keysFile
 	}
 	screen, err := newScreen(cmd, g.Output)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := readKeys(o.keysFile)
+	keys, err := readKeys(cfg.KeysFile)
 	if err != nil {
 		return nil, err
 	}
-	log, err := kafka.Open(kafka.Config{Brokers: o.brokers, ClientID: "understudy-cli"}, slog.New(slog.DiscardHandler))
+	log, err := openLog(cfg, "cli", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	return &tail{
-		tailing: o, screen: screen, log: log, kind: kind,
-		topic: domain.Topic(o.landscape, kind), codec: codec.New(o.landscape, keys),
+		tailing: o, screen: screen, log: log, brokers: cfg.Kafka.Brokers, kind: kind,
+		topic: domain.Topic(cfg.Landscape, kind), codec: codec.New(cfg.Landscape, keys),
 	}, nil
 }
 
-// readKeys reads a key file. Without one, records are shown all the same and
-// nothing is marked as signed.
+// readKeys reads a key file. Without one, or without the right to read it,
+// records are shown all the same and nothing is marked as signed.
 func readKeys(path string) (codec.Keyring, error) {
 	if path == "" {
 		return codec.Keyring{}, nil
 	}
-	b, err := os.ReadFile(path)
+	keys, err := readKeyFile(path)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return codec.Keyring{}, nil
 	case err != nil:
-		return codec.Keyring{}, fmt.Errorf("read the keys: name another file with --keys-file: %w: %w", domain.ErrInvalid, err)
-	}
-	keys, err := codec.ParseKeyFile(b)
-	if err != nil {
-		return keys, fmt.Errorf("keys in %s: %w", path, err)
+		return codec.Keyring{}, fmt.Errorf("read the keys: name another file with --keys-file: %w", err)
 	}
 	return keys, nil
 }

@@ -87,6 +87,21 @@ func logLine(r *domain.Record) string {
 	return oneLine(strings.Join(words, "  "))
 }
 
+// deadLetterInWords says which record it was, and why it was not understood: all
+// that its producer needs to find it.
+func deadLetterInWords(d *domain.DeadLetter) string {
+	text := fmt.Sprintf("%s at %s of %s", d.Reason, d.Record, d.Topic)
+	if d.Detail != "" {
+		text += " (" + d.Detail + ")"
+	}
+	for _, h := range []struct{ name, key string }{{"uid", "ce_id"}, {"device", "ce_subject"}, {"from", "ce_source"}} {
+		if v := d.Headers[h.key]; v != "" {
+			text += fmt.Sprintf("  %s %q", h.name, v)
+		}
+	}
+	return text
+}
+
 // recordInWords says what a record tells: in words where they are clearer than
 // its fields.
 func recordInWords(p domain.Payload) string {
@@ -104,6 +119,8 @@ func recordInWords(p domain.Payload) string {
 		return p.UID + ": is about to be sent"
 	case domain.Answer:
 		return fmt.Sprintf("%s: repeat at %s answered: %s", p.UID, p.Repeat, inPlain(p.Outcome))
+	case domain.DeadLetter:
+		return deadLetterInWords(&p)
 	case domain.EpochOpened:
 		return "opened by " + p.Server
 	}

@@ -28,11 +28,12 @@ const (
 type tail struct {
 	tailing
 	*screen
-	log   *kafka.Log
-	codec *codec.Codec
-	kind  domain.TopicKind
-	topic string
-	next  []int64 // by partition
+	log     *kafka.Log
+	brokers []string
+	codec   *codec.Codec
+	kind    domain.TopicKind
+	topic   string
+	next    []int64 // by partition
 }
 
 func (t *tail) run(ctx context.Context) error {

@@ -63,7 +63,7 @@ to take over within a fraction of a second. Start with: understudy up`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), configCommand(), versionCommand())
+	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), keysCommand(), configCommand(), versionCommand())
 	g := &globals{}
 	for _, c := range clientCommands(g) {
 		g.register(c.PersistentFlags())

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -12,9 +11,8 @@ import (
 )
 
 const (
-	minToken    = 16 // bytes: less can be guessed
-	maxTokens   = 1024
-	secretModes = 0o077 // what a file with secrets must not allow
+	minToken  = 16 // bytes: less can be guessed
+	maxTokens = 1024
 )
 
 // tokens are the users who may change something through the HTTP API.
@@ -43,11 +41,7 @@ func (t *tokens) reload() error {
 	if t.path == "" {
 		return nil
 	}
-	st, err := os.Stat(t.path)
-	if err == nil && st.Mode().Perm()&secretModes != 0 {
-		return fmt.Errorf("token_file %s can be read by others; run: chmod 600 %[1]s: %w", t.path, domain.ErrInvalid)
-	}
-	b, err := readSmall(t.path, maxTokenFile)
+	b, err := readSecret(t.path, maxTokenFile)
 	if err != nil {
 		return fmt.Errorf("token_file: %w", err)
 	}

@@ -19,10 +19,9 @@ const topicsWithin = 30 * time.Second
 
 // topicsFlags say which topics, and where.
 type topicsFlags struct {
-	dir       string
-	brokers   []string
-	landscape string
-	spec      kafka.TopicSpec
+	logFlags
+	dir  string
+	spec kafka.TopicSpec
 }
 
 func topicsCommand() *cobra.Command {
@@ -30,30 +29,31 @@ func topicsCommand() *cobra.Command {
 }
 
 func (t *topicsFlags) register(cmd *cobra.Command) {
+	t.logFlags.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&t.dir, "dir", up.DefaultDir, "folder of the landscape, as given to up")
-	f.StringSliceVar(&t.brokers, "kafka", nil, "brokers, host:port (default: those of the folder)")
-	f.StringVar(&t.landscape, "landscape", "", "landscape (default: that of the folder, or main)")
-	f.Int32Var(&t.spec.Partitions, "partitions", 0, "partitions of the log, fixed for ever (default 8)")
+	f.Int32Var(&t.spec.Partitions, "partitions", 0, "partitions of the log, fixed for ever (default: log.partitions of the configuration, or 8)")
 	f.IntVar(&t.spec.Replication, "replication", 0, "brokers that hold each record (default 3, or as many as there are)")
 }
 
-// open connects to the brokers that the flags, or the folder, name.
-func (t *topicsFlags) open() (*kafka.Log, error) {
-	if len(t.brokers) == 0 {
+// open connects to the brokers that the flags, the configuration or the folder
+// name.
+func (t *topicsFlags) open(cmd *cobra.Command) (log *kafka.Log, landscape string, err error) {
+	cfg, err := t.settings(cmd, func() (*up.Run, error) {
 		run, err := up.Load(t.dir)
 		if err != nil {
-			return nil, fmt.Errorf("which brokers? name them with --kafka: %w", err)
+			err = fmt.Errorf("which brokers? name them with --kafka or --config: %w", err)
 		}
-		t.brokers = run.Kafka
-		if t.landscape == "" {
-			t.landscape = run.Landscape
-		}
+		return &run, err
+	})
+	if err != nil {
+		return nil, "", err
 	}
-	if t.landscape == "" {
-		t.landscape = "main"
+	if t.spec.Partitions == 0 {
+		t.spec.Partitions = cfg.Log.Partitions
 	}
-	return kafka.Open(kafka.Config{Brokers: t.brokers, ClientID: "understudy-topics"}, processLogger())
+	log, err = openLog(cfg, "topics", processLogger())
+	return log, cfg.Landscape, err
 }
 
 func topicsCreateCommand() *cobra.Command {
@@ -61,11 +61,11 @@ func topicsCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create the topics that are missing", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.with(cmd.Context(), func(ctx context.Context, log *kafka.Log) error {
-				if err := log.EnsureTopics(ctx, t.landscape, t.spec); err != nil {
+			return t.with(cmd, func(ctx context.Context, log *kafka.Log, landscape string) error {
+				if err := log.EnsureTopics(ctx, landscape, t.spec); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "the topics of landscape %s are there\n", t.landscape)
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "the topics of landscape %s are there\n", landscape)
 				return err
 			})
 		},
@@ -79,16 +79,16 @@ func topicsCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check", Short: "Say everything that is wrong with the topics", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.with(cmd.Context(), func(ctx context.Context, log *kafka.Log) error {
-				findings, err := log.CheckTopics(ctx, t.landscape, t.spec)
+			return t.with(cmd, func(ctx context.Context, log *kafka.Log, landscape string) error {
+				findings, err := log.CheckTopics(ctx, landscape, t.spec)
 				if err != nil {
 					return err
 				}
 				if len(findings) > 0 {
 					return withExit(exitRefused, fmt.Errorf("the topics of landscape %s are not as they must be: %w\n  %s",
-						t.landscape, domain.ErrConflict, strings.Join(findings, "\n  ")))
+						landscape, domain.ErrConflict, strings.Join(findings, "\n  ")))
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the topics of landscape %s are as they must be\n", t.landscape)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the topics of landscape %s are as they must be\n", landscape)
 				return err
 			})
 		},
@@ -97,12 +97,12 @@ func topicsCheckCommand() *cobra.Command {
 	return cmd
 }
 
-func (t *topicsFlags) with(ctx context.Context, do func(context.Context, *kafka.Log) error) error {
-	log, err := t.open()
+func (t *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.Log, string) error) error {
+	log, landscape, err := t.open(cmd)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, topicsWithin)
+	ctx, cancel := context.WithTimeout(cmd.Context(), topicsWithin)
 	defer cancel()
-	return errors.Join(do(ctx, log), log.Close())
+	return errors.Join(do(ctx, log, landscape), log.Close())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/codec"
@@ -52,34 +51,11 @@ func (w *witness) close() error { return w.log.Close() }
 
 func (w *witness) topic() string { return domain.Topic(w.landscape, domain.TopicControl) }
 
-// maxKeysFile bounds what is read of a file with keys.
-const maxKeysFile = 64 << 10
-
 // openCodec reads the landscape's keys.
 func openCodec(cfg config.Config) (*codec.Codec, error) {
-	b, err := readSmall(cfg.KeysFile, maxKeysFile)
+	keys, err := readKeyFile(cfg.KeysFile)
 	if err != nil {
 		return nil, fmt.Errorf("keys_file: %w", err)
 	}
-	keys, err := codec.ParseKeyFile(b)
-	if err != nil {
-		return nil, fmt.Errorf("keys_file %s: %w", cfg.KeysFile, err)
-	}
 	return codec.New(cfg.Landscape, keys), nil
-}
-
-// readSmall reads a file that the configuration names.
-func readSmall(path string, limit int64) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", domain.ErrInvalid, err)
-	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes, more than %d: %w", path, st.Size(), limit, domain.ErrInvalid)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", domain.ErrInvalid, err)
-	}
-	return b, nil
 }

@@ -42,6 +42,9 @@ func (l *Loaded) Explain() []Setting {
 	return out
 }
 
+// Given tells whether anything but a default says what a key is.
+func (l *Loaded) Given(key string) bool { return l.origins[key] != "" }
+
 func (l *Loaded) origin(key string) string {
 	if o, ok := l.origins[key]; ok {
 		return o

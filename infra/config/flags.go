@@ -1,14 +1,21 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/spf13/pflag"
 )
 
 // AddFlags adds a flag for each key that a line can hold: --election.ttl 300ms.
 // They are read by Load, as text, so that their faults are told with all others.
-func AddFlags(fs *pflag.FlagSet) {
+func AddFlags(fs *pflag.FlagSet) { addFlags(fs, "") }
+
+// AddLogFlags adds those of AddFlags that say how the log is reached.
+func AddLogFlags(fs *pflag.FlagSet) { addFlags(fs, "kafka.") }
+
+func addFlags(fs *pflag.FlagSet, under string) {
 	for _, key := range Keys() {
-		if key.Env == "" {
+		if key.Env == "" || !strings.HasPrefix(key.Name, under) {
 			continue
 		}
 		if key.secret { // a command line can be seen by everybody on the machine

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,14 @@ const (
 	saslPlain = "PLAIN"
 	saslScram = "SCRAM-SHA-512"
 )
+
+// Validate reports every fault of the settings of the log, for whoever needs no
+// more than these.
+func (k Kafka) Validate() error {
+	r := &report{}
+	k.validate(r)
+	return errors.Join(r.faults...)
+}
 
 func (k Kafka) validate(r *report) {
 	if len(k.Brokers) == 0 {
