@@ -186,7 +186,7 @@ func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Resul
 	case err != nil:
 		return httpapi.Result{}, err
 	case len(found) == 0:
-		return httpapi.Result{}, fmt.Errorf("no command with UID %s is remembered; a UID is kept for 24 h: %w", uid, domain.ErrNotFound)
+		return httpapi.Result{}, s.unremembered(ctx, device, uid)
 	case len(found) > 1:
 		return httpapi.Result{}, fmt.Errorf("UID %s was used for %d devices: name the device: %w", uid, len(found), domain.ErrConflict)
 	}

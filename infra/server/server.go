@@ -47,6 +47,9 @@ type Server struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and renewed whenever role or membership may have changed
 	guarded bool
+
+	looking   sync.Mutex // held while somebody looks through the dead letters
+	lookAgain domain.Mono
 }
 
 // New assembles a server; Run starts it.

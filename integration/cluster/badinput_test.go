@@ -112,6 +112,20 @@ func TestARecordThatCannotBeUnderstoodIsADeadLetterWithItsReason(t *testing.T) {
 	for reason, positions := range at {
 		s.buried(reason, positions...)
 	}
+	// Who asks for the UID of one is told.
+	uid := s.uid("0")
+	for _, more := range [][]string{nil, {"--device", up.VideohubID}} {
+		s.eventually("the status names the dead letter", func() error { // not in every moment: others may look too
+			said := s.CLI(t.Context(), append([]string{"command", "status", uid}, more...)...)
+			if said.Code != 1 || !strings.Contains(said.Err, at[records[0].want][0].String()) || !strings.Contains(said.Err, string(records[0].want)) {
+				return fmt.Errorf("%s", said)
+			}
+			return nil
+		})
+	}
+	if said := s.cli(0, "log", "tail", "--topic", "deadletter", "-n", "1000"); !strings.Contains(said.Out, uid) {
+		t.Errorf("the dead letters do not name %s: %s", uid, said)
+	}
 	if n := s.deadLetters() - counted; n != uint64(len(records)+2) {
 		t.Errorf("%d are counted, want %d", n, len(records)+2)
 	}
