@@ -122,7 +122,7 @@ func start(ctx context.Context, cfg Config, held *folder, logger *slog.Logger) (
 			domain.Topic(cfg.Landscape, domain.TopicElections), domain.Topic(cfg.Landscape, domain.TopicDeadLetter),
 			domain.Topic(cfg.Landscape, domain.TopicProbe)),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(maxMessage), "log.message.timestamp.type": "LogAppendTime"}),
-		kfake.WithLogger(brokerLogger{logger}),
+		kfake.WithLogger(&brokerLogger{logger: logger, folder: cfg.Folder}),
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -172,14 +172,3 @@ func (b *Broker) Close() error {
 	})
 	return err
 }
-
-// brokerLogger passes the broker's warnings on; the rest is noise.
-type brokerLogger struct{ logger *slog.Logger }
-
-func (l brokerLogger) Logf(level kfake.LogLevel, format string, args ...any) {
-	if level <= kfake.LogLevelWarn {
-		l.logger.Warn("embedded broker", "cause", fmt.Sprintf(format, args...))
-	}
-}
-
-var _ kfake.Logger = brokerLogger{}

@@ -10,7 +10,8 @@
 //   - No answer speaks of a record that is not on disk (fsync). So what was
 //     acknowledged, and what anybody read, survives kill -9 of the process and
 //     a loss of power, as far as the disk keeps its own promises. When the disk
-//     fails, nothing is answered any more.
+//     fails, nothing is answered any more. When it is full, appends are
+//     refused until there is room again.
 //   - Records carry the time at which the broker appended them, whatever the
 //     client wrote. Clients see it as a timestamp of the kind CreateTime.
 //   - A folder belongs to one landscape and to one process at a time; anybody

@@ -96,7 +96,7 @@ func (f *flusher) flush() error {
 	if err := f.flushFolders(folders); err != nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.fault = fmt.Errorf("%w: the disk failed; nothing is acknowledged any more; check it, then restart: %w", domain.ErrCorrupt, err)
+		f.fault = fmt.Errorf("%w: the disk of %s failed; nothing is acknowledged any more; check it, then restart: %w", domain.ErrCorrupt, f.root, err)
 		f.logger.Error("embedded broker stops answering", "cause", f.fault)
 		return f.fault
 	}
