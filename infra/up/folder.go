@@ -56,7 +56,7 @@ func holdFolder(dir string) (*folder, error) {
 		}
 		return nil, explain(path, err)
 	}
-	if err := errors.Join(f.lock.Truncate(0), writeAt(f.lock, fmt.Sprintln(os.Getpid())), f.probe()); err != nil {
+	if err := errors.Join(f.lock.Truncate(0), writeAt(f.lock, fmt.Sprintln(os.Getpid())), f.probe(probeSize)); err != nil {
 		return nil, errors.Join(explain(path, err), f.release())
 	}
 	return f, nil
@@ -69,9 +69,9 @@ func writeAt(f *os.File, s string) error {
 
 // probe writes and removes a file, so that a folder that takes no data is found
 // now.
-func (f *folder) probe() error {
+func (f *folder) probe(size int) error {
 	path := f.file("probe")
-	err := os.WriteFile(path, make([]byte, probeSize), 0o600)
+	err := os.WriteFile(path, make([]byte, size), 0o600)
 	return errors.Join(err, os.Remove(path))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/codec"
@@ -41,7 +42,12 @@ func (u *Up) Follow(ctx context.Context) error {
 		return fmt.Errorf("follow: %w", err)
 	}
 	f := &follower{log: log, codec: codec.New(run.Landscape, keys), landscape: run.Landscape, lines: timeline.New(time.Local), printf: u.opts.Printf, since: u.readySince()}
+	watching, stop := context.WithCancel(ctx)
+	var disk sync.WaitGroup
+	disk.Go(func() { u.watchDisk(watching) })
 	err = f.run(ctx)
+	stop()
+	disk.Wait()
 	return errors.Join(err, log.Close())
 }
 

@@ -70,7 +70,12 @@ func (s *stage) killAll(kinds ...string) {
 }
 
 func crash(t *testing.T, end func(*stage, *load)) {
-	s := own(t)
+	t.Helper()
+	crashOn(t, own(t), end)
+}
+
+func crashOn(t *testing.T, s *stage, end func(*stage, *load)) {
+	t.Helper()
 	s.primary()
 	s.no(s.Steer(t.Context(), "/restarts", `{"on":false}`))
 	l := s.load()
