@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/drill"
 	"github.com/understudy-io/understudy/infra/relay"
 	"github.com/understudy-io/understudy/infra/up"
@@ -124,7 +126,7 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if err != nil {
 		return err
 	}
-	relayed, end, err := openRelayed(s.run.Kafka)
+	relayed, end, err := openRelayed(cfg)
 	if err != nil {
 		return err
 	}
@@ -144,7 +146,7 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 
 // openRelayed reaches the brokers through relays of this process, as each
 // server reaches them through one of `up`.
-func openRelayed(brokers []string) (log *kafka.Log, end func(), err error) {
+func openRelayed(cfg config.Config) (log *kafka.Log, end func(), err error) {
 	quiet := slog.New(slog.DiscardHandler)
 	var ends []func() error
 	end = func() {
@@ -152,8 +154,8 @@ func openRelayed(brokers []string) (log *kafka.Log, end func(), err error) {
 			_ = f() // nothing is left to lose
 		}
 	}
-	through := make(map[string]string, len(brokers))
-	for _, b := range brokers {
+	through := make(map[string]string, len(cfg.Kafka.Brokers))
+	for _, b := range cfg.Kafka.Brokers {
 		r, err := relay.New("127.0.0.1:0", b, quiet)
 		if err != nil {
 			end()
@@ -161,7 +163,8 @@ func openRelayed(brokers []string) (log *kafka.Log, end func(), err error) {
 		}
 		through[b], ends = r.Address(), append(ends, r.Close)
 	}
-	log, err = kafka.Open(kafka.Config{Brokers: brokers, ClientID: "understudy-drill-relayed", AddressMap: through}, quiet)
+	cfg.Kafka.AddressMap = through
+	log, err = openLog(cfg, "drill-relayed", quiet)
 	if err != nil {
 		end()
 		return nil, nil, err
