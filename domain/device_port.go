@@ -36,12 +36,20 @@ type Link interface {
 	// (the gate refused, nothing left), ErrNotSent (nothing left) or
 	// ErrUnknownFate (some bytes may have left).
 	Emit(ctx context.Context, a Action, gate Gate) error
-	// Refresh asks the device for its state: a read, allowed on a standby.
-	Refresh(ctx context.Context) error
+	// Refresh asks the device for its state: a read, allowed on a standby. It does
+	// not wait for it. Once what was read since then has been given to
+	// Sink.Reported, Sink.Answered gives Fresh with ref, unless a later Refresh has
+	// taken its place, or Sink.Down comes first. An error means the latter.
+	Refresh(ctx context.Context, ref uint64) error
 	// Reset ends the connection at once, with whatever its kernel buffer still
 	// holds (RST), and connects anew. It is called on the loss of primacy.
 	Reset()
-	// Close ends the link and waits until nothing of it runs.
+	// ResetUnacknowledged does the same if the kernel still holds bytes that the
+	// device has not acknowledged, and could deliver them later. It is called when
+	// the lease lapses; the epoch may go on.
+	ResetUnacknowledged()
+	// Close ends the link, and its connection as Reset does, and waits until nothing
+	// of it runs.
 	Close() error
 }
 
@@ -68,9 +76,10 @@ const (
 	Done                        // done, by a protocol whose answer says so
 	Rejected                    // the device said no
 	NoAnswer                    // the connection ended, or time ran out, before an answer
+	Fresh                       // of a Refresh: the device has been read since
 )
 
-// Answered is the answer to the sending Ref.
+// Answered is the answer to the sending or the reading Ref.
 type Answered struct {
 	Ref     uint64
 	Verdict Verdict

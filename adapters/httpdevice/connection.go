@@ -48,7 +48,7 @@ func dial(ctx context.Context, o Options, p *plan) (*connection, error) {
 		abort(raw)
 		return nil, fmt.Errorf("set TCP_USER_TIMEOUT: %w", err)
 	}
-	c := &connection{socket: &gatedConn{Conn: raw}}
+	c := &connection{socket: newGatedConn(raw)}
 	c.stream = c.socket
 	if p.base.Scheme == "https" {
 		if c.stream, err = handshake(ctx, c.socket, o.TLS, p.base.Hostname()); err != nil {
@@ -156,7 +156,7 @@ func (c *connection) sent(e *exchange) (unanswered error) {
 var (
 	errUnasked  = errors.New("the device sent something that it was not asked for")
 	errClosed   = errors.New("the device closed the connection")
-	errReset    = errors.New("reset on the loss of primacy")
+	errReset    = errors.New("reset: this server may not act any more")
 	errTooLarge = fmt.Errorf("the answer is larger than %d bytes", MaxAnswer)
 )
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -126,6 +127,10 @@ func (c *deafConn) hear() { c.once.Do(func() { close(c.ended) }) }
 func (c *deafConn) Close() error {
 	c.hear()
 	return c.Conn.Close()
+}
+
+func (c *deafConn) SyscallConn() (syscall.RawConn, error) {
+	return c.Conn.(*net.TCPConn).SyscallConn()
 }
 
 func (c *deafConn) SetLinger(s int) error { return c.Conn.(*net.TCPConn).SetLinger(s) }

@@ -542,7 +542,7 @@ func TestTheDeviceIsPolledAndItsOwnChangesAreReported(t *testing.T) {
 	if sim.State().Writes != 0 {
 		t.Error("reading has written")
 	}
-	if err := l.Refresh(t.Context()); err != nil {
+	if err := l.Refresh(t.Context(), 7); err != nil {
 		t.Error(err)
 	}
 }
@@ -554,14 +554,14 @@ func TestRefreshReadsADeviceThatIsNeverPolled(t *testing.T) {
 	if err := sim.Set("level", "9"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Refresh(t.Context()); err != nil {
+	if err := l.Refresh(t.Context(), 7); err != nil {
 		t.Fatal(err)
 	}
 	sink.wait(t, "the value", func() bool { return sink.values["parameter/level"] == "9" })
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Refresh(t.Context()); err == nil {
+	if err := l.Refresh(t.Context(), 7); err == nil {
 		t.Error("Refresh of a closed link gave no error")
 	}
 	if err := l.Emit(t.Context(), pulse(1), pass); !errors.Is(err, domain.ErrNotSent) {

@@ -11,15 +11,28 @@ import (
 )
 
 // gatedConn is the socket of a device's actions. It lets bytes through while a
-// gate is set and says yes, asked anew for each write to the kernel.
+// gate is set and says yes, asked anew for each write to the kernel. With a TCP
+// socket that write does not wait: a device that reads slowly must not get bytes
+// long after the gate was asked for them.
 type gatedConn struct {
 	net.Conn
+	raw     syscall.RawConn             // nil if the connection is no socket
 	gate    atomic.Pointer[domain.Gate] // nil refuses
 	written atomic.Int64                // bytes since the gate was set
 }
 
 // errNoRequest keeps whatever is not an action's own bytes from the wire.
 var errNoRequest = fmt.Errorf("no request is under way: %w", domain.ErrFenced)
+
+func newGatedConn(conn net.Conn) *gatedConn {
+	c := &gatedConn{Conn: conn}
+	if socket, ok := conn.(syscall.Conn); ok && canWriteRaw {
+		if raw, err := socket.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	return c
+}
 
 func (c *gatedConn) set(gate domain.Gate) {
 	c.written.Store(0)
@@ -35,10 +48,7 @@ func (c *gatedConn) Write(p []byte) (total int, err error) {
 		if gate == nil {
 			return total, errNoRequest
 		}
-		if err := (*gate)(); err != nil {
-			return total, err
-		}
-		n, err := c.Conn.Write(part)
+		n, err := c.writeOnce(part, *gate)
 		total += n
 		c.written.Add(int64(n))
 		if err != nil {
@@ -47,6 +57,22 @@ func (c *gatedConn) Write(p []byte) (total int, err error) {
 		p = p[n:]
 	}
 	return total, nil
+}
+
+// writeOnce asks the gate and hands bytes to the kernel, with nothing in between.
+// While the socket's buffer is full it waits, and then asks the gate again.
+func (c *gatedConn) writeOnce(p []byte, gate domain.Gate) (n int, err error) {
+	if c.raw == nil {
+		if err := gate(); err != nil {
+			return 0, err
+		}
+		return c.Conn.Write(p)
+	}
+	failed := c.raw.Write(func(fd uintptr) (done bool) {
+		n, done, err = writeRaw(fd, p, gate)
+		return done
+	})
+	return n, errors.Join(failed, err)
 }
 
 // classify names what a failed write means for the action.

@@ -37,6 +37,7 @@ type link struct {
 	mu      sync.Mutex // guards the following
 	current *connection
 	closed  bool
+	wanted  uint64 // the newest Refresh that no reading has been begun for
 
 	sinkMu     sync.Mutex // one caller of sink at a time; guards the following
 	state      linkState
@@ -208,12 +209,24 @@ func headerText(uid string) string {
 }
 
 // Refresh implements [domain.Link]. It does not wait for the reading.
-func (l *link) Refresh(ctx context.Context) error {
+func (l *link) Refresh(ctx context.Context, ref uint64) error {
 	if err := errors.Join(ctx.Err(), l.life.Err()); err != nil {
 		return fmt.Errorf("refresh %s: %w: %w", l.plan.authority, err, domain.ErrTransient)
 	}
+	l.mu.Lock()
+	l.wanted = ref
+	l.mu.Unlock()
 	wake(l.refresh)
 	return nil
+}
+
+// takeWanted gives the Refresh that a reading which begins now answers; 0 for none.
+func (l *link) takeWanted() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ref := l.wanted
+	l.wanted = 0
+	return ref
 }
 
 // Reset implements [domain.Link]. The next action dials anew.
@@ -226,6 +239,22 @@ func (l *link) Reset() {
 		l.ended(c, errReset)
 	}
 	l.reader.CloseIdleConnections()
+}
+
+// ResetUnacknowledged implements [domain.Link].
+func (l *link) ResetUnacknowledged() {
+	l.mu.Lock()
+	c := l.current
+	waits := c != nil && unacknowledged(c.socket.Conn)
+	if waits {
+		l.current = nil
+	}
+	l.mu.Unlock()
+	if !waits {
+		return
+	}
+	l.lose(errReset.Error()) // first, so that an absolute action is not taken for failed
+	l.ended(c, errReset)
 }
 
 // Close implements [domain.Link].

@@ -26,8 +26,8 @@ type Options struct {
 	BackoffMin  time.Duration // first pause before a lost device is tried again; 50 ms
 	BackoffMax  time.Duration // 2 s
 	// UserTimeout is how long the kernel may keep bytes that the device does
-	// not acknowledge (TCP_USER_TIMEOUT, Linux). It should not exceed the
-	// lease's length; zero leaves it to the kernel, which tries for minutes.
+	// not acknowledge (TCP_USER_TIMEOUT, Linux), from its first retransmission on.
+	// Zero leaves it to the kernel, which tries for minutes.
 	UserTimeout time.Duration
 }
 

@@ -61,14 +61,14 @@ func (l *link) schedule(timer *time.Timer) {
 
 // check looks at the whole device.
 func (l *link) check() bool {
-	before := l.losses()
+	before, ref := l.losses(), l.takeWanted()
 	values, err := l.look()
 	if err != nil {
 		l.quiet() // the answer to a request under way comes before the loss
 		l.lose(err.Error())
 		return false
 	}
-	return l.rise(before, values)
+	return l.rise(before, ref, values)
 }
 
 func (l *link) look() ([]domain.Value, error) {
@@ -116,8 +116,8 @@ func (l *link) quiet() {
 }
 
 // rise reports the state and that the device is there, unless it was lost
-// since the read began.
-func (l *link) rise(before uint64, values []domain.Value) (risen bool) {
+// since the read began. The reading answers the Refresh ref.
+func (l *link) rise(before, ref uint64, values []domain.Value) (risen bool) {
 	l.tell(func() {
 		if l.generation != before {
 			return
@@ -126,8 +126,10 @@ func (l *link) rise(before uint64, values []domain.Value) (risen bool) {
 		l.sink.Reported(values, true)
 		if l.state != up {
 			l.state = up
-			l.logger.Info("device is up")
 			l.sink.Up(l.plan.base.String())
+		}
+		if ref != 0 {
+			l.sink.Answered(domain.Answered{Ref: ref, Verdict: domain.Fresh})
 		}
 	})
 	return risen
@@ -139,7 +141,6 @@ func (l *link) lose(cause string) {
 		l.generation++
 		if l.state != down {
 			l.state = down
-			l.logger.Warn("device is down", "cause", cause)
 			l.sink.Down(cause)
 		}
 	})

@@ -259,7 +259,7 @@ func TestRefreshReadsAndChangesNothing(t *testing.T) {
 	sim := simulator(t, SimOptions{})
 	l, sink := link(t, sim.Addr(), quick())
 	sink.awaitUp(t)
-	if err := l.Refresh(t.Context()); err != nil {
+	if err := l.Refresh(t.Context(), 7); err != nil {
 		t.Fatal(err)
 	}
 	sink.await(t, "four blocks", func(s *listener) bool {
@@ -289,7 +289,7 @@ func TestResetReplacesTheConnection(t *testing.T) {
 	} else if !errors.Is(err, domain.ErrNotSent) {
 		t.Errorf("error %v, want ErrNotSent", err)
 	}
-	sink.awaitDown(t, "reset by this server")
+	sink.awaitDown(t, "reset: this server may not act any more")
 	sink.await(t, "second Up", func(s *listener) bool { return s.isUp })
 	if n := sink.count("full"); n != 2 {
 		t.Errorf("%d full reports, want 2", n)

@@ -160,7 +160,7 @@ func TestNotConnectedIsNotSentAtOnce(t *testing.T) {
 	if !errors.Is(err, domain.ErrNotSent) {
 		t.Errorf("error %v, want ErrNotSent", err)
 	}
-	if err := l.Refresh(t.Context()); !errors.Is(err, domain.ErrNotSent) {
+	if err := l.Refresh(t.Context(), 7); !errors.Is(err, domain.ErrNotSent) {
 		t.Errorf("refresh: error %v, want ErrNotSent", err)
 	}
 }

@@ -111,7 +111,6 @@ func (l *Link) down(cause string) {
 		return
 	}
 	l.said = cause
-	l.log.Info("device_down", "cause", cause)
 	l.sink.Down(cause)
 }
 
@@ -119,7 +118,6 @@ func (l *Link) up(values []domain.Value, detail string) {
 	l.saying.Lock()
 	defer l.saying.Unlock()
 	l.said = ""
-	l.log.Info("device_up", "detail", detail)
 	l.sink.Reported(values, true)
 	l.sink.Up(detail)
 }
@@ -139,8 +137,8 @@ func (l *Link) answer(a domain.Answered) {
 }
 
 // Refresh asks for every kind of block that the router has sent before. What it
-// states is reported as it comes.
-func (l *Link) Refresh(ctx context.Context) error {
+// states is reported as it comes; a PING behind the requests tells when that was all.
+func (l *Link) Refresh(ctx context.Context, ref uint64) error {
 	s := l.ready.Load()
 	if s == nil || ctx.Err() != nil {
 		return fmt.Errorf("refresh %s: not connected; wait for Up: %w", l.def.Device, domain.ErrNotSent)
@@ -153,6 +151,9 @@ func (l *Link) Refresh(ctx context.Context) error {
 			return fmt.Errorf("refresh %s: %w", l.def.Device, err)
 		}
 	}
+	if err := s.send([]byte(pingRequest), &request{what: "PING", refresh: true, ref: ref}, open); err != nil {
+		return fmt.Errorf("refresh %s: %w", l.def.Device, err)
+	}
 	return nil
 }
 
@@ -160,10 +161,20 @@ func (l *Link) Refresh(ctx context.Context) error {
 // with it what this kernel had not delivered. What the router's kernel had
 // received already, the router may still do.
 func (l *Link) Reset() {
+	l.reset(func(*session) bool { return true })
+}
+
+// ResetUnacknowledged implements domain.Link.
+func (l *Link) ResetUnacknowledged() {
+	l.reset(func(s *session) bool { return unacknowledged(s.conn) })
+}
+
+// reset ends the present connection if it must.
+func (l *Link) reset(must func(*session) bool) {
 	l.mu.Lock()
 	s := l.current
 	l.mu.Unlock()
-	if s == nil {
+	if s == nil || !must(s) {
 		return
 	}
 	l.ready.CompareAndSwap(s, nil)
@@ -171,7 +182,7 @@ func (l *Link) Reset() {
 	case l.kick <- struct{}{}:
 	default:
 	}
-	s.abort("reset by this server")
+	s.abort("reset: this server may not act any more")
 }
 
 // Close implements domain.Link. The sink hears nothing after it. It must not be
@@ -186,7 +197,7 @@ func (l *Link) Close() error {
 		l.ready.Store(nil)
 		close(l.life.ended)
 		if s != nil {
-			_ = s.conn.Close()
+			reset(s.conn)
 		}
 	}
 	<-l.done

@@ -37,7 +37,7 @@ type Options struct {
 	// Defaults 50 ms and 2 s.
 	BackoffMin, BackoffMax time.Duration
 	// UserTimeout is how long the kernel may retransmit unacknowledged bytes
-	// (TCP_USER_TIMEOUT, Linux). At most the TTL of a lease. Default 500 ms;
+	// (TCP_USER_TIMEOUT, Linux), from its first retransmission on. Default 250 ms;
 	// negative leaves the system's.
 	UserTimeout time.Duration
 	// SendBuffer is the size of the socket's send buffer in bytes; zero leaves
@@ -69,7 +69,7 @@ func (o Options) withDefaults() Options {
 		{&o.WriteTimeout, 500 * time.Millisecond, time.Millisecond},
 		{&o.BackoffMin, 50 * time.Millisecond, time.Millisecond},
 		{&o.BackoffMax, 2 * time.Second, time.Millisecond},
-		{&o.UserTimeout, 500 * time.Millisecond, -1},
+		{&o.UserTimeout, 250 * time.Millisecond, -1},
 	} {
 		if *d.at == 0 {
 			*d.at = d.preset

@@ -14,6 +14,7 @@ const maxWaiting = 1024
 type request struct {
 	what     string // for people
 	action   bool
+	refresh  bool // the last of a Refresh
 	ref      uint64
 	deadline domain.Mono
 	written  bool // its bytes are with the kernel
@@ -80,6 +81,8 @@ func (s *session) answered(ack bool) {
 	switch {
 	case r == nil:
 		s.link.log.Debug("answer_without_request", "ack", ack)
+	case r.refresh && ack:
+		s.link.answer(domain.Answered{Ref: r.ref, Verdict: domain.Fresh})
 	case !r.action:
 	case ack:
 		s.link.answer(domain.Answered{Ref: r.ref, Verdict: domain.Acknowledged})

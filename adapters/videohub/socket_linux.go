@@ -40,6 +40,26 @@ func setUserTimeout(conn *net.TCPConn, d time.Duration) error {
 	return nil
 }
 
+// unacknowledged tells whether the kernel holds bytes that the router has not
+// acknowledged. True where nobody can know.
+func unacknowledged(conn net.Conn) bool {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return true
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return true
+	}
+	held := 1
+	err = raw.Control(func(fd uintptr) {
+		if n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
+			held = n
+		}
+	})
+	return err == nil && held > 0
+}
+
 // sinceBoot reads the monotonic clock that also runs through suspend.
 func sinceBoot() domain.Mono {
 	var ts unix.Timespec

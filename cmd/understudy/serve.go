@@ -39,9 +39,13 @@ const closeWithin = time.Second
 // every server alike.
 const stallAfter = 10 * time.Second
 
-// deviceSilence bounds how long a device's kernel may leave bytes unacknowledged:
-// what an old primary has sent must not arrive much later than its lease lasts.
-const deviceSilence = 500 * time.Millisecond
+// deviceSilence bounds how long a device's kernel may leave bytes unacknowledged,
+// because what an old primary has sent must not arrive long after its lease. The
+// kernel counts it from its first retransmission, 0.2 s after the send at the
+// earliest: with 250 ms there are two of them, the last 0.4 s after the send (one,
+// at 0.2 s, if the process has ended). Less would not make it fewer, more would
+// make it a third, at 0.8 s. So it does not follow the lease, which may be shorter.
+const deviceSilence = 250 * time.Millisecond
 
 // topicsPace is the pause between two looks at a log that does not answer.
 const topicsPace = 200 * time.Millisecond

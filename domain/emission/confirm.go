@@ -118,6 +118,10 @@ func (q *Queue) meet(j *job) {
 }
 
 func (q *Queue) answer(now domain.Mono, a domain.Answered) {
+	if a.Verdict == domain.Fresh {
+		q.fresh(now, a.Ref)
+		return
+	}
 	j := q.findRef(a.Ref)
 	if j == nil || (j.stage != sent && j.stage != emitting) {
 		return
@@ -141,6 +145,7 @@ func (q *Queue) answer(now domain.Mono, a domain.Answered) {
 		q.end(j, domain.Failed, a.Reason, a.Detail)
 	case domain.NoAnswer:
 		q.noAnswer(j, a)
+	case domain.Fresh: // answers a reading
 	}
 }
 

@@ -10,6 +10,8 @@
 //     before it was sent is not sent at all (superseded).
 //   - A one-shot is sent only after its [Start] was read back as counting, and
 //     only once. If nobody can tell whether it was done, it ends in doubt.
+//   - A queryable action is sent only if a reading that was begun for it shows
+//     that the device is not in the wished state already.
 //   - A command older than its validity is not sent (expired).
 //   - An absolute action ends as confirmed only when the device itself reports
 //     the wished value: an acknowledgement is not a new state.

@@ -9,7 +9,10 @@ func (q *Queue) accept(w Work) {
 		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, "an earlier primary had started it and left no outcome")
 		return
 	}
-	j.requery = w.Effect == domain.Queryable
+	if q.gone {
+		q.end(j, domain.Failed, domain.ReasonRemoved, removed)
+		return
+	}
 	q.overtake(j)
 	q.jobs = append(q.jobs, j)
 }
@@ -43,15 +46,25 @@ func (q *Queue) expire(now domain.Mono) {
 			q.miss(j)
 			q.end(j, outcomeOf(j), domain.ReasonDisconnected, "it was sent, the device went away, and did not return in time")
 		case j.unsent() && now >= j.Deadline:
-			q.end(j, domain.Expired, "", "older than its validity before it could be sent")
+			q.end(j, domain.Expired, "", q.expired())
 		case j.stage == sent && now >= j.giveUp:
 			q.giveUp(j)
 		}
 	}
 }
 
+// expired says why nothing was sent in time.
+func (q *Queue) expired() string {
+	const text = "older than its validity before it could be sent"
+	if !q.up && q.cause != "" {
+		return text + "; the device is away: " + q.cause
+	}
+	return text
+}
+
 // pump sends the next action that may be sent, in log order.
-func (q *Queue) pump(now domain.Mono) {
+func (q *Queue) pump() {
+	defer q.forget()
 	outstanding := 0
 	for _, j := range q.jobs {
 		switch j.stage {
@@ -60,13 +73,14 @@ func (q *Queue) pump(now domain.Mono) {
 		case sent:
 			outstanding++
 			continue
-		case emitting, starting:
-			return // order: nothing passes an action that is just leaving, or is being written ahead
+		case emitting, starting, reading:
+			return // order: nothing passes an action that is just leaving, or is being prepared
+		case waiting, cleared:
 		}
 		if !q.up || q.held || q.retryAt > 0 || outstanding >= q.settings.Window {
 			return
 		}
-		if q.ending && j.stage == waiting {
+		if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {
 			return
 		}
 		if j.Effect == domain.OneShot && j.stage == waiting {
@@ -74,13 +88,63 @@ func (q *Queue) pump(now domain.Mono) {
 			q.do(Start{UID: j.UID, Command: j.Command})
 			return
 		}
-		if j.requery && q.alreadySo(j) {
+		if j.Effect == domain.Queryable && j.stage == waiting {
+			j.stage = reading
+			j.ref = q.read()
+			return
+		}
+		if j.Effect == domain.Queryable && q.alreadySo(j) {
 			q.meet(j)
 			q.end(j, domain.Confirmed, "", "the device was in the wished state")
 			continue
 		}
 		q.emit(j)
 		return
+	}
+}
+
+// forget lets a reading count for one step only: a queryable that could not be
+// sent at once is decided by another one.
+func (q *Queue) forget() {
+	for _, j := range q.jobs {
+		if j.Effect == domain.Queryable && j.stage == cleared {
+			j.stage, j.ref = waiting, 0
+		}
+	}
+}
+
+func (q *Queue) read() uint64 {
+	q.nextRef++
+	q.reread = max(q.reread, asked)
+	q.do(Read{Ref: q.nextRef})
+	return q.nextRef
+}
+
+// begin has the device read once in a term, because an old primary may have
+// changed it at the last moment. Actions don't wait for that; with a device that
+// reports by itself it waits for them, because it shares their connection.
+func (q *Queue) begin() {
+	if q.reread != toRead || !q.up || q.gone {
+		return
+	}
+	if !q.settings.Polled && (q.Outstanding() < len(q.jobs)) {
+		return
+	}
+	q.read()
+}
+
+// fresh takes the news that the device has been read since the reading ref was
+// asked for.
+func (q *Queue) fresh(now domain.Mono, ref uint64) {
+	if q.reread != done {
+		q.reread = done
+		if q.settings.Polled {
+			q.report(now, q.unsure)
+			q.unsure = Report{}
+		}
+	}
+	if j := q.findRef(ref); j != nil && j.stage == reading {
+		j.stage = cleared
 	}
 }
 
@@ -161,9 +225,15 @@ func (q *Queue) overtakenSince(j *job) {
 	}
 }
 
-func (q *Queue) linkDown() {
-	q.up = false
+func (q *Queue) linkDown(cause string) {
+	q.up, q.cause = false, cause
+	if q.reread == asked {
+		q.reread = toRead
+	}
 	for _, j := range q.jobs {
+		if j.stage == reading {
+			j.stage, j.ref = waiting, 0
+		}
 		if j.stage != sent {
 			continue
 		}
@@ -172,5 +242,23 @@ func (q *Queue) linkDown() {
 			continue
 		}
 		q.requeue(j)
+	}
+}
+
+// removed is what became of the commands of a device that is no longer configured.
+const removed = "the device was taken out of the configuration"
+
+// remove ends all commands. What is with the device may still be done by it.
+func (q *Queue) remove() {
+	q.gone = true
+	for _, j := range q.jobs {
+		switch {
+		case j.stage == ended:
+		case j.Effect == domain.OneShot && (j.stage == emitting || j.stage == sent):
+			q.end(j, domain.InDoubt, domain.ReasonUnknownFate, removed+" before it had answered")
+		default:
+			q.miss(j)
+			q.end(j, domain.Failed, domain.ReasonRemoved, removed)
+		}
 	}
 }

@@ -12,6 +12,9 @@ type Settings struct {
 	ConfirmWithin time.Duration
 	// Window is how many actions may be with the device unanswered.
 	Window int
+	// Polled says that the device does not report by itself: what a server has
+	// read of it before its term may be older than what the log knows.
+	Polled bool
 }
 
 // fencedRetry is the pause after the gate refused. A gate that refuses for good
@@ -27,13 +30,26 @@ type Queue struct {
 	jobs     []*job // not ended, in log order
 	reported map[domain.Target]string
 	up       bool        // the device is connected and its state has been read
+	cause    string      // why it is not
 	held     bool        // this server may not act
 	ending   bool        // nothing more is begun, see Finish
+	gone     bool        // the device is no longer configured, see Remove
+	reread   reread      // of the device, in this term
+	unsure   Report      // of a polled device, while it has not been read in this term
 	retryAt  domain.Mono // the gate refused; not before this is it asked again
 	progress domain.Mono // when something was last done
 	nextRef  uint64
 	effects  []Effect
 }
+
+// reread is how far the reading of the device is that each term begins with.
+type reread uint8
+
+const (
+	toRead reread = iota
+	asked
+	done
+)
 
 // NewQueue starts a queue that knows what the log last heard of the device.
 func NewQueue(s Settings, reported []domain.Value) *Queue {
@@ -70,12 +86,15 @@ type (
 	// planned move, in which this server still may act. A one-shot that was
 	// written ahead is sent, so that it is not left in doubt. It is for good.
 	Finish struct{}
+	// Remove says that the device is no longer configured: all its commands end.
+	// It is for good.
+	Remove struct{}
 	// Report gives what the device says of itself; Full is its whole state.
 	Report struct {
 		Values []domain.Value
 		Full   bool
 	}
-	// Answer gives the device's answer to a sending.
+	// Answer gives the device's answer to a sending or a reading.
 	Answer struct{ domain.Answered }
 	// Emitted is how a sending went: nil, or an error of the class that
 	// domain.Link documents.
@@ -106,6 +125,7 @@ func (LinkDown) input()    {}
 func (Hold) input()        {}
 func (Resume) input()      {}
 func (Finish) input()      {}
+func (Remove) input()      {}
 func (Report) input()      {}
 func (Answer) input()      {}
 func (Emitted) input()     {}
@@ -122,6 +142,9 @@ type (
 	}
 	// Emit hands the action to the link, to be answered by Emitted.
 	Emit struct{ domain.Action }
+	// Read has the link read the device, to be answered as fresh, or by LinkDown.
+	// It is no action, and needs no lease.
+	Read struct{ Ref uint64 }
 	// Log appends device.reported: what changed against what the log knows.
 	Log struct {
 		Values []domain.Value
@@ -133,6 +156,7 @@ type (
 
 func (Start) effect() {}
 func (Emit) effect()  {}
+func (Read) effect()  {}
 func (Log) effect()   {}
 func (End) effect()   {}
 
@@ -151,23 +175,30 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 	case LinkUp:
 		q.up, q.progress = true, now
 	case LinkDown:
-		q.linkDown()
+		q.linkDown(in.Cause)
 	case Hold:
 		q.held = true
 	case Resume:
 		q.held, q.retryAt, q.progress = false, 0, now
 	case Finish:
 		q.ending = true
+	case Remove:
+		q.remove()
 	case Report:
-		q.report(now, in)
+		if q.settings.Polled && q.reread != done {
+			q.unsure = in // the reading that is asked for comes last, and is the newest
+		} else {
+			q.report(now, in)
+		}
 	case Answer:
 		q.answer(now, in.Answered)
 	case Emitted:
 		q.emitted(now, in)
 	}
 	q.expire(now)
-	q.pump(now)
+	q.pump()
 	q.sweep()
+	q.begin()
 	if len(q.effects) > 0 {
 		q.progress = now
 	}
@@ -218,6 +249,7 @@ func (q *Queue) Settled() bool {
 			if q.ending {
 				return false
 			}
+		case waiting, reading, ended:
 		}
 	}
 	return true

@@ -17,14 +17,38 @@ type play struct {
 	now domain.Mono
 	log []string
 	ref map[string]uint64
+	// read is the last reading that was asked for.
+	read uint64
 }
 
+// newPlay is that of a device that has been read in this term.
 func newPlay(t *testing.T, window int) *play {
 	t.Helper()
-	return &play{
+	p := play{
 		t: t, ref: make(map[string]uint64), now: time.Second,
 		q: emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: window}, nil),
 	}
+	return p.fresh()
+}
+
+// polledPlay is that of a device that must be asked for its state, with what the
+// log knows of it.
+func polledPlay(t *testing.T, reported ...domain.Value) *play {
+	t.Helper()
+	return &play{
+		t: t, ref: make(map[string]uint64), now: time.Second,
+		q: emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: 1, Polled: true}, reported),
+	}
+}
+
+// fresh answers the last reading.
+func (p *play) fresh() *play {
+	return p.step(emission.Answer{Answered: domain.Answered{Ref: p.read, Verdict: domain.Fresh}})
+}
+
+// query asks for a value that the device is read for first.
+func (p *play) query(uid string, dest int, source string) *play {
+	return p.step(emission.Accept{Work: p.work(uid, domain.Queryable, value(dest, source))})
 }
 
 // step feeds an input; every Emit is answered as sent, unless a test has said otherwise.
@@ -37,6 +61,9 @@ func (p *play) step(in emission.Input) *play {
 			p.note("log %v", e.Values)
 		case emission.End:
 			p.note("end %s %s %s%s", e.UID, e.Outcome, e.Reason, e.By)
+		case emission.Read:
+			p.note("read")
+			p.read = e.Ref
 		case emission.Emit:
 			p.note("emit %s %v", e.UID, e.Wishes)
 			p.ref[e.UID] = e.Ref
@@ -305,6 +332,78 @@ func TestASalvoHasAResultForEachCrosspoint(t *testing.T) {
 		return
 	}
 	t.Fatalf("no outcome of the salvo in %v", effects)
+}
+
+func TestAQueryableActionIsDecidedByAReadingThatWasBegunForIt(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{}).reports(5, "12") // some time ago
+	p.log = nil
+	p.query("same", 5, "12").want("read")
+	p.reports(5, "3").fresh().want("log [{crosspoint/video/5 3}]", "emit same [{crosspoint/video/5 12}]")
+	p.sent("same").reports(5, "12").want("log [{crosspoint/video/5 12}]", "end same confirmed")
+	p.reports(5, "4").query("done", 5, "7").want("log [{crosspoint/video/5 4}]", "read")
+	p.reports(5, "7").fresh().want("log [{crosspoint/video/5 7}]", "end done confirmed")
+}
+
+func TestAReadingCountsForOneMomentOnly(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{}).query("a", 5, "12").want("read")
+	p.step(emission.Hold{}).fresh().want()
+	p.step(emission.Resume{}).want("read")
+	p.step(emission.LinkDown{}).fresh().want() // the answer comes from before the loss
+	p.step(emission.LinkUp{}).want("read")
+	p.fresh().want("emit a [{crosspoint/video/5 12}]")
+	p.result("a", emission.Fenced).wait(5 * time.Millisecond).want("read")
+}
+
+func TestAReadingThatNobodyAnswersDoesNotKeepACommandForEver(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{}).query("a", 5, "12").wait(10 * time.Second)
+	p.want("read", "end a expired")
+}
+
+func TestAPlannedMoveBeginsNoQueryable(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{}).query("a", 5, "12").step(emission.Finish{})
+	p.settled(true).fresh().want("read")
+}
+
+func TestATakeoverReportsNothingOlderThanWhatTheLogKnows(t *testing.T) {
+	p := polledPlay(t, value(5, "2")).step(emission.LinkUp{}).want("read")
+	p.step(emission.Report{Values: []domain.Value{value(5, "1")}, Full: true}).want() // begun by the standby
+	p.step(emission.Report{Values: []domain.Value{value(5, "3")}, Full: true}).want()
+	p.fresh().want("log [{crosspoint/video/5 3}]")
+	p.reports(5, "4").want("log [{crosspoint/video/5 4}]")
+}
+
+func TestATakeoverReadsADeviceThatComesBackOnlyLater(t *testing.T) {
+	p := polledPlay(t, value(5, "2")).step(emission.LinkUp{}).step(emission.LinkDown{}).want("read")
+	p.reports(5, "1").step(emission.LinkUp{}).want("read")
+	p.reports(5, "3").fresh().want("log [{crosspoint/video/5 3}]")
+}
+
+func TestNoActionWaitsForTheReadingAtATakeover(t *testing.T) {
+	p := polledPlay(t).route("a", 5, "1").step(emission.LinkUp{})
+	p.want("emit a [{crosspoint/video/5 1}]", "read")
+	q := emission.NewQueue(emission.Settings{Window: 4}, nil) // reports by itself
+	p = &play{t: t, ref: make(map[string]uint64), now: time.Second, q: q}
+	p.route("a", 1, "1").route("b", 2, "2").step(emission.LinkUp{}).sent("a").sent("b")
+	p.want("emit a [{crosspoint/video/1 1}]", "emit b [{crosspoint/video/2 2}]", "read")
+}
+
+func TestTheCommandsOfADeviceThatIsRemovedEnd(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").pulse("b").step(emission.StartCounts{UID: "b"}).sent("b").pulse("c")
+	p.log = nil
+	p.step(emission.Remove{}).want("end a failed device_removed", "end b in_doubt unknown_fate", "end c failed device_removed")
+	started := p.work("e", domain.OneShot)
+	started.Started = true
+	p.route("d", 6, "1").step(emission.Accept{Work: started}).want("end d failed device_removed", "end e in_doubt unknown_fate")
+}
+
+func TestWhatExpiresSaysWhyTheDeviceWasAway(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkDown{Cause: "no driver"}).pulse("a")
+	p.now += time.Minute
+	effects := p.q.Step(p.now, emission.Timer{})
+	if end, ok := effects[0].(emission.End); !ok || end.Outcome != domain.Expired || !strings.Contains(end.Detail, "no driver") {
+		t.Fatalf("%+v", effects)
+	}
 }
 
 func TestEveryCommandGetsExactlyOneOutcome(t *testing.T) {

@@ -16,15 +16,18 @@ import (
 func walk(t *testing.T, seed int64) {
 	t.Helper()
 	rnd := rand.New(rand.NewSource(seed))
-	q := emission.NewQueue(emission.Settings{ConfirmWithin: 300 * time.Millisecond, Window: 1 + rnd.Intn(4)}, nil)
+	q := emission.NewQueue(emission.Settings{ConfirmWithin: 300 * time.Millisecond, Window: 1 + rnd.Intn(4), Polled: rnd.Intn(2) == 0}, nil)
 	now := time.Second
 	order := map[string]int{}
 	oneShot, counted, left, outcomes := map[string]bool{}, map[string]bool{}, map[string]int{}, map[string]int{}
+	queryable, fresh := map[string]bool{}, false
 	highest := -1
 	var inFlight []uint64
 	var feed func(in emission.Input)
 	feed = func(in emission.Input) {
 		var next emission.Input
+		a, isAnswer := in.(emission.Answer)
+		fresh = isAnswer && a.Verdict == domain.Fresh
 		for _, e := range q.Step(now, in) {
 			switch e := e.(type) {
 			case emission.Start:
@@ -34,7 +37,14 @@ func walk(t *testing.T, seed int64) {
 				}
 			case emission.End:
 				outcomes[e.UID]++
+			case emission.Read:
+				if rnd.Intn(5) > 0 {
+					defer feed(emission.Answer{Answered: domain.Answered{Ref: e.Ref, Verdict: domain.Fresh}})
+				}
 			case emission.Emit:
+				if queryable[e.UID] && !fresh {
+					t.Fatalf("seed %d: %s was sent without a reading of the device", seed, e.UID)
+				}
 				res := emission.Result([]int{0, 0, 0, 0, 1, 2, 3}[rnd.Intn(7)])
 				if oneShot[e.UID] && !counted[e.UID] {
 					t.Fatalf("seed %d: %s was sent before its write-ahead counted", seed, e.UID)
@@ -70,9 +80,13 @@ func walk(t *testing.T, seed int64) {
 			uid := fmt.Sprintf("u%d", i)
 			order[uid] = i
 			w := emission.Work{UID: uid, Effect: domain.Absolute, Read: now, Deadline: now + time.Duration(rnd.Intn(2000))*time.Millisecond}
-			if rnd.Intn(3) == 0 {
+			switch rnd.Intn(4) {
+			case 0:
 				w.Effect, oneShot[uid] = domain.OneShot, true
-			} else {
+			case 1:
+				w.Effect, queryable[uid] = domain.Queryable, true
+				fallthrough
+			default:
 				w.Wishes = []domain.Value{value(1+rnd.Intn(3), fmt.Sprint(rnd.Intn(3)))}
 			}
 			feed(emission.Accept{Work: w})

@@ -30,8 +30,9 @@ type stage uint8
 
 const (
 	waiting  stage = iota // in the queue, nothing sent
+	reading               // a queryable's device is being read
 	starting              // a one-shot's write-ahead is under way
-	cleared               // a one-shot's write-ahead was read back
+	cleared               // a one-shot's write-ahead was read back; a queryable's device was
 	emitting              // handed to the link, which has not returned
 	sent                  // with the device; its answer or report is awaited
 	ended                 // its outcome has been decided
@@ -40,14 +41,13 @@ const (
 // job is a work on its way through the queue.
 type job struct {
 	Work
-	stage   stage
-	ref     uint64
-	items   []item
-	acked   bool
-	sentAt  domain.Mono
-	giveUp  domain.Mono // when a sent action has waited long enough
-	steps   domain.Steps
-	requery bool // a queryable that an earlier primary may have sent
+	stage  stage
+	ref    uint64
+	items  []item
+	acked  bool
+	sentAt domain.Mono
+	giveUp domain.Mono // when a sent action has waited long enough
+	steps  domain.Steps
 }
 
 // item is one wish of a job and what became of it.

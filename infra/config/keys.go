@@ -87,7 +87,7 @@ var definitionMeaning = map[string]string{
 	"devices[].confirm_within":   "Time for the device's own report, or its answer, after an action was sent",
 	"devices[].valid_absolute":   "How old an absolute command may get before it expires instead of being sent",
 	"devices[].valid_one_shot":   "The same for one-shots",
-	"devices[].standby_polling":  "Standbys read the device too (hot); false (warm) is not supported yet and refused",
+	"devices[].standby_polling":  "Standbys hold a connection too, to read (hot); false: only the primary connects (warm), for a device that accepts one connection",
 	"devices[].poll_every":       "How often a device is read that does not report by itself; 0 means never",
 	"devices[].on_reconnect":     "adopt takes over what a returning device reports, restore sends the last wishes again",
 	"devices[].verbs[].name":     "Name of the verb, as commands call it",

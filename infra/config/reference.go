@@ -55,7 +55,15 @@ complete one. Any key can also be given as an environment variable or as a flag:
 const referenceDevices = `
 ## Devices
 
-The same list belongs on every server of a landscape. An entry needs ` + "`id`, `driver`" + `
+The same list belongs on every server of a landscape. The primary's list counts: when its term begins, it writes
+new and changed definitions to the log, and takes out the devices that the log has and its list lacks. Their waiting commands
+end as ` + "`failed` (`device_removed`), new ones are refused (`unknown_device`)" + `. A server whose list is empty takes out nothing.
+
+So to change the list of a running landscape, change it on **all** standbys first and restart them one after the other, then switch over to one
+of them and change the last. A server that comes to power with an older list brings that list back: it takes out
+what was added meanwhile, and adds what was taken out.
+
+An entry needs ` + "`id`, `driver`" + `
 and ` + "`address`" + `, a router its ` + "`inputs` and `outputs`" + `, an HTTP device its ` + "`verbs`" + `.
 
 `

@@ -30,9 +30,6 @@ func validateDevice(key string, d domain.Definition, r *report) {
 		r.add(key+".driver", "%q: use %s or %s", d.Driver, domain.DriverVideohub, domain.DriverHTTP)
 	}
 	validateTimes(key, d, r)
-	if !d.StandbyPolling {
-		r.add(key+".standby_polling", "false is not supported yet: standbys connect to every device, to read")
-	}
 	if d.OnReconnect != domain.Adopt && d.OnReconnect != domain.Restore {
 		r.add(key+".on_reconnect", "%q: use %s or %s", d.OnReconnect, domain.Adopt, domain.Restore)
 	}

@@ -178,7 +178,8 @@ func (c *control) perform(e election.Effect) {
 	case election.Lost:
 		c.lease.Revoke()
 		c.logger.Warn("role changed", "old", "primary", "new", "secondary", "epoch", e.Epoch, "cause", e.Cause)
-		c.core.tell(c.core.suspend)
+		lapsed := !c.machine.State().Contested()
+		c.core.tell(func() { c.core.suspend(lapsed) })
 	case election.Lease:
 		if e.Until == 0 {
 			c.lease.Revoke()

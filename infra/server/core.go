@@ -54,6 +54,7 @@ type core struct {
 	waiters       waiters
 	term          *reign
 	background    *sync.WaitGroup // what the loop has started beside devices
+	leaving       bool            // the server ends: a term that begins now begins nothing more
 	away          bool            // the log cannot be read at the moment
 	verdict       string          // of the last comparison of state hashes: ok, differs, or empty
 	store         SnapshotStore   // nil where there is no data folder
@@ -115,7 +116,7 @@ func (c *core) run(ctx context.Context) error {
 	c.loops = ctx
 	for _, s := range c.states {
 		for _, d := range s.Devices() {
-			c.openDevice(d.Definition)
+			c.openDevice(d.Definition, d.Removed)
 		}
 	}
 	healthTick := time.NewTicker(healthEvery)
@@ -159,9 +160,6 @@ func (c *core) closeAll() {
 	c.endTerm(errors.New("the server stops"))
 	for _, d := range c.devices {
 		<-d.done
-		if err := d.link.Close(); err != nil {
-			c.logger.Debug("close device", "device", d.definition.Device, "cause", err)
-		}
 	}
 }
 
@@ -285,41 +283,36 @@ func (c *core) configured(r *domain.Record) {
 	if !ok {
 		return
 	}
-	old, known := c.devices[r.Subject]
-	if known {
+	if old, known := c.devices[r.Subject]; known {
 		delete(c.devices, r.Subject)
 		c.shown.Delete(r.Subject)
-		if err := old.link.Close(); err != nil {
-			c.logger.Debug("close device", "device", r.Subject, "cause", err)
-		}
 		old.stop()
+		old.interrupt()
+		<-old.done // some devices take one connection only
 	}
+	def := payload.Definition
 	if payload.Removed {
-		return
+		dev, left := c.states[domain.Partition(r.Subject, int32(len(c.states)))].Device(r.Subject)
+		if !left {
+			return
+		}
+		def = dev.Definition // its commands must still end
 	}
-	d := c.openDevice(payload.Definition)
-	if c.term != nil && d != nil {
+	d := c.openDevice(def, payload.Removed)
+	if c.term != nil {
 		c.term.handOver(c, c.states[d.partition], d)
 	}
 }
 
-// openDevice starts the loop of a device and its link. A standby opens it too
-// if the device allows that, so that a takeover opens no socket.
-func (c *core) openDevice(def domain.Definition) *device {
-	driver, ok := c.drivers[def.Driver]
-	if !ok {
-		c.logger.Error("no driver for device", "device", def.Device, "driver", def.Driver)
-		return nil
-	}
-	d := newDevice(def, domain.Partition(def.Device, int32(len(c.states))), c.logger)
-	link, err := driver.Open(def, d)
-	if err != nil {
-		c.logger.Error("cannot open device", "device", def.Device, "cause", err)
-		return nil
-	}
-	d.link = link
+// openDevice starts the loop of a device, which opens its link. A standby opens
+// it too if the device allows that, so that a takeover opens no socket.
+func (c *core) openDevice(def domain.Definition, removed bool) *device {
+	d := newDevice(def, c.drivers[def.Driver], domain.Partition(def.Device, int32(len(c.states))), c.logger)
+	d.removed = removed
 	c.devices[def.Device] = d
-	c.shown.Store(def.Device, d)
+	if !removed {
+		c.shown.Store(def.Device, d)
+	}
 	ctx, cancel := context.WithCancel(c.loops)
 	d.stop = cancel
 	go d.run(ctx)

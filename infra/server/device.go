@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -16,24 +17,32 @@ import (
 // device that stopped reading must not hold the queue for ever.
 const emitTimeout = time.Second
 
-// windows are how many actions may be with a device unanswered, by protocol.
-var windows = map[domain.DriverName]int{
-	domain.DriverVideohub: 64, // answers come strictly in order
-	domain.DriverHTTP:     1,  // one request at a time keeps the order
+// protocols are what the emission has to know of each driver's devices.
+var protocols = map[domain.DriverName]struct {
+	window int  // how many actions may be with a device unanswered
+	polled bool // it does not report by itself
+}{
+	domain.DriverVideohub: {window: 64},              // answers come strictly in order
+	domain.DriverHTTP:     {window: 1, polled: true}, // one request at a time keeps the order
 }
 
 // device is the loop of one device. On a standby it holds the link, which only
-// reads, and remembers what it saw; on the primary it drives a queue.
+// reads, and remembers what it saw; on the primary it drives a queue. A device
+// whose link cannot be opened has the loop all the same: its commands must end.
 type device struct {
 	definition domain.Definition
 	partition  int32
-	link       domain.Link
+	driver     domain.Driver // nil if there is none
+	removed    bool          // it is no longer configured
 	inbox      *mailbox[deviceInput]
 	logger     *slog.Logger
 	done       chan struct{}
 	stop       context.CancelFunc
 
 	// Owned by the loop.
+	link     domain.Link // nil while it is not open
+	opening  uint64      // counts the openings of the link
+	known    bool        // the link has said whether the device is there
 	up       bool
 	detail   string
 	observed map[domain.Target]string
@@ -43,6 +52,7 @@ type device struct {
 	pending atomic.Int64 // for metrics and health
 	idle    atomic.Int64 // domain.Mono, see emission.Queue.IdleSince
 	away    atomic.Bool
+	sending atomic.Pointer[context.CancelFunc] // calls the present sending off
 }
 
 // term is one epoch of primacy, as a device loop sees it.
@@ -57,11 +67,13 @@ type term struct {
 // deviceInput is one thing that a device loop is told.
 type deviceInput struct {
 	at      domain.Mono
+	opening uint64         // of the link that says it; 0 if it is no link
 	input   emission.Input // for the queue, or what the link says
 	up      *bool
 	detail  string
 	promote *promotion
 	demote  bool
+	lapsed  bool            // the lease ran out
 	settled chan<- struct{} // closed when the queue is settled
 }
 
@@ -72,50 +84,116 @@ type promotion struct {
 	work      []emission.Work
 	reported  []domain.Value
 	connected bool
+	before    []emission.Input // what the term has told all queues already
 }
 
-func newDevice(def domain.Definition, partition int32, logger *slog.Logger) *device {
-	return &device{
-		definition: def, partition: partition,
+func newDevice(def domain.Definition, driver domain.Driver, partition int32, logger *slog.Logger) *device {
+	d := &device{
+		definition: def, driver: driver, partition: partition,
 		inbox:    newMailbox[deviceInput](),
 		logger:   logger.With("device", def.Device),
 		done:     make(chan struct{}),
 		observed: make(map[domain.Target]string),
 	}
+	d.away.Store(true)
+	return d
 }
 
 // tell hands an input for the queue to the loop.
 func (d *device) tell(in emission.Input) { d.inbox.put(deviceInput{at: clock.Boot(), input: in}) }
 
-// Up, Down, Reported and Answered implement domain.Sink.
-func (d *device) Up(detail string) {
+// sink hears one link of a device. What a link has said before it was closed is
+// not taken for the word of the next one.
+type sink struct {
+	inbox   *mailbox[deviceInput]
+	opening uint64
+}
+
+var _ domain.Sink = sink{}
+
+func (s sink) put(in deviceInput) {
+	in.at, in.opening = clock.Boot(), s.opening
+	s.inbox.put(in)
+}
+
+// Up implements domain.Sink.
+func (s sink) Up(detail string) {
 	up := true
-	d.inbox.put(deviceInput{at: clock.Boot(), up: &up, detail: detail})
+	s.put(deviceInput{up: &up, detail: detail})
 }
 
-func (d *device) Down(cause string) {
+// Down implements domain.Sink.
+func (s sink) Down(cause string) {
 	up := false
-	d.inbox.put(deviceInput{at: clock.Boot(), up: &up, detail: cause})
+	s.put(deviceInput{up: &up, detail: cause})
 }
 
-func (d *device) Reported(values []domain.Value, full bool) {
-	d.tell(emission.Report{Values: values, Full: full})
+// Reported implements domain.Sink.
+func (s sink) Reported(values []domain.Value, full bool) {
+	s.put(deviceInput{input: emission.Report{Values: values, Full: full}})
 }
 
-func (d *device) Answered(a domain.Answered) { d.tell(emission.Answer{Answered: a}) }
+// Answered implements domain.Sink.
+func (s sink) Answered(a domain.Answered) { s.put(deviceInput{input: emission.Answer{Answered: a}}) }
+
+// warm says that only the primary connects.
+func (d *device) warm() bool { return !d.definition.StandbyPolling }
+
+// open opens the link. Why that cannot be is the cause of the device's absence.
+func (d *device) open() {
+	switch {
+	case d.link != nil, d.removed:
+	case d.driver == nil:
+		d.connection(clock.Boot(), false, fmt.Sprintf("this server has no driver %q", d.definition.Driver))
+	default:
+		d.opening++
+		link, err := d.driver.Open(d.definition, sink{inbox: d.inbox, opening: d.opening})
+		if err != nil {
+			d.connection(clock.Boot(), false, err.Error())
+			return
+		}
+		d.link = link
+	}
+}
+
+// shut ends a connection that this server must not have for now.
+func (d *device) shut(cause string) {
+	d.close()
+	clear(d.observed)
+	if d.up {
+		d.connection(clock.Boot(), false, cause)
+	}
+}
+
+func (d *device) close() {
+	if d.link == nil {
+		return
+	}
+	if err := d.link.Close(); err != nil {
+		d.logger.Debug("close device", "cause", err)
+	}
+	d.link = nil
+	d.opening++
+}
 
 // run is the loop. It ends with ctx.
 func (d *device) run(ctx context.Context) {
 	defer close(d.done)
+	defer d.close()
+	if !d.warm() || d.driver == nil {
+		d.open()
+	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var settling []chan<- struct{}
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case <-d.inbox.ready:
 			for _, in := range d.inbox.take() {
+				if ctx.Err() != nil {
+					return
+				}
 				if in.settled != nil {
 					settling = append(settling, in.settled)
 				}
@@ -125,6 +203,9 @@ func (d *device) run(ctx context.Context) {
 			d.step(clock.Boot(), emission.Timer{})
 		}
 		if len(settling) > 0 && (d.queue == nil || d.queue.Settled()) {
+			if d.warm() {
+				d.shut("this server gives primacy up") // before the next one connects
+			}
 			for _, s := range settling {
 				close(s)
 			}
@@ -148,6 +229,9 @@ func (d *device) rearm(timer *time.Timer) {
 }
 
 func (d *device) handle(in deviceInput) {
+	if in.opening != 0 && in.opening != d.opening {
+		return
+	}
 	switch {
 	case in.promote != nil:
 		d.promote(in.promote)
@@ -160,6 +244,26 @@ func (d *device) handle(in deviceInput) {
 			d.remember(r)
 		}
 		d.step(in.at, in.input)
+		d.follow(in)
+	}
+}
+
+// follow does to the connection what the end or the return of the lease asks for.
+func (d *device) follow(in deviceInput) {
+	if d.term == nil {
+		return
+	}
+	switch in.input.(type) {
+	case emission.Hold:
+		switch {
+		case !in.lapsed || d.link == nil:
+		case d.warm():
+			d.shut("the lease ran out")
+		default:
+			d.link.ResetUnacknowledged()
+		}
+	case emission.Resume:
+		d.open()
 	}
 }
 
@@ -176,11 +280,15 @@ func (d *device) remember(r emission.Report) {
 
 func (d *device) connection(at domain.Mono, up bool, detail string) {
 	changed := d.up != up
-	d.up, d.detail = up, detail
-	d.away.Store(!up)
-	if changed {
+	switch {
+	case !changed && d.known:
+	case up:
 		d.logger.Info("device connection", "up", up, "cause", detail)
+	default:
+		d.logger.Warn("device connection", "up", up, "cause", detail)
 	}
+	d.known, d.up, d.detail = true, up, detail
+	d.away.Store(!up)
 	if d.term == nil {
 		return
 	}
@@ -196,15 +304,30 @@ func (d *device) connection(at domain.Mono, up bool, detail string) {
 
 func (d *device) promote(p *promotion) {
 	d.term = p.term
+	protocol := protocols[d.definition.Driver]
 	d.queue = emission.NewQueue(emission.Settings{
 		ConfirmWithin: d.definition.ConfirmWithin,
-		Window:        windows[d.definition.Driver],
+		Window:        protocol.window,
+		Polled:        protocol.polled,
 	}, p.reported)
-	if p.connected != d.up {
+	now := clock.Boot()
+	for _, in := range p.before {
+		d.step(now, in)
+	}
+	if d.removed {
+		d.step(now, emission.Remove{})
+	}
+	if d.warm() && len(p.before) == 0 {
+		d.detail = "only the primary connects, and this server has just become it"
+		d.open()
+	}
+	if !d.removed && (p.connected != d.up || d.link == nil) {
 		d.append(domain.Connection{Up: d.up, Detail: d.detail})
 	}
-	now := clock.Boot()
-	if d.up {
+	if !d.up {
+		d.step(now, emission.LinkDown{Cause: d.detail})
+	}
+	if d.up && !protocol.polled {
 		d.step(now, emission.Report{Values: d.snapshot(), Full: true})
 	}
 	for _, w := range p.work {
@@ -233,7 +356,13 @@ func (d *device) demote() {
 	d.term, d.queue = nil, nil
 	d.pending.Store(0)
 	d.idle.Store(0)
-	d.link.Reset()
+	switch {
+	case d.link == nil:
+	case d.warm():
+		d.shut("this server is no longer primary")
+	default:
+		d.link.Reset()
+	}
 }
 
 // step drives the queue and carries out its effects. A queue sends one action
@@ -245,9 +374,12 @@ func (d *device) step(now domain.Mono, in emission.Input) {
 		in = nil
 		d.say(effects)
 		for _, e := range effects {
-			if e, ok := e.(emission.Emit); ok {
+			switch e := e.(type) {
+			case emission.Emit:
 				now = clock.Boot() // what the device answers may be here before emit returns
 				in = d.emit(e.Action)
+			case emission.Read:
+				d.refresh(e.Ref)
 			}
 		}
 	}
@@ -272,10 +404,28 @@ func (d *device) say(effects []emission.Effect) {
 	}
 }
 
+// refresh has the link read the device. If that cannot be, the link has lost the
+// device, and says so.
+func (d *device) refresh(ref uint64) {
+	if err := d.link.Refresh(d.term.ctx, ref); err != nil {
+		d.logger.Debug("read the device", "cause", err)
+	}
+}
+
+// interrupt calls off a sending that waits for the device. It may be called from
+// any goroutine.
+func (d *device) interrupt() {
+	if cancel := d.sending.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
 // emit hands one action to the device's socket and tells how that went.
 func (d *device) emit(a domain.Action) emission.Emitted {
 	ctx, cancel := context.WithTimeout(d.term.ctx, emitTimeout)
 	defer cancel()
+	d.sending.Store(&cancel)
+	defer d.sending.Store(nil)
 	err := d.link.Emit(ctx, a, d.term.gate)
 	out := emission.Emitted{Ref: a.Ref}
 	switch {

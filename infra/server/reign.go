@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -23,7 +24,9 @@ type reign struct {
 	open    int
 	working map[choreKey]bool // chores under way
 	clerk   *clerk
-	onOpen  func() // all marks are folded
+	onOpen  func()         // all marks are folded
+	held    bool           // the lease ran out; it may come back
+	ending  emission.Input // Finish or Hold, once the term is about to end
 }
 
 // beginTerm makes this server the acting primary of an epoch that it has won.
@@ -39,6 +42,9 @@ func (c *core) beginTerm(parent context.Context, epoch uint64, onOpen func()) {
 		},
 		cancel: cancel, began: clock.Boot(),
 		opened: make([]bool, n), working: make(map[choreKey]bool), onOpen: onOpen,
+	}
+	if c.leaving {
+		r.ending = emission.Finish{}
 	}
 	r.clerk = newClerk(c, &r.term)
 	c.term = r
@@ -86,6 +92,7 @@ func (c *core) settle(in emission.Input, limit time.Duration, then func()) {
 		return
 	}
 	r := c.term
+	r.ending = in // also for devices whose partition is not open yet
 	settled := make([]chan struct{}, 0, len(c.devices))
 	for _, d := range c.devices {
 		s := make(chan struct{})
@@ -106,15 +113,21 @@ func (c *core) settle(in emission.Input, limit time.Duration, then func()) {
 	})
 }
 
-// suspend stops sending: the lease ran out, or the epoch is contested. What is
-// under way may still be answered, and its outcomes logged.
-func (c *core) suspend() {
+// suspend stops sending: the lease lapsed, or the epoch is contested or released.
+// What is under way may still be answered, and its outcomes logged. But after a
+// lapse somebody else may act at any moment: what a device has not acknowledged
+// must not reach it any more.
+func (c *core) suspend(lapsed bool) {
 	if c.term == nil {
 		return
 	}
 	c.acting.Store(false)
+	c.term.held = true
 	for _, d := range c.devices {
-		d.tell(emission.Hold{})
+		d.inbox.put(deviceInput{at: clock.Boot(), input: emission.Hold{}, lapsed: lapsed})
+		if lapsed {
+			d.interrupt()
+		}
 	}
 }
 
@@ -124,6 +137,7 @@ func (c *core) resume() {
 		return
 	}
 	c.acting.Store(c.term.open == len(c.term.opened))
+	c.term.held = false
 	for _, d := range c.devices {
 		d.tell(emission.Resume{})
 	}
@@ -176,6 +190,7 @@ func (r *reign) markFolded(c *core, s *partition.State, p int32, mark *domain.Re
 			r.configure(s, p, def)
 		}
 	}
+	r.removeOthers(c, s, p)
 	c.dischargeChores(p)
 	if r.open == len(r.opened) {
 		c.acting.Store(true)
@@ -199,6 +214,12 @@ func (r *reign) handOverAt(s *partition.State, d *device, mark domain.Instant) {
 		return
 	}
 	p := &promotion{term: &r.term, connected: dev.Connected}
+	if r.held {
+		p.before = append(p.before, emission.Hold{})
+	}
+	if r.ending != nil {
+		p.before = append(p.before, r.ending)
+	}
 	for _, cell := range dev.Cells() {
 		if cell.HasReported {
 			p.reported = append(p.reported, domain.Value{Target: cell.Target, Value: cell.Reported})
@@ -233,6 +254,22 @@ func (r *reign) configure(s *partition.State, p int32, def domain.Definition) {
 	}
 	def.Revision = revision + 1
 	r.journal.add(p, serverRecord(r.server, def.Device, domain.Configured{Definition: def}))
+}
+
+// removeOthers takes away the devices that the log has and the configuration of
+// this server lacks. An empty list is taken for a missing one.
+func (r *reign) removeOthers(c *core, s *partition.State, p int32) {
+	if len(c.wanted) == 0 {
+		return
+	}
+	for _, dev := range s.Devices() {
+		wanted := slices.ContainsFunc(c.wanted, func(def domain.Definition) bool { return def.Device == dev.ID() })
+		if dev.Removed || wanted {
+			continue
+		}
+		c.logger.Warn("device removed: the configuration of this server lacks it", "device", dev.ID(), "epoch", r.epoch)
+		r.journal.add(p, serverRecord(r.server, dev.ID(), domain.Configured{Definition: dev.Definition, Removed: true}))
+	}
 }
 
 // abdicate gives primacy up because this server can no longer do its work.

@@ -157,7 +157,10 @@ func (s *Server) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, finishLimit+time.Second)
 	defer cancel()
 	settled := make(chan struct{})
-	s.core.tell(func() { s.core.finish(func() { close(settled) }) })
+	s.core.tell(func() {
+		s.core.leaving = true
+		s.core.finish(func() { close(settled) })
+	})
 	select {
 	case <-settled:
 	case <-ctx.Done():
