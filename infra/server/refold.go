@@ -180,7 +180,7 @@ func (c *core) quarantine(cause error) {
 	c.logger.Error("quarantine", "cause", cause)
 	c.verdict, c.quarantined = domain.HashDiffers, true
 	c.tellHealth()
-	c.suspend()
+	c.suspend(false)
 	c.drain(func() {
 		c.resign(cause)
 		c.publish(domain.Quarantined{Incarnation: c.incarnation, Reason: cause.Error()})
