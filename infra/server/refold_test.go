@@ -271,3 +271,60 @@ func TestADisputeEndsWhenTheOtherOneWasWrongAndThisOneWasRight(t *testing.T) {
 		}
 	}
 }
+
+func TestAStateInDoubtIsNotSaved(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		doubt func(*core)
+		saved bool
+	}{
+		{"nobody doubts it", func(*core) {}, true},
+		{"a refold is under way", func(k *core) { k.refolding = true }, false},
+		{"it is in quarantine", func(k *core) { k.quarantined = true }, false},
+		{"a primary has another state", func(k *core) { k.dispute = &dispute{with: "a1"} }, false},
+		{"so it has, and this one is right", func(k *core) { k.dispute = &dispute{with: "a1", right: true} }, false},
+	} {
+		k := keeper(t, labels(1))
+		k.caughtUp.Store(true)
+		k.sinceSnapshot = 1
+		c.doubt(k)
+		if k.worthSaving() != c.saved {
+			t.Errorf("%s: saved %v", c.name, !c.saved)
+		}
+	}
+}
+
+func TestAServerThatJoinsIsGivenACheckpointAlsoWhereNothingHappens(t *testing.T) {
+	k := keeper(t, labels(1))
+	k.term = &reign{term: term{epoch: 3}}
+	k.acting.Store(true)
+	var published []domain.Payload
+	k.publish = func(p domain.Payload) { published = append(published, p) }
+	k.checkpoint()
+	if len(published) > 0 {
+		t.Fatal("a checkpoint although nothing has happened")
+	}
+	k.greet()
+	if len(published) != 1 {
+		t.Fatalf("published %v", published)
+	}
+}
+
+func TestAPrimaryInQuarantineDoesNoChores(t *testing.T) {
+	s := labels(1)
+	s.records = append(s.records, domain.Record{
+		Position: domain.Position{Offset: 3}, Type: domain.TypeTake, UID: "nowhere", Source: "/test", Subject: "unknown",
+		Created: s.records[2].Created, Appended: s.records[2].Appended, Payload: domain.Take{Destination: 1, Source: 1},
+	})
+	k := keeper(t, s)
+	k.foldTo(s, 4, nowhere)
+	if k.states[0].Owed() == 0 {
+		t.Fatal("nothing is owed")
+	}
+	k.term = &reign{opened: []bool{true}, working: make(map[choreKey]bool)}
+	k.quarantined = true
+	k.dischargeChores(0) // without the rule it would use a journal that is not there
+	if len(k.term.working) > 0 {
+		t.Errorf("it works on %v", k.term.working)
+	}
+}
