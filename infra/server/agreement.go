@@ -143,6 +143,18 @@ func (c *core) compare() {
 		}
 		c.round, c.following = c.following, nil
 	}
+	if c.told && !c.informed {
+		c.informed = true
+		c.tellHealth()
+	}
+}
+
+// inform says that control has been read to its end. A server that has just
+// started is not ready before it was compared with what the primary has said
+// last, be that one there or not.
+func (c *core) inform() {
+	c.told = true
+	c.compare()
 }
 
 // hashAt is the hash that this server's state had at a position.

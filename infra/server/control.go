@@ -45,20 +45,21 @@ type control struct {
 	core        *core
 	copier      *copier
 
-	away    atomic.Bool  // control cannot be read at the moment
-	foreign atomic.Int64 // records of control that no server of the landscape wrote
-	inbox   *mailbox[election.Input]
-	batches chan batch
-	asks    *mailbox[func(*election.Server)]
-	slots   chan struct{}
-	sending atomic.Int64 // appends under way
-	from    []snapshot.Fingerprint
-	next    int64
-	term    uint64 // the epoch that it has won, until it is over; 0 for none
-	twin    twin
-	ctx     context.Context
-	fail    func(error)
-	changed func() // the role or the membership may have changed
+	informed bool         // the core knows that control has been read to its end
+	away     atomic.Bool  // control cannot be read at the moment
+	foreign  atomic.Int64 // records of control that no server of the landscape wrote
+	inbox    *mailbox[election.Input]
+	batches  chan batch
+	asks     *mailbox[func(*election.Server)]
+	slots    chan struct{}
+	sending  atomic.Int64 // appends under way
+	from     []snapshot.Fingerprint
+	next     int64
+	term     uint64 // the epoch that it has won, until it is over; 0 for none
+	twin     twin
+	ctx      context.Context
+	fail     func(error)
+	changed  func() // the role or the membership may have changed
 }
 
 // run is the loop. It ends with ctx; the caller has said goodbye before.
@@ -121,6 +122,10 @@ func (c *control) take(b batch) {
 	}
 	if c.machine.State().Next() >= b.high {
 		c.step(election.CaughtUp{})
+		if !c.informed {
+			c.informed = true
+			c.core.tell(c.core.inform)
+		}
 	}
 	if len(b.records) > 0 {
 		c.changed()

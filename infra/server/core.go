@@ -67,6 +67,7 @@ type core struct {
 	issued           []issued
 	agreedAt         int64              // the last checkpoint that all of the state was equal to
 	proven           []domain.StateHash // of each partition the last hash that is known to be right
+	told, informed   bool               // control has been read to its end once; and what it held was compared
 	dispute          *dispute           // nil for none
 	wrong            string             // the incarnation that found itself to be wrong last
 	refolding        bool
@@ -265,7 +266,7 @@ func (c *core) hurryUp() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load() && !c.away && c.verdict != domain.HashDiffers, hash: c.verdict, agreed: c.agreedAt}
+	h := health{ready: c.caughtUp.Load() && c.informed && !c.away && c.verdict != domain.HashDiffers, hash: c.verdict, agreed: c.agreedAt}
 	c.differs.Store(c.verdict == domain.HashDiffers)
 	for p, s := range c.states {
 		h.position += s.Next()

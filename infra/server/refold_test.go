@@ -246,6 +246,36 @@ func TestAPrimaryTrustsWhatAnotherServerHasAgreedWithAndNothingElse(t *testing.T
 	}
 }
 
+// A server of another build that starts while nobody is primary must not claim
+// before it knows that it differs.
+func TestAServerIsNotReadyBeforeItWasComparedWithWhatThePrimarySaidLast(t *testing.T) {
+	s := labels(20)
+	k := keeper(t, s)
+	k.caughtUp.Store(true)
+	ready := false
+	k.report = func(h health) { ready = h.ready }
+	k.foldTo(s, 10, nowhere)
+	at10 := k.here()
+	ahead := keeper(t, s)
+	ahead.foldTo(s, 12, nowhere)
+	k.expect(domain.Checkpoint{Hashes: []domain.StateHash{at10}}, 6, "a1")
+	k.tellHealth()
+	if ready {
+		t.Fatal("ready before control was read to its end")
+	}
+	k.expect(domain.Checkpoint{Hashes: []domain.StateHash{ahead.here()}}, 7, "a1")
+	k.inform()
+	k.tellHealth()
+	if ready {
+		t.Fatal("ready before the last checkpoint was compared")
+	}
+	k.foldTo(s, 12, nowhere)
+	k.compare()
+	if !ready {
+		t.Fatal("not ready although all was compared")
+	}
+}
+
 // Whichever of the two refolds ends first.
 func TestADisputeEndsWhenTheOtherOneWasWrongAndThisOneWasRight(t *testing.T) {
 	s := labels(20)

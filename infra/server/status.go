@@ -53,6 +53,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	if !c.caughtUp.Load() {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
+	if !c.informed {
+		reasons = append(reasons, "its state has not been compared yet with what the primary has said last")
+	}
 	if c.verdict == domain.HashDiffers {
 		reason := "its state differs from the primary's at the same position"
 		if c.dispute != nil && c.dispute.right {
