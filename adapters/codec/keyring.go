@@ -41,7 +41,7 @@ func NewKeyring(currentID string, keys map[string][]byte) (Keyring, error) {
 			return Keyring{}, fmt.Errorf("keyring: key id %q: use 1 to %d letters, digits, dots, dashes or underscores: %w", id, MaxKeyID, domain.ErrInvalid)
 		}
 		if len(key) < MinKey || len(key) > MaxKey {
-			return Keyring{}, fmt.Errorf("keyring: key %q has %d bytes, %d to %d are needed; make one with 'head -c 32 /dev/urandom | base64': %w",
+			return Keyring{}, fmt.Errorf("keyring: key %q has %d bytes, %d to %d are needed; make a file with 'understudy keys create': %w",
 				id, len(key), MinKey, MaxKey, domain.ErrInvalid)
 		}
 		k.keys[id] = slices.Clone(key)

@@ -23,7 +23,7 @@ func keysCommand() *cobra.Command {
 func keysCreateCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
-		Use:   "create --file FILE",
+		Use:   "create",
 		Short: "Make a file with a new key, which all servers of a landscape share",
 		Long: `Make a file with a new key. Every record that a server writes is signed with the
 landscape's key, so all servers of a landscape have the same file, and nobody else

@@ -33,7 +33,7 @@ func TestTwoProcessesUnderOneNameDoNotTakeTurns(t *testing.T) {
 	s.heal()
 	log, err := os.ReadFile(server.Log)
 	s.no(err)
-	if n := strings.Count(string(log), "a newer process runs"); n != 1 {
+	if n := strings.Count(string(log), "this one ends, and is not to be started again"); n != 1 {
 		t.Errorf("C was turned out %d times, wanted once", n)
 	}
 }
