@@ -14,9 +14,10 @@ type (
 	Start struct{}
 	// Received is one control record, in order, at the time of its receipt.
 	Received struct{ Record domain.Record }
-	// CaughtUp says that all up to the high watermark has been received. It may
-	// repeat, and must after a pause or LogBack: give it with each answer of the
-	// log that reaches its end.
+	// CaughtUp says that all up to the high watermark has been received. It must
+	// repeat: give it with each answer of the log that reaches its end, and ask so
+	// that one comes every PollEvery, if only an empty one. A log that does not
+	// answer is one that a standby has lost.
 	CaughtUp struct{}
 	// LogLost says that the log cannot be read or written; LogBack that it can
 	// again.

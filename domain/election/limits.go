@@ -27,6 +27,16 @@ const (
 	// pauseStep is how late a step may be, at least, before a standby takes it
 	// for a pause of its own and begins its wait anew.
 	pauseStep = 50 * time.Millisecond
+	// gapStep and lossStep are how long a gap between two answers of the log must
+	// be, at least, to be noticed, and to count as a loss of the log. maxLosses
+	// bounds how often the latter doubles.
+	gapStep   = 15 * time.Millisecond
+	lossStep  = 100 * time.Millisecond
+	maxLosses = 5
+	// The log is asked pollsPerTTL times in a lease, within bounds.
+	pollsPerTTL = 4
+	pollFast    = 5 * time.Millisecond
+	pollSlow    = 100 * time.Millisecond
 	// maxReckoned bounds the sends that the lease depends on, maxProbes those
 	// that are timed.
 	maxReckoned = 64

@@ -92,6 +92,16 @@ func (p *play) direct(words []string) {
 	case "who":
 		p.who()
 		return
+	case "hang": // the log answers nobody, in silence, for that long
+		p.hang()
+		p.run(p.duration(args[0]))
+		p.thaw(func() time.Duration { return p.usual })
+		return
+	case "stutter": // the same again and again, with 1 ms in between
+		for end := p.now + p.duration(args[0]); p.now < end; p.run(time.Millisecond) {
+			p.direct([]string{"hang", args[1]})
+		}
+		return
 	case "slow": // every append takes that long from now on, and every read
 		p.usual = p.duration(args[0])
 		p.delay = func(*process) time.Duration { return p.usual }
@@ -159,6 +169,8 @@ func (p *play) happens(verb string, who *process, args []string) bool {
 		p.write(who.id.Name, time.Millisecond, domain.Died{Incarnation: who.id.Incarnation, Exit: "signal: killed"})
 	case "deafen":
 		who.deaf = true
+	case "undeafen":
+		who.deaf = false
 	case "cut":
 		who.deaf, who.mute = true, true
 		who.step(LogLost{})

@@ -2,6 +2,7 @@ package election
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -12,6 +13,11 @@ type watch struct {
 	caught       bool // has read to the high watermark since it was last away
 	caughtAt     domain.Mono
 	recoverUntil domain.Mono // no claim against a holder before: the log had been lost
+	firstSince   uint64      // n of the holder's first record since then; 0 for none yet
+
+	answeredAt domain.Mono   // the log's last answer
+	unheard    time.Duration // of the wait that runs, the log did not answer for so long: that is no time waited
+	losses     int           // gaps that counted as a loss of the log, since the holder was last heard
 
 	heardAt     domain.Mono // the holder's last record that counts
 	contestedAt domain.Mono
@@ -28,13 +34,37 @@ func (s *Server) caughtUp() {
 	if w.away || w.caught {
 		return
 	}
-	w.caught, w.caughtAt = true, s.now
+	w.caught, w.caughtAt, w.unheard = true, s.now, 0
 	w.deaf = deafness{}
-	if w.lost {
+	if w.lost && s.cfg.broken.keeps(ruleLongWait) {
 		w.lost = false
-		w.recoverUntil = s.now + s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl))
+		w.recoverUntil, w.firstSince = s.now+s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl)), 0
 	}
 }
+
+// answered notes that the log answers. A standby that hears nothing must know
+// which of the two is silent, the holder or the log: answers come all the time, so
+// a gap between them is the log's, or this server's own. It is no time waited; a
+// long one is a loss of the log. The more losses in a row without a sign of the
+// holder, the longer a gap must be: a log that answers slowly for good must not
+// keep a dead holder in office.
+func (s *Server) answered() {
+	w := &s.watch
+	gap := s.now - w.answeredAt
+	w.answeredAt = s.now
+	switch {
+	case w.caughtAt == 0 || !s.cfg.broken.keeps(ruleAnswered): // it has just started
+	case gap >= max(s.state.ttl, lossStep)<<min(w.losses, maxLosses):
+		w.lost, w.caught = true, false
+		w.losses++
+	case gap > s.patience():
+		w.unheard += gap - s.patience()
+	}
+}
+
+// patience is how long the log may take to answer before a standby that waits for
+// the holder's end doubts the log instead.
+func (s *Server) patience() time.Duration { return max(s.state.ttl/2, gapStep) }
 
 // received folds a record, notes when what it changed was received, and draws
 // the conclusions for this server.
@@ -43,7 +73,7 @@ func (s *Server) received(r domain.Record) {
 	ruling := s.state.Apply(r)
 	after := s.state.term()
 	if s.state.heard != heard && (s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch) {
-		s.watch.heardAt = s.now
+		s.watch.heardAt, s.watch.unheard, s.watch.losses = s.now, 0, 0
 	}
 	if after.contested && !before.contested {
 		s.watch.contestedAt = s.now
@@ -62,6 +92,19 @@ func (s *Server) received(r domain.Record) {
 	s.membership(&r)
 }
 
+// recovered ends the longest wait when the holder has the log again as well: it
+// has read back what it wrote after this server had. A heartbeat alone may have
+// been on its way all the time.
+func (w *watch) recovered(h domain.Heartbeat) {
+	switch {
+	case !w.caught || w.recoverUntil == 0:
+	case w.firstSince == 0:
+		w.firstSince = h.N
+	case h.Acked >= w.firstSince:
+		w.recoverUntil = 0
+	}
+}
+
 // heardOf notes that a member was heard, and whether the holder hears.
 func (s *Server) heardOf(r *domain.Record, ruling Ruling) {
 	switch p := r.Payload.(type) {
@@ -70,6 +113,7 @@ func (s *Server) heardOf(r *domain.Record, ruling Ruling) {
 	case domain.Heartbeat:
 		s.watch.received[r.Subject] = s.now
 		if ruling.Counts && !s.holds() {
+			s.watch.recovered(p)
 			s.observe(p)
 		}
 	}

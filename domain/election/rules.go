@@ -1,6 +1,7 @@
 package election
 
-// rule names one of the rules that keep two servers from acting at once. A state
+// rule names one of the rules that keep two servers from acting at once, or an
+// outage of the log from becoming a takeover. A state
 // or a machine keeps them all. The tests of the tests break them one by one.
 type rule uint32
 
@@ -23,6 +24,10 @@ const (
 	ruleSilence   // who has sent a release never goes on in that epoch
 
 	lastRule = ruleSilence
+
+	// Rules that keep a healthy primary in office.
+	ruleAnswered = lastRule << 1 // a standby waits only while the log answers
+	ruleLongWait = lastRule << 2 // who had lost the log waits the longest TTL
 )
 
 // breaks is the set of rules that a test has taken away; empty otherwise.

@@ -106,8 +106,10 @@ func (s *Server) take(in Input) {
 	case Start:
 		s.started, s.began = true, s.now
 	case Received:
+		s.answered()
 		s.received(in.Record)
 	case CaughtUp:
+		s.answered()
 		s.caughtUp()
 	case LogLost:
 		s.watch.away, s.watch.lost, s.watch.caught = true, true, false
@@ -219,6 +221,16 @@ func (s *Server) LeaseEnd() domain.Mono {
 
 // TTL is what the server's next record would carry.
 func (s *Server) TTL() time.Duration { return s.pace.ttl() }
+
+// PollEvery is how often the log should be asked at least: often enough to tell a
+// silent holder from a silent log, and more seldom than the holder beats, so that
+// it costs nothing while there is one.
+func (s *Server) PollEvery() time.Duration {
+	if s.state.ttl == 0 {
+		return pollSlow
+	}
+	return min(max(s.state.ttl/pollsPerTTL, pollFast), pollSlow)
+}
 
 // LastHeard is when the last join or heartbeat of a member was received.
 func (s *Server) LastHeard(member string) (domain.Mono, bool) {

@@ -45,7 +45,13 @@ func (s *Server) claimDue() (due domain.Mono, seen int64, ok bool) {
 	if s.state.contested {
 		from = max(from, w.contestedAt)
 	}
-	return max(from+s.cfg.wait(ttl), w.recoverUntil) + rank, s.state.heard, true
+	due = max(from+s.cfg.wait(ttl)+w.unheard, w.recoverUntil) + rank
+	// While the log does not answer, it may be the log that is silent: the claim
+	// waits for the next answer.
+	if fresh := w.answeredAt + s.patience(); max(due, s.now) > fresh && s.cfg.broken.keeps(ruleAnswered) {
+		return 0, 0, false
+	}
+	return due, s.state.heard, true
 }
 
 // claim asks for the next epoch when its time has come.

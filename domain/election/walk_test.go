@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func (w *walk) disturb() {
 	if holder := w.holder(); holder != nil && w.chance(0.5) {
 		p = holder
 	}
-	switch w.rnd.Intn(17) {
+	switch w.rnd.Intn(19) {
 	case 0, 1, 2:
 		w.pause(p)
 	case 3, 4:
@@ -125,6 +126,10 @@ func (w *walk) disturb() {
 		w.loss, w.double = w.rnd.Float64()*0.4, w.rnd.Float64()*0.4
 	case 16:
 		w.rarely(p)
+	case 17:
+		w.outage(w.upTo(2*time.Second), func() time.Duration { return w.upTo(w.slow) })
+	case 18:
+		w.ail(p)
 	}
 }
 
@@ -192,6 +197,26 @@ func (w *walk) isolate(p *process) {
 	w.after(w.upTo(time.Second), func() { w.reconnect(p, noticed) })
 }
 
+// outage takes the log away from everybody in silence; what waits for it is done
+// when it is back.
+func (w *walk) outage(d time.Duration, delay func() time.Duration) {
+	if w.hung {
+		return
+	}
+	w.hang()
+	w.after(d, func() { w.thaw(delay) })
+}
+
+// ail makes a process unfit for a while, though it goes on to hear and to speak.
+func (w *walk) ail(p *process) {
+	w.say("%s is not ready", p.id)
+	p.step(Health{Ready: false, Hash: hashOK})
+	w.after(w.upTo(2*time.Second), func() {
+		w.say("%s is ready", p.id)
+		p.step(Health{Ready: true, Hash: hashOK})
+	})
+}
+
 func (w *walk) reconnect(p *process, noticed bool) {
 	w.say("%s has the log again", p.id)
 	p.deaf, p.mute = false, false
@@ -226,8 +251,8 @@ func (w *walk) wander(steps int) error {
 func (w *walk) heal() {
 	w.slow, w.loss, w.double = 2*time.Millisecond, 0, 0
 	w.run(2500 * time.Millisecond) // what was under way lands, what was paused goes on
-	for _, p := range w.alive() {
-		p.poll(0)
+	if !slices.ContainsFunc(w.alive(), func(p *process) bool { return p.machine.Role() != Departed }) {
+		w.launch("a") // a removal that hung has met all that were started after it
 	}
 	w.run(6 * time.Second)
 	epoch := w.oracle.Epoch()

@@ -30,6 +30,9 @@ type world struct {
 	say   func(format string, args ...any)
 	err   error
 
+	hung  bool // the log answers nobody and takes nothing, in silence
+	stuck []func()
+
 	lastVoid string // the last void heartbeat told: its like are not told again
 }
 
@@ -121,7 +124,45 @@ func (w *world) start(cfg Config, rate float64, from []byte) *process {
 	p.step(Start{})
 	p.step(Health{Ready: true, Hash: domain.HashOK})
 	p.poll(0)
+	p.follow()
 	return p
+}
+
+// follow polls all the time: an answer comes also when there is nothing new.
+func (p *process) follow() {
+	if p.dead {
+		return
+	}
+	d := p.delay(p)
+	p.poll(d)
+	p.after(d, func() { p.after(p.machine.PollEvery(), p.follow) })
+}
+
+// reach does something with the log after d, or when it hangs no more.
+func (w *world) reach(d time.Duration, do func()) {
+	w.after(d, func() {
+		if w.hung {
+			w.stuck = append(w.stuck, do)
+			return
+		}
+		do()
+	})
+}
+
+// hang stops the log, and nobody is told; thaw ends that, and what waited is done
+// each after its delay.
+func (w *world) hang() {
+	w.say("the log hangs")
+	w.hung = true
+}
+
+func (w *world) thaw(delay func() time.Duration) {
+	w.say("the log goes on")
+	stuck := w.stuck
+	w.hung, w.stuck = false, nil
+	for _, do := range stuck {
+		w.reach(delay(), do)
+	}
 }
 
 // clock is the process's own time.
@@ -147,7 +188,7 @@ func (p *process) does(f func()) {
 
 func (p *process) resume() {
 	p.paused = false
-	for len(p.waiting) > 0 && !p.paused {
+	for len(p.waiting) > 0 && !p.paused && !p.dead {
 		f := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		f()
@@ -222,14 +263,14 @@ func (p *process) append(a Append) {
 	}
 	r := domain.Record{Subject: p.id.Name, Type: a.Type, Payload: a.Payload, Signed: true, UID: fmt.Sprint(p.id, p.order)}
 	for _, d := range p.fate(p, a) {
-		p.after(d, func() { p.land(r) })
+		p.reach(d, func() { p.land(r) })
 	}
 }
 
 // write is a record of somebody who is no server.
 func (w *world) write(subject string, d time.Duration, p domain.Payload) {
 	r := domain.Record{Subject: subject, Type: p.Type(), Payload: p, Signed: true, UID: fmt.Sprint("ops", w.order)}
-	w.after(d, func() { w.land(r) })
+	w.reach(d, func() { w.land(r) })
 }
 
 // land puts a record at the end of the log, folds it, and wakes the readers.
@@ -258,7 +299,7 @@ func (w *world) land(r domain.Record) {
 // poll is a fetch that is answered after d with what stands in the log now.
 func (p *process) poll(d time.Duration) {
 	upTo := int64(len(p.log))
-	p.after(d, func() {
+	p.reach(d, func() {
 		p.does(func() {
 			if p.deaf {
 				return

@@ -45,21 +45,22 @@ type control struct {
 	core        *core
 	copier      *copier
 
-	informed bool         // the core knows that control has been read to its end
-	away     atomic.Bool  // control cannot be read at the moment
-	foreign  atomic.Int64 // records of control that no server of the landscape wrote
-	inbox    *mailbox[election.Input]
-	batches  chan batch
-	asks     *mailbox[func(*election.Server)]
-	slots    chan struct{}
-	sending  atomic.Int64 // appends under way
-	from     []snapshot.Fingerprint
-	next     int64
-	term     uint64 // the epoch that it has won, until it is over; 0 for none
-	twin     twin
-	ctx      context.Context
-	fail     func(error)
-	changed  func() // the role or the membership may have changed
+	informed  bool         // the core knows that control has been read to its end
+	away      atomic.Bool  // control cannot be read at the moment
+	foreign   atomic.Int64 // records of control that no server of the landscape wrote
+	pollEvery atomic.Int64 // how long its reader may wait for an answer
+	inbox     *mailbox[election.Input]
+	batches   chan batch
+	asks      *mailbox[func(*election.Server)]
+	slots     chan struct{}
+	sending   atomic.Int64 // appends under way
+	from      []snapshot.Fingerprint
+	next      int64
+	term      uint64 // the epoch that it has won, until it is over; 0 for none
+	twin      twin
+	ctx       context.Context
+	fail      func(error)
+	changed   func() // the role or the membership may have changed
 }
 
 // run is the loop. It ends with ctx; the caller has said goodbye before.
@@ -175,6 +176,7 @@ func (c *control) step(in election.Input) {
 	for _, e := range c.machine.Step(now, in) {
 		c.perform(e)
 	}
+	c.pollEvery.Store(int64(c.machine.PollEvery()))
 	c.checkTerm()
 }
 

@@ -70,6 +70,7 @@ func (s *Server) begin(state *election.State) {
 	s.control.machine = election.NewServerFrom(s.options.Election, state)
 	s.control.from = make([]snapshot.Fingerprint, 1)
 	s.control.next = state.Next()
+	s.control.pollEvery.Store(int64(s.control.machine.PollEvery()))
 }
 
 // viewBetween gives the state of the last usable view in [from, to).

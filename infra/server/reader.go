@@ -15,8 +15,8 @@ import (
 
 // Bounds of reading.
 const (
-	fetchWait      = 500 * time.Millisecond // long poll: an empty answer after that
-	fetchTimeout   = fetchWait + 1500*time.Millisecond
+	fetchWait      = 500 * time.Millisecond  // long poll: an empty answer after that
+	fetchGrace     = 1500 * time.Millisecond // how much later than that the log counts as away
 	fetchBytes     = 4 << 20
 	fetchRetryFrom = 5 * time.Millisecond
 	fetchRetryUpTo = 200 * time.Millisecond
@@ -48,6 +48,7 @@ type reader struct {
 	out       chan<- batch
 	lost      func(error) // the log does not answer; called once until back
 	back      func()
+	wait      func() time.Duration // of the long poll
 	stride    func() time.Duration // the pause between two fetches; nil for none
 	hurry     chan struct{}        // ends a pause
 
@@ -61,7 +62,7 @@ type reader struct {
 func newReader(log Log, codec Codec, landscape string, kind domain.TopicKind, from []snapshot.Fingerprint, out chan<- batch, logger *slog.Logger) *reader {
 	r := &reader{
 		log: log, codec: codec, landscape: landscape, kind: kind, logger: logger, out: out,
-		lost: func(error) {}, back: func() {},
+		lost: func(error) {}, back: func() {}, wait: func() time.Duration { return fetchWait },
 		next: make([]int64, len(from)), last: slices.Clone(from),
 		verify: make([]bool, len(from)), since: make([]domain.Mono, len(from)),
 	}
@@ -85,9 +86,9 @@ func (r *reader) run(ctx context.Context) error {
 				from[p].Offset--
 			}
 		}
-		asked := clock.Boot()
-		try, cancel := context.WithTimeout(ctx, fetchTimeout)
-		answers, err := r.log.Fetch(try, from, fetchWait, fetchBytes)
+		asked, wait := clock.Boot(), r.wait()
+		try, cancel := context.WithTimeout(ctx, wait+fetchGrace)
+		answers, err := r.log.Fetch(try, from, wait, fetchBytes)
 		cancel()
 		if err == nil {
 			err = r.take(ctx, asked, answers)

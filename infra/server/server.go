@@ -174,6 +174,7 @@ func (s *Server) controlReader() *reader {
 	r.next[0] = s.control.next
 	r.lost = func(error) { s.control.away.Store(true); s.control.tell(election.LogLost{}) }
 	r.back = func() { s.control.away.Store(false); s.control.tell(election.LogBack{}) }
+	r.wait = func() time.Duration { return time.Duration(s.control.pollEvery.Load()) }
 	return r
 }
 
