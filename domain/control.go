@@ -14,6 +14,9 @@ type Joined struct {
 	Build       string `msgpack:"build" json:"build"`
 }
 
+// LagUnknown is the lag of a server that cannot read some of the log.
+const LagUnknown int64 = -1
+
 // Heartbeat keeps the holder's lease alive and tells how a server is.
 type Heartbeat struct {
 	Incarnation string        `msgpack:"incarnation" json:"incarnation"`
@@ -22,7 +25,7 @@ type Heartbeat struct {
 	Acked       uint64        `msgpack:"acked" json:"acked"` // the highest n of its own that it has read back
 	TTL         time.Duration `msgpack:"ttl" json:"ttl"`
 	Ready       bool          `msgpack:"ready" json:"ready"`
-	Lag         int64         `msgpack:"lag" json:"lag"`                           // records of the log not yet folded
+	Lag         int64         `msgpack:"lag" json:"lag"`                           // records of the log not yet folded, or LagUnknown
 	Position    int64         `msgpack:"position" json:"position"`                 // records of the log folded, over all partitions
 	Hash        string        `msgpack:"hash,omitempty" json:"hash,omitempty"`     // HashOK, HashDiffers or "" if not yet compared
 	Agreed      int64         `msgpack:"agreed,omitempty" json:"agreed,omitempty"` // offset of the last checkpoint that all of its state was equal to

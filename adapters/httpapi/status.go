@@ -56,7 +56,7 @@ type ServerStatus struct {
 	State       string       `json:"state"`
 	Epoch       uint64       `json:"epoch" doc:"The epoch that it holds; 0 if it holds none"`
 	Position    int64        `json:"position" doc:"Records of the log that it has folded, over all partitions"`
-	Lag         int64        `json:"lag" doc:"Records of the log that it has not folded yet"`
+	Lag         int64        `json:"lag" doc:"Records of the log that it has not folded yet; -1 while it cannot read some of the log"`
 	HashOK      string       `json:"hash_ok" enum:"ok,differs,unknown" doc:"Its state compared with the primary's at the same position"`
 	Seniority   int64        `json:"seniority" doc:"Control offset of its join; the lowest is the longest running"`
 	Uptime      Milliseconds `json:"uptime_ms"`

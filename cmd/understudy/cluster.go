@@ -129,7 +129,11 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 			epoch = fmt.Sprint(m.Epoch)
 		}
 		heard := shortMs(m.LastHeard) + " ago"
-		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), epoch, m.Position, m.Lag, m.HashOK,
+		lag := fmt.Sprint(m.Lag)
+		if m.Lag == domain.LagUnknown {
+			lag = "?"
+		}
+		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), epoch, m.Position, lag, m.HashOK,
 			m.Seniority, m.Uptime.Duration().Round(time.Second), heard)
 	}
 	t.text("")

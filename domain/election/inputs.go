@@ -28,7 +28,8 @@ type (
 	AppendFailed struct{ N uint64 }
 	// Timer says that NextWake has come.
 	Timer struct{}
-	// Health is how the server is. Ready: it could act now if it had to.
+	// Health is how the server is. Ready: it could act now if it had to. A holder
+	// that is not, though it goes on to heartbeat, is contested by who is.
 	Health struct {
 		Ready         bool
 		Lag, Position int64

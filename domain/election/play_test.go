@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,8 @@ func (p *play) health(h Health, options []string) Health {
 			h.Ready = value == "true"
 		case "hash":
 			h.Hash = value
+		case "lag":
+			h.Lag, _ = strconv.ParseInt(value, 10, 64)
 		case "oldest":
 			h.OldestPending = p.duration(value)
 		}

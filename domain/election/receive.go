@@ -24,7 +24,7 @@ type watch struct {
 	vacantAt    domain.Mono // the record that left nobody as holder
 	voidAt      domain.Mono // the own last claim that was void
 	received    map[string]domain.Mono
-	deaf        deafness
+	conduct     conduct
 }
 
 // caughtUp begins the wait of a server that has just started, was paused or had
@@ -35,7 +35,7 @@ func (s *Server) caughtUp() {
 		return
 	}
 	w.caught, w.caughtAt, w.unheard = true, s.now, 0
-	w.deaf = deafness{}
+	w.conduct = conduct{}
 	if w.lost && s.cfg.broken.keeps(ruleLongWait) {
 		w.lost = false
 		w.recoverUntil, w.firstSince = s.now+s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl)), 0
@@ -82,7 +82,7 @@ func (s *Server) received(r domain.Record) {
 		s.watch.vacantAt = s.now
 	}
 	if after.epoch != before.epoch || after.contested != before.contested {
-		s.watch.deaf = deafness{}
+		s.watch.conduct = conduct{}
 	}
 	if ruling.Void == "" {
 		s.heardOf(&r, ruling)

@@ -124,36 +124,47 @@ func (s *Server) before(a, b *entry) bool {
 	return bySeniority(a.Member, b.Member) < 0
 }
 
-// deafness is how long the holder's acked has stood still while heartbeats came.
-type deafness struct {
+// conduct is what the holder's heartbeats say of its work.
+type conduct struct {
 	epoch, acked uint64
 	last         domain.Mono
-	still        time.Duration
-	contestedAt  domain.Mono // when this server contested it
+	still        time.Duration // heartbeats came, and acked stood still
+	unfit        time.Duration // heartbeats came, and said that it is not ready, while this server was
+	contestedAt  domain.Mono   // when this server contested it
 }
 
 // observe looks at a heartbeat that counts: a holder that does not hear what it
-// says, or does not work, is contested.
+// says, cannot read all of the log, or does not work, is contested.
 func (s *Server) observe(h domain.Heartbeat) {
-	d := &s.watch.deaf
-	if d.epoch != h.Epoch || d.acked != h.Acked {
-		*d = deafness{epoch: h.Epoch, acked: h.Acked, last: s.now, contestedAt: d.contestedAt}
+	d := &s.watch.conduct
+	if d.epoch != h.Epoch {
+		*d = conduct{epoch: h.Epoch, acked: h.Acked, last: s.now, contestedAt: d.contestedAt}
 	}
 	// A gap counts as two intervals at most: what a log that had stopped gives
 	// all at once is no sign of a deaf holder.
-	d.still += min(s.now-d.last, 2*h.TTL/beatsPerTTL)
+	passed := min(s.now-d.last, 2*h.TTL/beatsPerTTL)
 	d.last = s.now
+	d.still += passed
+	if d.acked != h.Acked {
+		d.acked, d.still = h.Acked, 0
+	}
+	d.unfit += passed
+	if h.Ready || h.Hash == domain.HashDiffers || !s.eligible() { // a state that differs has rules of its own
+		d.unfit = 0
+	}
 	switch {
 	case !s.eligible() || d.contestedAt > 0 && s.now < d.contestedAt+s.cfg.MaxTTL:
 	case d.still >= h.TTL:
 		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, h.TTL))
+	case d.unfit >= unfitAfter:
+		s.contest(fmt.Sprintf("not ready: it cannot read some of the log (lag %d), for %s", h.Lag, unfitAfter))
 	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:
 		s.contest(fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter))
 	}
 }
 
 func (s *Server) contest(reason string) {
-	s.watch.deaf.contestedAt = s.now
+	s.watch.conduct.contestedAt = s.now
 	s.contestFor(Contest{By: s.cfg.Member, Reason: reason})
 }
 

@@ -210,10 +210,10 @@ func (w *walk) outage(d time.Duration, delay func() time.Duration) {
 // ail makes a process unfit for a while, though it goes on to hear and to speak.
 func (w *walk) ail(p *process) {
 	w.say("%s is not ready", p.id)
-	p.step(Health{Ready: false, Hash: hashOK})
-	w.after(w.upTo(2*time.Second), func() {
+	p.step(Health{Ready: false, Hash: domain.HashOK})
+	w.after(w.upTo(4*time.Second), func() {
 		w.say("%s is ready", p.id)
-		p.step(Health{Ready: true, Hash: hashOK})
+		p.step(Health{Ready: true, Hash: domain.HashOK})
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/infra/clock"
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
@@ -55,7 +56,7 @@ type core struct {
 	term          *reign
 	background    *sync.WaitGroup // what the loop has started beside devices
 	leaving       bool            // the server ends: a term that begins now begins nothing more
-	away          bool            // the log cannot be read at the moment
+	sight         sight           // which partitions answer
 	verdict       string          // of the last comparison of state hashes: ok, differs, or empty
 	store         SnapshotStore   // nil where there is no data folder
 	saveEvery     time.Duration
@@ -175,6 +176,7 @@ func (c *core) fold(b batch) {
 	}
 	c.high[b.partition] = b.high
 	c.last[b.partition] = b.last
+	c.sight.answered[b.partition] = b.at
 	c.counts.records.Add(int64(len(b.records)))
 	if len(b.records) > 0 {
 		c.compare()
@@ -266,14 +268,22 @@ func (c *core) hurryUp() {
 }
 
 func (c *core) tellHealth() {
-	h := health{ready: c.caughtUp.Load() && c.informed && !c.away && c.verdict != domain.HashDiffers, hash: c.verdict, agreed: c.agreedAt}
+	now := clock.Boot()
+	blind := len(c.sight.missing(now)) > 0
+	h := health{ready: c.caughtUp.Load() && c.informed && !blind && c.verdict != domain.HashDiffers, hash: c.verdict, agreed: c.agreedAt}
 	c.differs.Store(c.verdict == domain.HashDiffers)
 	for p, s := range c.states {
 		h.position += s.Next()
 		h.lag += max(0, c.high[p]-s.Next())
 	}
+	if blind {
+		h.lag = domain.LagUnknown
+	}
 	for _, d := range c.devices {
 		h.oldest = max(h.oldest, d.idleFor())
+	}
+	if c.term != nil {
+		h.oldest = max(h.oldest, c.term.journal.stuckFor(now))
 	}
 	c.report(h)
 }

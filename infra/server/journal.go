@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/clock"
 )
 
 // Bounds of one append.
@@ -34,6 +35,7 @@ type journal struct {
 	waiting  [][]domain.Record // by partition
 	sequence []uint64
 	idle     bool
+	since    domain.Mono   // when the append under way began; zero for none
 	idleness chan struct{} // closed and renewed whenever the journal runs empty
 	kick     chan struct{}
 }
@@ -58,6 +60,33 @@ func (j *journal) add(partition int32, records ...domain.Record) {
 	case j.kick <- struct{}{}:
 	default:
 	}
+}
+
+// stuckFor is how long the append under way has taken.
+func (j *journal) stuckFor(now domain.Mono) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.since == 0 {
+		return 0
+	}
+	return now - j.since
+}
+
+// begin notes when an append begins; zero says that none is under way.
+func (j *journal) begin(at domain.Mono) {
+	j.mu.Lock()
+	j.since = at
+	j.mu.Unlock()
+}
+
+// resume counts the append under way from now on: the whole log had been away,
+// and nobody could have done better.
+func (j *journal) resume(now domain.Mono) {
+	j.mu.Lock()
+	if j.since != 0 {
+		j.since = now
+	}
+	j.mu.Unlock()
 }
 
 // flush waits until all that was added has landed, or ctx ends.
@@ -138,6 +167,8 @@ func (j *journal) collect() ([]domain.Batch, error) {
 
 // land appends until the log has acknowledged.
 func (j *journal) land(ctx context.Context, batches []domain.Batch) error {
+	j.begin(clock.Boot())
+	defer j.begin(0)
 	for attempt := 1; ; attempt++ {
 		try, cancel := context.WithTimeout(ctx, appendTimeout)
 		_, err := j.log.Append(try, batches)

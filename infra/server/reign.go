@@ -138,6 +138,7 @@ func (c *core) resume() {
 	}
 	c.acting.Store(c.term.open == len(c.term.opened))
 	c.term.held = false
+	c.term.journal.resume(clock.Boot())
 	for _, d := range c.devices {
 		d.tell(emission.Resume{})
 	}

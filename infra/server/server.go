@@ -130,8 +130,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
 	data.stride, data.hurry = s.core.stride, s.core.hurry
-	data.lost = func(error) { s.core.tell(func() { s.core.away = true; s.core.tellHealth() }) }
-	data.back = func() { s.core.tell(func() { s.core.away = false; s.core.tellHealth() }) }
+	data.lost = func(error) {
+		at := clock.Boot()
+		s.core.tell(func() { s.core.sight.lostAt = at; s.core.tellHealth() })
+	}
 	start("read the log", data.run)
 	start("core", s.core.run)
 	start("read control", s.controlReader().run)
@@ -208,6 +210,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.core.states = make([]*partition.State, n)
 	s.core.last = make([]snapshot.Fingerprint, n)
 	s.core.high = make([]int64, n)
+	s.core.sight.answered = make([]domain.Mono, n)
 	s.core.trail = make([]*trail, n)
 	for p := range n {
 		s.core.states[p] = partition.New(p, n, partition.DefaultLimits())

@@ -56,6 +56,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	if !c.informed {
 		reasons = append(reasons, "its state has not been compared yet with what the primary has said last")
 	}
+	if missing := c.sight.missing(clock.Boot()); c.caughtUp.Load() && len(missing) > 0 {
+		reasons = append(reasons, fmt.Sprintf("it cannot read the log's partitions %v", missing))
+	}
 	if c.verdict == domain.HashDiffers {
 		reason := "its state differs from the primary's at the same position"
 		if c.dispute != nil && c.dispute.right {
