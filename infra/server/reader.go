@@ -25,6 +25,10 @@ const (
 // errLogReplaced stops a server: what it has folded is not what the log holds.
 var errLogReplaced = fmt.Errorf("the log was cut or replaced: %w", domain.ErrCorrupt)
 
+// errOvertaken stops a server that was away from control for longer than its
+// records are kept: its next start rebuilds from a view.
+var errOvertaken = fmt.Errorf("control has gone on without this server: %w", domain.ErrCorrupt)
+
 // batch is what one fetch gave of one partition.
 type batch struct {
 	at        domain.Mono // when the answer was here
@@ -38,7 +42,8 @@ type batch struct {
 
 // reader follows all partitions of one topic and hands what it reads to one
 // owner, in order. After every interruption it reads the last record again: if
-// another one, or none, stands there, it stops with errLogReplaced.
+// another one, or none, stands there, it stops with errLogReplaced, or, where
+// control's retention has taken it, with errOvertaken.
 type reader struct {
 	log       Log
 	codec     Codec
@@ -147,6 +152,9 @@ func (r *reader) take(ctx context.Context, asked domain.Mono, answers []domain.F
 		p := a.Partition
 		if a.Err != nil {
 			if errors.Is(a.Err, domain.ErrNotFound) && a.HighWatermark >= 0 {
+				if r.kind == domain.TopicControl && a.LogStart > r.next[p]-1 && a.HighWatermark >= r.next[p] {
+					return fmt.Errorf("retention has taken what stood before %d, and %d was the next to read: %w", a.LogStart, r.next[p], errOvertaken)
+				}
 				return fmt.Errorf("%s/%d holds %d to %d, but %d is the next to read: %w",
 					a.Topic, p, a.LogStart, a.HighWatermark, r.next[p], errLogReplaced)
 			}
@@ -191,11 +199,6 @@ func (r *reader) take(ctx context.Context, asked domain.Mono, answers []domain.F
 func (r *reader) check(a *domain.Fetched) ([]domain.Stored, error) {
 	p, want := a.Partition, r.last[a.Partition]
 	switch {
-	case a.LogStart > want.Offset && a.HighWatermark >= want.Offset+1 && r.kind == domain.TopicControl:
-		// Retention has taken the record; what follows is whole only if nothing is missing.
-		if a.LogStart > want.Offset+1 {
-			return nil, fmt.Errorf("control now begins at %d, behind the last folded %d: %w", a.LogStart, want.Offset, errLogReplaced)
-		}
 	case a.HighWatermark <= want.Offset:
 		return nil, fmt.Errorf("%s/%d ends at %d, but %d was read from it: %w", a.Topic, p, a.HighWatermark, want.Offset, errLogReplaced)
 	case len(a.Messages) == 0:
@@ -207,6 +210,4 @@ func (r *reader) check(a *domain.Fetched) ([]domain.Stored, error) {
 		r.verify[p] = false
 		return a.Messages[1:], nil
 	}
-	r.verify[p] = false
-	return a.Messages, nil
 }

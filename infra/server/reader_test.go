@@ -98,6 +98,7 @@ func TestAReaderStopsWhenTheLogIsNotTheOneThatItHasRead(t *testing.T) {
 		{"the log begins behind it", domain.TopicLog, book{start: 9, messages: []domain.Stored{message(9, "x")}}},
 		{"the log is empty", domain.TopicLog, book{}},
 		{"control is empty", domain.TopicControl, book{}},
+		{"control was cut: the next start rebuilds from a view", domain.TopicControl, book{start: 6, messages: []domain.Stored{message(6, "z")}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := read(t, &c.book, c.kind, last, 1)
