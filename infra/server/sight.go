@@ -4,7 +4,7 @@ import "github.com/understudy-io/understudy/domain"
 
 // dataSilence is how long a partition may leave a fetch unanswered until it
 // counts as out of sight: an empty answer comes after fetchWait.
-const dataSilence = 2 * fetchWait
+const dataSilence = 3 * fetchWait
 
 // sight is which partitions of the log answer this server. One may fail while
 // the others go on: they can lie at several brokers.

@@ -97,12 +97,12 @@ func TestASilentOutageOfTheLogIsNoTakeover(t *testing.T) {
 	s.no(err)
 	t.Cleanup(func() { _ = broker.Signal(syscall.SIGCONT) })
 	before := s.epoch()
-	for _, outage := range []time.Duration{60, 80, 100, 130, 200, 300, 500, 800, 1200, 1600, 2200} {
+	for _, ms := range []int{60, 80, 100, 130, 200, 300, 500, 800, 1200, 1600, 2200} {
 		s.no(broker.Signal(syscall.SIGSTOP))
-		time.Sleep(outage * time.Millisecond) // the outage itself: there is nothing to poll for
+		time.Sleep(time.Duration(ms) * time.Millisecond) // the outage itself: there is nothing to poll for
 		s.no(broker.Signal(syscall.SIGCONT))
 		if after := s.epoch(); after != before {
-			t.Errorf("the log was silent for %d ms, and epoch %d follows on %d", outage, after, before)
+			t.Errorf("the log was silent for %d ms, and epoch %d follows on %d", ms, after, before)
 			before = after
 		}
 		s.result(0, "route", "set", up.VideohubID, "--dest", "30", "--source", "3")
