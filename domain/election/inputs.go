@@ -29,7 +29,7 @@ type (
 	// Timer says that NextWake has come.
 	Timer struct{}
 	// Health is how the server is. Ready: it could act now if it had to. A holder
-	// that is not, though it goes on to heartbeat, is contested by who is.
+	// whose lag is unknown, though it goes on to heartbeat, is contested by who is ready.
 	Health struct {
 		Ready         bool
 		Lag, Position int64

@@ -27,7 +27,7 @@ const (
 	// pauseStep is how late a step may be, at least, before a standby takes it
 	// for a pause of its own and begins its wait anew.
 	pauseStep = 50 * time.Millisecond
-	// unfitAfter is how long a holder may say that it is not ready until a standby
+	// unfitAfter is how long a holder may say that it cannot read some of the log until a standby
 	// contests it. It is longer than a reader needs to find back to a log that was
 	// away for all: they do not do so at the same moment.
 	unfitAfter = 2500 * time.Millisecond

@@ -129,7 +129,7 @@ type conduct struct {
 	epoch, acked uint64
 	last         domain.Mono
 	still        time.Duration // heartbeats came, and acked stood still
-	unfit        time.Duration // heartbeats came, and said that it is not ready, while this server was
+	unfit        time.Duration // heartbeats came, and said that it cannot read some of the log, while this server could
 	contestedAt  domain.Mono   // when this server contested it
 }
 
@@ -149,7 +149,7 @@ func (s *Server) observe(h domain.Heartbeat) {
 		d.acked, d.still = h.Acked, 0
 	}
 	d.unfit += passed
-	if h.Ready || h.Hash == domain.HashDiffers || !s.eligible() { // a state that differs has rules of its own
+	if h.Lag != domain.LagUnknown || !s.eligible() {
 		d.unfit = 0
 	}
 	switch {
@@ -157,7 +157,7 @@ func (s *Server) observe(h domain.Heartbeat) {
 	case d.still >= h.TTL:
 		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, h.TTL))
 	case d.unfit >= unfitAfter:
-		s.contest(fmt.Sprintf("not ready: it cannot read some of the log (lag %d), for %s", h.Lag, unfitAfter))
+		s.contest(fmt.Sprintf("unfit: it cannot read some of the log, for %s", unfitAfter))
 	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:
 		s.contest(fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter))
 	}

@@ -208,12 +208,12 @@ func (w *walk) outage(d time.Duration, delay func() time.Duration) {
 	w.after(d, func() { w.thaw(delay) })
 }
 
-// ail makes a process unfit for a while, though it goes on to hear and to speak.
+// ail takes some of the log from a process for a while, though it goes on to hear and to speak.
 func (w *walk) ail(p *process) {
-	w.say("%s is not ready", p.id)
-	p.step(Health{Ready: false, Hash: domain.HashOK})
+	w.say("%s has lost some of the log", p.id)
+	p.step(Health{Ready: false, Lag: domain.LagUnknown, Hash: domain.HashOK})
 	w.after(w.upTo(4*time.Second), func() {
-		w.say("%s is ready", p.id)
+		w.say("%s has it again", p.id)
 		p.step(Health{Ready: true, Hash: domain.HashOK})
 	})
 }
