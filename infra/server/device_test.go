@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -136,76 +131,6 @@ func (s *stage) records(device string) (out []domain.Record) {
 }
 
 // A device that accepts one connection only: standby_polling is off.
-// connectionsTo counts the connections to an address as the kernel sees them at
-// this moment; the router itself may notice the end of one later.
-func connectionsTo(t *testing.T, address string) int {
-	t.Helper()
-	table, err := os.ReadFile("/proc/net/tcp")
-	must(t, err)
-	_, port, err := net.SplitHostPort(address)
-	must(t, err)
-	number, err := strconv.Atoi(port)
-	must(t, err)
-	const established = "01"
-	n := 0
-	for line := range strings.Lines(string(table)) {
-		f := strings.Fields(line) // number, local, remote, state, …
-		if len(f) > 3 && f[3] == established && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", number)) {
-			n++
-		}
-	}
-	return n
-}
-
-func TestAWarmDeviceIsConnectedToByThePrimaryAlone(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux's table of connections")
-	}
-	s := newStage(t)
-	warm := func(o *server.Options) {
-		o.Devices = s.devices()
-		o.Devices[0].StandbyPolling = false
-	}
-	a := s.startWith("A", warm)
-	s.primary(a)
-	b := s.startWith("B", warm)
-	s.primary(a, b)
-	over := make(chan struct{})
-	var most int
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		for {
-			most = max(most, connectionsTo(s.t, s.hub.Addr()))
-			select {
-			case <-over:
-				return
-			case <-time.After(200 * time.Microsecond):
-			}
-		}
-	})
-	for i := range 4 {
-		p := s.primary(a, b)
-		if r := s.submit(p, "videohub-1", fmt.Sprint("u", i), domain.Take{Destination: 1, Source: i + 2}); r.Outcome != domain.Confirmed {
-			t.Errorf("route %d ended %s %s", i, r.Outcome, r.Detail)
-		}
-		_, err := p.Switchover(s.ctx, "test", "")
-		must(t, err)
-	}
-	close(over)
-	watching.Wait()
-	if most != 1 {
-		t.Errorf("the router had up to %d connections, want 1", most)
-	}
-	s.primary(a, b)
-	must(t, s.broker.Close())
-	s.eventually("nobody is connected without a lease", func() error {
-		if n := s.hub.Clients(); n != 0 {
-			return fmt.Errorf("%d are", n)
-		}
-		return nil
-	})
-}
-
 func TestADeviceThatIsTakenOutOfTheConfigurationIsRemoved(t *testing.T) {
 	s := newStage(t)
 	away := func(o *server.Options) {
