@@ -1,0 +1,30 @@
+package election
+
+import (
+	"maps"
+	"slices"
+)
+
+// Clone is a second machine in the same state that shares nothing with the
+// first: for who wants to know what would happen if.
+func (s *Server) Clone() *Server {
+	c := *s
+	c.out = nil
+	c.state = s.state.Clone()
+	c.pace.probes = slices.Clone(s.pace.probes)
+	c.sends.sends = slices.Clone(s.sends.sends)
+	c.watch.received = maps.Clone(s.watch.received)
+	return &c
+}
+
+// Clone is a second state that is equal and shares nothing with the first.
+func (s *State) Clone() *State {
+	c := *s
+	c.members = make(map[string]*entry, len(s.members))
+	for name, e := range s.members {
+		member := *e
+		c.members[name] = &member
+	}
+	c.retired = slices.Clone(s.retired)
+	return &c
+}
