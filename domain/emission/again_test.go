@@ -1,0 +1,28 @@
+package emission_test
+
+import (
+	"testing"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/emission"
+)
+
+func TestAWishThatANewerOneOvertookIsNotSentAgainAfterAReconnection(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.route("a", 1, "2").sent("a").route("b", 1, "3").want("emit a [{crosspoint/video/1 2}]")
+	p.step(emission.LinkDown{}).step(emission.LinkUp{})
+	p.want("end a superseded b", "emit b [{crosspoint/video/1 3}]")
+}
+
+func TestNoMoreActionsAreWithTheDeviceThanItsWindowAllows(t *testing.T) {
+	p := newPlay(t, 2).step(emission.LinkUp{})
+	p.route("a", 1, "2").sent("a").route("b", 2, "3").sent("b").route("c", 3, "4")
+	p.want("emit a [{crosspoint/video/1 2}]", "emit b [{crosspoint/video/2 3}]")
+	p.reports(1, "2").want("log [{crosspoint/video/1 2}]", "end a confirmed", "emit c [{crosspoint/video/3 4}]")
+}
+
+func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.pulse("p").step(emission.StartCounts{UID: "p"}).sent("p").want("start p", "emit p []")
+	p.answer("p", domain.NoAnswer, "").want("end p in_doubt unknown_fate")
+}

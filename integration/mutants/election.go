@@ -1,0 +1,94 @@
+package main
+
+// The checks of the election. The scenes of the explorer are named by a part of
+// their names; the last ones need more faults in one history than every test run
+// tries.
+var (
+	explore      = test("integration/explore", "TestNoHistory")
+	exploreMoves = test("integration/explore", "TestNoHistory/two_servers_moves", "-long", "-states=200000")
+	exploreTwins = test("integration/explore", "TestNoHistory/two_servers_restarts", "-long", "-states=200000")
+	exploreLate  = test("integration/explore", "TestNoHistory/two_servers_a_long_lease")
+	exploreYoung = test("integration/explore", "TestNoHistory/two_servers_measured_and_young")
+	walk         = test("domain/election", "TestNoWalk")
+	plays        = test("domain/election", "TestPlays")
+	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
+	ownEnd       = test("domain/election", "TestAHolderThatReads")
+)
+
+// ofTheElection are faults of the fold of the control topic.
+var ofTheElection = []mutant{
+	{"a claim counts that has not seen the last heartbeat", "domain/election/apply_epoch.go",
+		"case s.held && s.broken.keeps(ruleSeen) && c.Seen < s.heard:", "case false:", in(exploreLate, walk)},
+	{"a claim counts for any epoch", "domain/election/apply_epoch.go",
+		"case s.broken.keeps(ruleNextEpoch) && c.Epoch != s.epoch+1:", "case false:", in(walk, exploreMoves)},
+	{"a heartbeat's number is ignored", "domain/election/apply_epoch.go",
+		"case s.broken.keeps(ruleOrder) && h.N <= s.heardN:", "case false:", in(walk, electionFold)},
+	{"heartbeats count though the epoch is contested", "domain/election/apply_epoch.go",
+		"	case s.contested:\n		return void(\"epoch %d is contested\", h.Epoch)\n", "", in(plays)},
+	{"a contest is ignored", "domain/election/apply_epoch.go",
+		"s.contested, s.cause = true, s.causeOf(c)", "s.cause = s.causeOf(c)", in(plays)},
+	{"a quarantined member may claim", "domain/election/apply_epoch.go",
+		"	case m.Quarantined:\n		return void(\"%s is quarantined\", id.Name)\n", "", in(electionFold)},
+	{"the holder is known by its name only", "domain/election/state.go",
+		"return s.held && s.holder == id", "return s.held && s.holder.Name == id.Name", in(exploreTwins, walk)},
+	{"a removed member takes part", "domain/election/state.go",
+		"return !e.Left && !e.Removed && !e.Died", "return !e.Left && !e.Died", in(electionFold)},
+	{"a dead incarnation's claim counts", "domain/election/state.go",
+		"return !e.Left && !e.Removed && !e.Died", "return !e.Left && !e.Removed", in(electionFold)},
+	{"a removal leaves no tombstone", "domain/election/apply_members.go",
+		"	s.retire(identity{m.Name, m.Incarnation})\n", "", in(electionFold)},
+	{"removing the holder is a vacancy", "domain/election/apply_members.go",
+		"if !s.broken.keeps(ruleRemoval) {", "if true {", in(explore, walk)},
+	{"died clears a holder of the same name", "domain/election/apply_members.go",
+		"if !s.broken.keeps(ruleIncarnation) && s.held", "if s.held", in(exploreTwins, walk)},
+	{"a new join clears the holder", "domain/election/apply_members.go",
+		"if !s.broken.keeps(ruleJoin) && s.holder.Name", "if s.holder.Name", in(explore, walk)},
+	{"a view forgets that the epoch is contested", "domain/election/export.go",
+		"ttl: v.TTL, contested: v.Contested,", "ttl: v.TTL,", in(walk)},
+	{"a view forgets who is over", "domain/election/export.go",
+		"len(v.Members)), retired: v.Retired,", "len(v.Members)),", in(exploreTwins, walk)},
+	{"a view has another n of the last heartbeat", "domain/election/export.go",
+		"heard: v.Heard, heardN: v.HeardN,", "heard: v.Heard,", in(exploreTwins, walk)},
+}
+
+// ofTheLease are faults of the machine that holds, waits and claims.
+var ofTheLease = []mutant{
+	{"the lease is renewed without a read-back", "domain/election/holder.go",
+		"case !s.cfg.broken.keeps(ruleReadBack):", "case true:", in(explore, walk)},
+	{"the lease counts from the read-back", "domain/election/holder.go",
+		"if !s.cfg.broken.keeps(ruleSendTime) {", "if true {", in(explore, walk)},
+	{"a shrunk TTL binds only after the read-back", "domain/election/holder.go",
+		"case s.sends.end() < s.tenure.until:", "case false:", in(exploreYoung, walk)},
+	{"the reckoning keeps the later end", "domain/election/reckoning.go",
+		"r.sends[len(r.sends)-1].end >= end {", "r.sends[len(r.sends)-1].end < end {", in(explore, walk)},
+	{"the margin is 0", "domain/election/config.go",
+		"if !c.broken.keeps(ruleMargin) {", "if true {", in(explore, walk)},
+	{"only the holder allows for clocks", "domain/election/config.go",
+		"math.Ceil(float64(ttl) * (1 + c.margin()))", "math.Ceil(float64(ttl))", in(walk)},
+	{"who waits uses its own TTL", "domain/election/standby.go",
+		"if !s.cfg.broken.keeps(ruleRecordTTL) {", "if true {", in(exploreLate, walk)},
+	{"the wait does not begin anew with each heartbeat", "domain/election/receive.go",
+		"(s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch)", "after.epoch != before.epoch", in(explore, walk)},
+	{"a void claim is retried at once", "domain/election/standby.go",
+		"	return max(from+s.cfg.wait(ttl), w.recoverUntil) + rank, s.state.heard, true\n",
+		"	if w.voidAt >= from {\n		return w.voidAt, s.state.heard, true\n	}\n	return max(from+s.cfg.wait(ttl), w.recoverUntil) + rank, s.state.heard, true\n",
+		in(exploreLate, walk)},
+	{"a contest ends the wait", "domain/election/standby.go",
+		"from = max(from, w.contestedAt)", "return s.now, s.state.heard, true", in(explore, walk)},
+	{"the release is sent before the stop", "domain/election/holder.go",
+		"	if s.cfg.broken.keeps(ruleStop) {\n		s.lose(\"released: \" + reason)\n	}\n", "", in(explore, walk)},
+	{"a contested holder goes on", "domain/election/receive.go",
+		"		if s.cfg.broken.keeps(ruleStop) {\n			s.lose(\"contested: \" + contestReason(r))\n		}\n", "", in(explore, walk)},
+	{"who has released goes on in the epoch", "domain/election/holder.go",
+		"s.tenure.gaveUp = s.cfg.broken.keeps(ruleSilence)", "s.tenure.gaveUp = false", in(explore, walk)},
+	{"a holder that reads the end of its term is not told to stop", "domain/election/receive.go",
+		"		s.lose(s.lossCause(r))\n", "", in(ownEnd)},
+	{"a leaving holder goes on until it has left", "domain/election/server.go",
+		"	s.lose(\"leaves\")\n", "", in(explore, walk)},
+	{"own pauses are taken for silence of the holder", "domain/election/server.go",
+		"		s.watch.caught = false\n	}\n}", "	}\n}", in(plays)},
+	{"an outage of the log is taken for silence of the holder", "domain/election/receive.go",
+		"w.recoverUntil = s.now + s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl))", "w.recoverUntil = s.now", in(plays)},
+	{"a deaf holder is never contested", "domain/election/standby.go",
+		"case d.still >= h.TTL:", "case false:", in(plays)},
+}

@@ -1,0 +1,42 @@
+package main
+
+var (
+	serverPlay  = test("infra/server", "TestARouteGoes|TestAStandbyTakesOver")
+	serverMoves = test("infra/server", "TestAPlannedMove")
+	divergence  = test("infra/server", "TestAStandbyWhose|TestServersHold|TestABuildThat")
+	reading     = test("infra/server", "TestAReader")
+	derivation  = test("infra/server", "TestElectionsCanBe")
+	withoutLog  = test("infra/server", "TestWithoutTheLog")
+	gated       = test("adapters/httpdevice", "")
+	routerGated = test("adapters/videohub", "")
+	isolated    = test("integration/cluster", "TestAnIsolatedPrimary|TestNobodyActsWithoutTheLog")
+	killedAll   = test("integration/cluster", "TestEverythingIsKilled")
+)
+
+// ofTheServer are faults of the loops: lease, journal, opening, takeover, reading.
+var ofTheServer = []mutant{
+	{"the lease is not checked", "infra/server/lease.go",
+		"return l.epoch.Load() == epoch && clock.Boot() < until", "return l.epoch.Load() == epoch && clock.Boot() > 0 && until > 0", in(withoutLog, isolated)},
+	{"HTTP devices: the lease is not asked", "adapters/httpdevice/gate.go",
+		"		if gate == nil {", "		gate = nil\n		if false {", in(gated)},
+	{"a sequence begins at 0", "infra/server/journal.go",
+		"r.Epoch, r.Sequence = j.epoch, j.sequence[p]+1", "r.Epoch, r.Sequence = j.epoch, j.sequence[p]", in(serverPlay)},
+	{"a failed append is given up", "infra/server/journal.go",
+		"		if attempt == 1 || attempt%50 == 0 {", "		if attempt > 0 {\n			return nil\n		}\n		if attempt == 1 || attempt%50 == 0 {", in(withoutLog, serverMoves, killedAll)},
+	{"a device is driven before its mark is folded", "infra/server/reign.go",
+		"	if !r.opened[p] {\n		return\n	}\n	d := c.devices", "	d := c.devices", in(serverPlay, serverMoves, killedAll)},
+	{"a takeover forgets the pending actions", "infra/server/reign.go",
+		"for _, w := range dev.Pending() {", "for _, w := range dev.Pending()[:0] {", in(serverPlay, doubtDone, killedAll)},
+	{"a takeover forgets that a one-shot was started", "infra/server/reign.go",
+		"			Started:  w.Started,\n", "", in(doubtDone)},
+	{"different state hashes are taken for equal", "infra/server/trail.go",
+		"	if have == want.Hash {", "	if true {", in(divergence)},
+	{"whoever differs believes itself", "infra/server/refold.go",
+		"			case again != have:", "			case false:", in(divergence)},
+	{"a reader does not see that the log is another one", "infra/server/reader.go",
+		"r.next[p], r.verify[p] = f.Offset+1, true", "r.next[p] = f.Offset+1", in(reading)},
+	{"a reader reads from behind its snapshot", "infra/server/reader.go",
+		"r.next[p], r.verify[p] = f.Offset+1, true", "r.next[p], r.verify[p] = f.Offset+2, false", in(reading, serverPlay)},
+	{"the last heartbeat before a claim is not copied", "infra/server/copier.go",
+		"			c.keep(*c.heard, c.heardRaw)\n", "", in(derivation)},
+}

@@ -1,0 +1,33 @@
+package main
+
+var (
+	snapshots = test("projections/snapshot", "")
+	files     = test("adapters/snapshotfile", "")
+	restoring = test("domain/partition", "TestAStateRestored|TestTheRunningHash|TestRandomHistories")
+)
+
+// ofTheSnapshot are faults of the short cut that a restart takes.
+var ofTheSnapshot = []mutant{
+	{"a snapshot without the UIDs", "domain/partition/export.go",
+		"	for i, q := range order {", "	out = out[:0]\n	for i, q := range order[:0] {", in(restoring)},
+	{"a snapshot forgets what was forgotten", "domain/partition/restore.go",
+		"	s.index.forgot, s.index.forgotten = x.Forgot, x.Forgotten\n", "", in(restoring)},
+	{"a state is restored without its hash", "domain/partition/restore.go",
+		"if h := s.Hash(); h != x.Hash {", "if h := s.Hash(); false {", in(restoring, snapshots)},
+	{"a snapshot is ahead of its position", "projections/snapshot/snapshot.go",
+		" || !p.Last.Empty() && p.Last.Offset != p.State.Next-1 {", " {", in(snapshots)},
+	{"a snapshot's checksum is not looked at", "projections/snapshot/snapshot.go",
+		"if sum := sha256.Sum256(body); string(sum[:]) != string(b[len(magic):headBytes]) {", "if sum := sha256.Sum256(body); len(sum) == 0 {", in(snapshots)},
+	{"a snapshot of other rules is taken", "projections/snapshot/snapshot.go",
+		"	case s.LogicVersion != partition.LogicVersion:\n", "	case false:\n", in(snapshots)},
+	{"a snapshot of another landscape is taken", "projections/snapshot/snapshot.go",
+		"	case s.Landscape != landscape:\n", "	case false:\n", in(snapshots)},
+	{"a fingerprint leaves out the value", "projections/snapshot/fingerprint.go",
+		"	bytes(m.Value)\n", "", in(snapshots)},
+	{"only one snapshot is kept", "adapters/snapshotfile/store.go",
+		"for len(numbers) > kept-1 {", "for len(numbers) > 0 {", in(files)},
+	{"the oldest snapshot is taken first", "adapters/snapshotfile/store.go",
+		"slices.Backward(numbers)", "slices.All(numbers)", in(files)},
+	{"a broken snapshot ends the start", "adapters/snapshotfile/store.go",
+		"		refused = append(refused, fmt.Errorf(\"%s: %w\", s.path(n), err))\n", "		return snapshot.Restored{}, err\n", in(files)},
+}
