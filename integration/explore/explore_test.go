@@ -40,7 +40,7 @@ var scenes = []struct {
 	longTicks, longFaults int
 }{
 	{"three servers, one of all faults", landscape(three, AllFaults[1:]...), 5, 1, 7, 1},
-	{"three servers, late", landscape(three, Pause, Deaf, Hold, Twice, TimeOut, Cut), 6, 1, 5, 2},
+	{"three servers, late", landscape(three, Pause, Deaf, Hold, Twice, TimeOut, Cut), 5, 1, 5, 2},
 	{"three servers, moves", landscape(three, Release, Contest, Remove, Leave, Quarantine, Hold, Twice), 6, 1, 5, 2},
 	{"three servers, restarts", landscape(three, Kill, Restart, View, Twin, Pause, Hold), 6, 1, 5, 2},
 	{"two servers, late", landscape(two, Pause, Deaf, Hold, Twice, TimeOut, Cut), 6, 1, 6, 2},

@@ -53,7 +53,7 @@ func (s *state) heal() string {
 }
 
 func (s *state) goOn() {
-	s.tick++
+	s.passTick()
 	s.settle()
 	s.checkAll()
 }

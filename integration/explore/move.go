@@ -21,6 +21,7 @@ const (
 	doLand      = "land"
 	doRead      = "read"
 	doWake      = "wake"
+	doPoll      = "poll"
 	doDrained   = "drained"
 	doReconnect = "reconnect"
 	doResume    = "resume"
@@ -40,6 +41,11 @@ func (s *state) moves(bounds *Bounds) []Move {
 		}
 		if p.read < len(s.log) && !p.cut {
 			out = append(out, Move{doRead, p.inc})
+			due = due || !p.slow && !p.deaf
+		}
+		if !p.polled && !p.cut && (p.read == len(s.log) || p.slow || p.deaf) {
+			// An answer that comes late says "no more" of a log that was shorter.
+			out = append(out, Move{doPoll, p.inc})
 			due = due || !p.slow && !p.deaf
 		}
 		if s.clock(p) >= p.machine.NextWake() {
@@ -79,7 +85,7 @@ func (s *state) after(mv Move) *state {
 func (s *state) move(mv Move) bool {
 	switch mv.Do {
 	case doTick:
-		s.tick++
+		s.passTick()
 		return true
 	case doLand:
 		i := slices.IndexFunc(s.air, func(m *message) bool { return m.name() == mv.Who })
@@ -99,7 +105,7 @@ func (s *state) move(mv Move) bool {
 		return false
 	}
 	switch mv.Do {
-	case doRead, doWake, doDrained, doReconnect, doResume:
+	case doRead, doPoll, doWake, doDrained, doReconnect, doResume:
 		if p.out() || p.paused != (mv.Do == doResume) {
 			return false
 		}
@@ -117,16 +123,18 @@ func (s *state) moveOf(p *process, do string) bool {
 		}
 		s.read(p)
 		if p.read == len(s.log) {
-			s.step(p, election.CaughtUp{})
+			s.poll(p)
 		}
+	case doPoll:
+		if p.cut || p.polled {
+			return false
+		}
+		s.poll(p)
 	case doWake:
 		if s.clock(p) < p.machine.NextWake() {
 			return false
 		}
 		s.step(p, election.Timer{})
-		if p.read == len(s.log) && !p.cut {
-			s.step(p, election.CaughtUp{})
-		}
 	case doDrained:
 		if !p.draining {
 			return false
@@ -144,11 +152,26 @@ func (s *state) moveOf(p *process, do string) bool {
 		p.cut = false
 		s.tell("%s has the log again", p.inc)
 		s.step(p, election.LogBack{})
-		if p.read == len(s.log) {
-			s.step(p, election.CaughtUp{})
-		}
 	}
 	return true
+}
+
+// passTick lets true time go by. From then on the log has answered nobody.
+func (s *state) passTick() {
+	s.tick++
+	for _, p := range s.procs {
+		if p.polled && !p.out() {
+			p = s.own(p)
+			p.polled = false
+			s.seal(p)
+		}
+	}
+}
+
+// poll is an answer of the log that says that there is no more.
+func (s *state) poll(p *process) {
+	p.polled = true
+	s.step(p, election.CaughtUp{})
 }
 
 // read gives a process its next record.

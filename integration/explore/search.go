@@ -135,19 +135,22 @@ func (s *search) visit(st *state) bool {
 	return true
 }
 
-// dull finds a prompt server without a lease whose next record makes it neither act
-// nor send. When within a tick it reads that makes no difference to anybody else, so
-// the search goes on with its moves alone: that it reads it, or that something
-// happens to it before.
+// dull finds a prompt server without a lease whose next record, or the log's answer
+// that there is none, makes it neither act nor send. When within a tick it takes that
+// makes no difference to anybody else, so the search goes on with its moves alone:
+// that it takes it, or that something happens to it before.
 func (s *state) dull() (inc string, found bool) {
 	for _, p := range s.procs {
-		if p.out() || p.slow || p.deaf || p.paused || p.cut || p.draining || p.read == len(s.log) || p.lease != 0 || s.clock(p) >= p.machine.NextWake() {
+		if p.out() || p.slow || p.deaf || p.paused || p.cut || p.draining || p.lease != 0 || s.clock(p) >= p.machine.NextWake() {
 			continue
+		}
+		do := doRead
+		if p.read == len(s.log) {
+			do = doPoll
 		}
 		c := s.clone()
 		q := c.own(p)
-		c.moveOf(q, doRead)
-		if len(c.air) == len(s.air) && q.lease == 0 && !q.out() && !q.draining {
+		if c.moveOf(q, do) && len(c.air) == len(s.air) && q.lease == 0 && !q.out() && !q.draining {
 			return p.inc, true
 		}
 	}

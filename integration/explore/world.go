@@ -66,6 +66,7 @@ type process struct {
 	paused    bool
 	dead, cut bool
 	restarted bool
+	polled    bool // since the last tick the log has answered it that there is no more
 	draining  bool
 	acts      bool        // as it was told: Won or Resumed, and no Lost since
 	lease     domain.Mono // as it was told
@@ -95,14 +96,14 @@ func (l *Landscape) begin() *state {
 		s.start(&l.Servers[i], nil)
 		if !l.Young {
 			s.settle()
-			s.tick++
+			s.passTick()
 		}
 	}
 	for held := false; l.Young && !held; _, _, held = s.fold().Holder() {
 		s.move(s.moves(&Bounds{Records: maxSettle})[0])
 	}
 	for range l.settling() {
-		s.tick++
+		s.passTick()
 		s.settle()
 	}
 	s.origin = s.tick
@@ -177,7 +178,7 @@ func (s *state) start(server *Server, view *election.State) *process {
 	for p.read < len(s.log) {
 		s.read(p)
 	}
-	s.step(p, election.CaughtUp{})
+	s.poll(p)
 	return p
 }
 
@@ -211,7 +212,7 @@ func (s *state) seal(p *process) {
 	p.digest = digestOf(p.machine)
 	p.digest.add(uint64(p.folded))
 	p.digest.text(p.inc)
-	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts)} {
+	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts, p.polled)} {
 		p.digest.add(uint64(x))
 	}
 }

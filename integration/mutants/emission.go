@@ -28,7 +28,7 @@ var ofTheEmission = []mutant{
 	{"what is too old is sent", "domain/emission/pump.go",
 		"case j.unsent() && now >= j.Deadline:\n			q.end(j, domain.Expired", "case false:\n			q.end(j, domain.Expired", in(queue)},
 	{"a planned move begins new work", "domain/emission/pump.go",
-		"if q.ending && j.stage == waiting {", "if false {", in(queue)},
+		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",
 		"		j.acked = true\n", "		j.acked = true\n		q.meet(j)\n", in(queue)},
 	{"a one-shot without an answer has failed", "domain/emission/confirm.go",

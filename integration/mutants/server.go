@@ -4,6 +4,7 @@ var (
 	serverPlay  = test("infra/server", "TestARouteGoes|TestAStandbyTakesOver")
 	serverMoves = test("infra/server", "TestAPlannedMove")
 	divergence  = test("infra/server", "TestAStandbyWhose|TestServersHold|TestABuildThat")
+	refolds     = test("infra/server", "TestARefold|TestACheckpoint|TestADifference|TestAPrimaryTrusts|TestADispute")
 	reading     = test("infra/server", "TestAReader")
 	derivation  = test("infra/server", "TestElectionsCanBe")
 	withoutLog  = test("infra/server", "TestWithoutTheLog")
@@ -17,8 +18,10 @@ var (
 var ofTheServer = []mutant{
 	{"the lease is not checked", "infra/server/lease.go",
 		"return l.epoch.Load() == epoch && clock.Boot() < until", "return l.epoch.Load() == epoch && clock.Boot() > 0 && until > 0", in(withoutLog, isolated)},
-	{"HTTP devices: the lease is not asked", "adapters/httpdevice/gate.go",
-		"		if gate == nil {", "		gate = nil\n		if false {", in(gated)},
+	{"HTTP devices: the lease is not heeded", "adapters/httpdevice/socket_linux.go",
+		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(gated)},
+	{"routers: the lease is not heeded", "adapters/videohub/socket_linux.go",
+		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(routerGated)},
 	{"a sequence begins at 0", "infra/server/journal.go",
 		"r.Epoch, r.Sequence = j.epoch, j.sequence[p]+1", "r.Epoch, r.Sequence = j.epoch, j.sequence[p]", in(serverPlay)},
 	{"a failed append is given up", "infra/server/journal.go",
@@ -29,10 +32,10 @@ var ofTheServer = []mutant{
 		"for _, w := range dev.Pending() {", "for _, w := range dev.Pending()[:0] {", in(serverPlay, doubtDone, killedAll)},
 	{"a takeover forgets that a one-shot was started", "infra/server/reign.go",
 		"			Started:  w.Started,\n", "", in(doubtDone)},
-	{"different state hashes are taken for equal", "infra/server/trail.go",
-		"	if have == want.Hash {", "	if true {", in(divergence)},
+	{"different state hashes are taken for equal", "infra/server/agreement.go",
+		"			case have == want.Hash:\n", "			case true:\n", in(refolds, divergence)},
 	{"whoever differs believes itself", "infra/server/refold.go",
-		"			case again != have:", "			case false:", in(divergence)},
+		"			case errors.Is(err, errWrong):\n", "			case errors.Is(err, errWrong) && false:\n", in(divergence)},
 	{"a reader does not see that the log is another one", "infra/server/reader.go",
 		"r.next[p], r.verify[p] = f.Offset+1, true", "r.next[p] = f.Offset+1", in(reading)},
 	{"a reader reads from behind its snapshot", "infra/server/reader.go",

@@ -25,9 +25,9 @@ var ofTheSnapshot = []mutant{
 	{"a fingerprint leaves out the value", "projections/snapshot/fingerprint.go",
 		"	bytes(m.Value)\n", "", in(snapshots)},
 	{"only one snapshot is kept", "adapters/snapshotfile/store.go",
-		"for len(numbers) > kept-1 {", "for len(numbers) > 0 {", in(files)},
+		"if i < len(numbers)-kept && i != base && i != next {", "if i < len(numbers)-1 && i != base && i != next {", in(files)},
 	{"the oldest snapshot is taken first", "adapters/snapshotfile/store.go",
-		"slices.Backward(numbers)", "slices.All(numbers)", in(files)},
+		"	for _, n := range slices.Backward(numbers) {\n		r, err := s.open(", "	for _, n := range slices.All(numbers) {\n		r, err := s.open(", in(files)},
 	{"a broken snapshot ends the start", "adapters/snapshotfile/store.go",
 		"		refused = append(refused, fmt.Errorf(\"%s: %w\", s.path(n), err))\n", "		return snapshot.Restored{}, err\n", in(files)},
 }
