@@ -34,7 +34,7 @@ func report(ctx context.Context, only string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	l := &laboratory{top: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, made: map[string]string{}}
 	var chosen []mutant
 	for _, m := range all() {
