@@ -48,7 +48,8 @@ func TestAMutantWhoseTextIsGoneHasRotted(t *testing.T) {
 func TestTheFirstFailureIsFoundInTheOutput(t *testing.T) {
 	for _, c := range []struct{ out, test, words string }{
 		{"=== RUN   TestA\n    a_test.go:7: at 1s: two act (seed 3)\n--- FAIL: TestA (0.1s)\nFAIL\n", "TestA", "a_test.go:7: at 1s: two act (seed 3)"},
-		{"    --- FAIL: TestA/b (0s)\n        a_test.go:9: x\n--- FAIL: TestA (0.1s)\n", "TestA", "a_test.go:9: x"},
+		{"=== RUN   TestA\n=== RUN   TestA/a\n    a_test.go:5: well\n=== RUN   TestA/b\n    a_test.go:6: ill\n    a_test.go:7: more\n--- FAIL: TestA (0.1s)\n    --- PASS: TestA/a (0s)\n    --- FAIL: TestA/b (0s)\n", "TestA/b", "a_test.go:6: ill"},
+		{"    --- FAIL: TestA/b (0s)\n        a_test.go:9: x\n", "TestA/b", "a_test.go:9: x"},
 		{"panic: boom\n\ngoroutine 1\n", "", "panic: boom"},
 	} {
 		if test, words := firstFailure(c.out); test != c.test || words != c.words {

@@ -146,8 +146,8 @@ var (
 	crash   = regexp.MustCompile(`(?m)^(panic: .*|fatal error: .*)$`)
 )
 
-// firstFailure finds the test that failed and its last words: the tests are told
-// to stop at the first one.
+// firstFailure finds the innermost test that failed and the first words that it
+// said: the tests are told to stop at the first one.
 func firstFailure(out string) (test, said string) {
 	for _, f := range failure.FindAllStringSubmatch(out, -1) {
 		test = f[1] // the innermost comes last
@@ -155,8 +155,11 @@ func firstFailure(out string) (test, said string) {
 	if p := crash.FindString(out); p != "" {
 		return test, p
 	}
-	if all := words.FindAllStringSubmatch(out, -1); len(all) > 0 {
-		said = all[len(all)-1][1]
+	if _, its, found := strings.Cut(out, "=== RUN   "+test+"\n"); found {
+		out = its
+	}
+	if w := words.FindStringSubmatch(out); w != nil {
+		said = w[1]
 	}
 	return test, said
 }
