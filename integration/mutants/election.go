@@ -85,8 +85,6 @@ var ofTheLease = []mutant{
 		"		s.lose(s.lossCause(r))\n", "", in(ownEnd)},
 	{"a leaving holder goes on until it has left", "domain/election/server.go",
 		"	s.lose(\"leaves\")\n", "", in(explore, walk)},
-	{"own pauses are taken for silence of the holder", "domain/election/server.go",
-		"		s.watch.caught = false\n	}\n}", "	}\n}", in(plays)},
 	{"an outage of the log is taken for silence of the holder", "domain/election/receive.go",
 		"if w.lost && s.cfg.broken.keeps(ruleLongWait) {", "if false {", in(plays)},
 	{"a silent log is taken for a silent holder", "domain/election/standby.go",
