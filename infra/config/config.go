@@ -108,7 +108,7 @@ type Guard struct {
 // Snapshot is how often the folded state is kept on disk.
 type Snapshot struct {
 	Every   time.Duration `koanf:"every" doc:"At most so long between two snapshots, if anything changed"`
-	Records int           `koanf:"records" doc:"Also after so many records; 0 means by time alone"`
+	Records int           `koanf:"records" doc:"Also after so many records, while secondary; 0 means by time alone"`
 }
 
 // Logging is what the server writes about itself.
@@ -167,7 +167,7 @@ func Default() Config {
 		Log:      Log{Partitions: 8},
 		Election: Election{MinTTL: 60 * time.Millisecond, MaxTTL: time.Second, Policy: PolicyLongestRunning, Stagger: 20 * time.Millisecond},
 		Guard:    Guard{Enabled: true, RestartMin: 100 * time.Millisecond, RestartMax: 5 * time.Second},
-		Snapshot: Snapshot{Every: time.Minute, Records: 100_000},
+		Snapshot: Snapshot{Every: time.Minute, Records: 10_000},
 		Logging:  Logging{Level: "info", Format: "text"},
 	}
 }

@@ -20,9 +20,10 @@ import (
 
 // Local is a landscape that `understudy up` runs on this machine.
 type Local struct {
-	run   up.Run
-	token string
-	http  *http.Client
+	run     up.Run
+	token   string
+	http    *http.Client
+	servers map[string]*httpapi.Client // by name; one each, so that a look opens no connection
 }
 
 var _ Landscape = (*Local)(nil)
@@ -37,7 +38,11 @@ func NewLocal(run up.Run, token string) (*Local, error) {
 			return nil, fmt.Errorf("drills need Linux: only there do servers of one machine reach devices from addresses of their own: %w", domain.ErrConflict)
 		}
 	}
-	return &Local{run: run, token: token, http: &http.Client{Timeout: 10 * time.Second}}, nil
+	l := &Local{run: run, token: token, http: &http.Client{Timeout: 10 * time.Second}, servers: make(map[string]*httpapi.Client)}
+	for _, s := range run.Servers {
+		l.servers[s.Name] = httpapi.NewClient([]string{s.Address}, token)
+	}
+	return l, nil
 }
 
 // Servers are the server names by the address from which each reaches devices.
@@ -71,7 +76,7 @@ func (l *Local) Primary(ctx context.Context) (string, error) {
 func (l *Local) settled(ctx context.Context) (string, error) {
 	primary := ""
 	for _, s := range l.run.Servers {
-		st, err := httpapi.NewClient([]string{s.Address}, "").Status(ctx)
+		st, err := l.servers[s.Name].Status(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -177,7 +182,7 @@ func (l *Local) Switchover(ctx context.Context, from string) error {
 	if !ok {
 		return fmt.Errorf("no server %q: %w", from, domain.ErrNotFound)
 	}
-	_, err := httpapi.NewClient([]string{s.Address}, l.token).Switchover(ctx, "")
+	_, err := l.servers[s.Name].Switchover(ctx, "")
 	return err
 }
 

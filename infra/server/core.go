@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -187,11 +188,16 @@ func (c *core) fold(b batch) {
 			c.checkpoint()
 		}
 	}
-	if c.saveRecords > 0 && c.sinceSnapshot >= c.saveRecords {
+	// A primary saves by time alone: the export holds its actions up.
+	if c.saveRecords > 0 && c.sinceSnapshot >= c.saveRecords && c.term == nil {
 		c.snapshotDue()
 	}
 	if !c.caughtUp.Load() && c.isCaughtUp() {
 		c.caughtUp.Store(true)
+		// What the fold of a long log has left behind is given back: the kernel
+		// takes its time to end a large process, and until then nobody knows that
+		// it is dead.
+		c.background.Go(debug.FreeOSMemory)
 		c.tellFloor()
 		c.tellHealth()
 	}
