@@ -2,6 +2,7 @@ package drill
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -219,8 +220,8 @@ func QuantilesOf(list []time.Duration) Quantiles {
 	}
 	slices.Sort(list)
 	at := func(q float64) float64 {
-		i := min(len(list)-1, int(q*float64(len(list))))
-		return float64(list[i].Microseconds()) / 1000
+		rank := int(math.Ceil(q * float64(len(list))))
+		return float64(list[rank-1].Microseconds()) / 1000
 	}
 	return Quantiles{P50: at(0.50), P99: at(0.99), Max: float64(list[len(list)-1].Microseconds()) / 1000}
 }

@@ -18,7 +18,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		RestartMin: 100 * time.Millisecond,
 		RestartMax: 5 * time.Second,
-		Settled:    10 * time.Second,
+		Settled:    2 * time.Second,
 		RetryMin:   2 * time.Millisecond,
 		RetryMax:   time.Second,
 		StopWithin: 10 * time.Second,
