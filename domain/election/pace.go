@@ -29,12 +29,7 @@ const (
 	// riseBy and fallBy are the shares of a difference that one sample moves the
 	// estimate.
 	riseBy = 4
-	fallBy = 16
-	// outlier is how many times the estimate one sample may be. A single append
-	// that took long does not make the lease long; several in a row soon do.
-	outlier = 4
-	// settling is how many samples it takes until one can be told from the rest.
-	settling = 8
+	fallBy = 8
 )
 
 // ttl is the length of the lease for the next record, in whole milliseconds.
@@ -79,9 +74,6 @@ func (p *pace) readBack(n uint64, now domain.Mono) {
 func (p *pace) sample(d time.Duration) {
 	d = min(max(d, 0), p.max/slowness) // more says no more
 	p.samples++
-	if p.samples > settling {
-		d = min(d, max(outlier*p.high, p.min/slowness))
-	}
 	if d >= p.high {
 		p.high += (d - p.high) / time.Duration(min(riseBy, p.samples))
 		return
