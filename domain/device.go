@@ -2,6 +2,7 @@ package domain
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -103,6 +104,14 @@ func LabelTarget(kind PortKind, n int) Target {
 // LockTarget is the target of a destination's lock; its value is one of the Lock values.
 func LockTarget(lvl string, destination int) Target {
 	return Target("lock/" + level(lvl) + "/" + strconv.Itoa(destination))
+}
+
+// LockOf reads the target of a lock.
+func LockOf(t Target) (level string, destination int, ok bool) {
+	rest, isLock := strings.CutPrefix(string(t), "lock/")
+	level, port, _ := strings.Cut(rest, "/")
+	n, err := strconv.Atoi(port)
+	return level, n, isLock && err == nil
 }
 
 // ParameterTarget is the target of a parameter.

@@ -25,7 +25,7 @@ func (s *Server) Submit(ctx context.Context, cmd httpapi.Command, wait time.Dura
 		Created: domain.InstantOf(cmd.Created), ValidFor: cmd.ValidFor, Payload: cmd.Payload,
 	}
 	if record.Source == "" {
-		record.Source = source(s.options.Election.Member)
+		record.Source = domain.ServerSource(s.options.Election.Member)
 	}
 	return s.appendAndWait(ctx, p, record, wait)
 }
@@ -41,7 +41,7 @@ func (s *Server) appendAndWait(ctx context.Context, p int32, record domain.Recor
 	if err := s.core.call(ctx, func() { one = s.core.waiters.add(record.Subject, record.UID) }); err != nil {
 		return httpapi.Result{}, err
 	}
-	defer s.core.tell(func() { s.core.waiters.drop(one) })
+	defer s.core.later(func() { s.core.waiters.drop(one) })
 	position, err := s.appendOnce(ctx, p, message)
 	if err != nil {
 		return httpapi.Result{}, fmt.Errorf("append command %s of %s: %w", record.UID, record.Subject, err)
@@ -71,7 +71,7 @@ func (s *Server) refused(ctx context.Context, p int32, record domain.Record) (ht
 	defer cancel()
 	var entry partition.Entry
 	var known bool
-	if err := s.core.call(ctx, func() { entry, known = s.core.states[p].Lookup(record.Subject, record.UID) }); err != nil {
+	if err := s.core.call(ctx, func() { entry, known = s.core.machine.States()[p].Lookup(record.Subject, record.UID) }); err != nil {
 		return httpapi.Result{}, false
 	}
 	if !known || entry.Outcome != domain.Refused {
@@ -112,7 +112,7 @@ func (s *Server) result(ctx context.Context, change partition.Change, own domain
 	var entry partition.Entry
 	var known bool
 	err := s.core.call(ctx, func() {
-		entry, known = s.core.states[change.Position.Partition].Lookup(change.Device, change.UID)
+		entry, known = s.core.machine.States()[change.Position.Partition].Lookup(change.Device, change.UID)
 	})
 	if err != nil {
 		return httpapi.Result{}, err
@@ -160,8 +160,7 @@ func (s *Server) describe(ctx context.Context, e partition.Entry) httpapi.Result
 }
 
 func (s *Server) readRecord(ctx context.Context, at domain.Position) (domain.Record, error) {
-	reading := clerk{log: s.options.Data, codec: s.options.Codec, landscape: s.options.Landscape}
-	stored, err := reading.read(ctx, at)
+	stored, err := readStored(ctx, s.options.Data, s.options.Landscape, at)
 	if err != nil {
 		return domain.Record{}, err
 	}
@@ -172,7 +171,7 @@ func (s *Server) readRecord(ctx context.Context, at domain.Position) (domain.Rec
 func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Result, error) {
 	var found []partition.Entry
 	err := s.core.call(ctx, func() {
-		for _, st := range s.core.states {
+		for _, st := range s.core.machine.States() {
 			if device != "" {
 				if e, ok := st.Lookup(device, uid); ok {
 					found = append(found, e)
@@ -197,7 +196,7 @@ func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Resul
 func (s *Server) Doubts(ctx context.Context) ([]httpapi.Doubt, error) {
 	var out []httpapi.Doubt
 	err := s.core.call(ctx, func() {
-		for _, st := range s.core.states {
+		for _, st := range s.core.machine.States() {
 			for _, d := range st.Devices() {
 				for _, x := range d.Doubts() {
 					wish, _ := httpapi.WishOf(x.Payload)
@@ -242,7 +241,7 @@ func (s *Server) Resolve(ctx context.Context, user string, r httpapi.Resolution)
 	}
 	return s.appendAndWait(ctx, domain.Partition(device, s.options.Partitions), domain.Record{
 		Type: domain.TypeResolve, UID: uid, Subject: device, User: user,
-		Source: source(s.options.Election.Member), Created: domain.InstantOf(time.Now()),
+		Source: domain.ServerSource(s.options.Election.Member), Created: domain.InstantOf(time.Now()),
 		Payload: domain.Resolve{UID: r.UID, As: r.As, Reason: r.Reason},
 	}, resolveWait)
 }

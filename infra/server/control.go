@@ -9,19 +9,13 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/clock"
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // Bounds of the control loop.
 const (
-	// drainLimit is how long a primary that must stop waits for answers to
-	// bytes that it has sent already.
-	drainLimit = 50 * time.Millisecond
-	// finishLimit is how long a planned move waits for devices to answer. Long
-	// enough for a slow log to take the write-aheads and outcomes of what was
-	// begun; nothing new is sent to any device meanwhile.
-	finishLimit = time.Second
 	// controlInFlight is how many appends to control may be under way. More
 	// than one, so that a stuck heartbeat does not hold back a claim; late and
 	// doubled ones are void by their numbers.
@@ -42,7 +36,7 @@ type control struct {
 	logger      *slog.Logger
 	lease       *Lease
 	machine     *election.Server
-	core        *core
+	core        *coreLoop
 	copier      *copier
 
 	informed  bool         // the core knows that control has been read to its end
@@ -125,7 +119,7 @@ func (c *control) take(b batch) {
 		c.step(election.CaughtUp{})
 		if !c.informed {
 			c.informed = true
-			c.core.tell(c.core.inform)
+			c.core.tell(core.Informed{})
 		}
 	}
 	if len(b.records) > 0 {
@@ -141,18 +135,18 @@ func (c *control) regard(r *domain.Record) {
 		if held && r.Subject == holder && payload.Epoch == c.machine.State().Epoch() {
 			c.copier.copiedThrough(payload.Copied)
 			if incarnation == c.incarnation {
-				c.core.tell(func() { c.core.issue(payload, r.Position.Offset) })
+				c.core.tell(core.Issued{Checkpoint: payload, At: r.Position.Offset})
 			} else {
-				c.core.tell(func() { c.core.expect(payload, r.Position.Offset, incarnation) })
+				c.core.tell(core.Expect{Checkpoint: payload, At: r.Position.Offset, Incarnation: incarnation})
 			}
 		}
 	case domain.Joined:
 		if held && incarnation == c.incarnation && r.Subject != c.name {
-			c.core.tell(c.core.greet)
+			c.core.tell(core.Joined{})
 		}
 	case domain.Quarantined:
 		if payload.Incarnation != c.incarnation {
-			c.core.tell(func() { c.core.concede(payload.Incarnation) })
+			c.core.tell(core.Conceded{Incarnation: payload.Incarnation})
 		}
 	case domain.Heartbeat:
 		if r.Subject == c.name {
@@ -160,10 +154,10 @@ func (c *control) regard(r *domain.Record) {
 		}
 		if held && incarnation == c.incarnation && r.Subject != c.name {
 			if payload.Agreed > 0 {
-				c.core.tell(func() { c.core.confirmed(payload.Agreed) })
+				c.core.tell(core.Agreed{At: payload.Agreed})
 			}
 			if payload.Hash == domain.HashDiffers {
-				c.core.tell(func() { c.core.verify(payload.Incarnation) })
+				c.core.tell(core.Complaint{Incarnation: payload.Incarnation})
 			}
 		}
 	}
@@ -186,7 +180,7 @@ func (c *control) perform(e election.Effect) {
 		c.lease.Revoke()
 		c.logger.Warn("role changed", "old", "primary", "new", "secondary", "epoch", e.Epoch, "cause", e.Cause)
 		lapsed := !c.machine.State().Contested()
-		c.core.tell(func() { c.core.suspend(lapsed) })
+		c.core.tell(core.Suspend{Lapsed: lapsed})
 	case election.Lease:
 		if e.Until == 0 {
 			c.lease.Revoke()
@@ -197,11 +191,9 @@ func (c *control) perform(e election.Effect) {
 		c.begin(e.Epoch)
 	case election.Resumed:
 		c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", e.Epoch, "cause", "the log is back, and nobody else has held the epoch")
-		c.core.tell(c.core.resume)
+		c.core.tell(core.Resume{})
 	case election.Drain:
-		c.core.tell(func() {
-			c.core.drain(func() { c.tell(election.Drained{}) })
-		})
+		c.core.tell(core.Drain{Then: []core.Effect{core.Control{Input: election.Drained{}}}})
 	case election.Gone:
 		c.gone(e.Cause)
 	case election.Append:
@@ -215,11 +207,13 @@ func (c *control) begin(epoch uint64) {
 	c.core.reigning.Store(true)
 	c.core.hurryUp()
 	c.copier.start(c.ctx)
-	opened := func() {
-		c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", epoch, "cause", "the claim counts, and every partition is opened")
-		c.changed()
-	}
-	c.core.tell(func() { c.core.beginTerm(c.ctx, epoch, opened) })
+	c.core.tell(core.Won{Epoch: epoch})
+}
+
+// opened is called from the core loop.
+func (c *control) opened(epoch uint64) {
+	c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", epoch, "cause", "the claim counts, and every partition is opened")
+	c.changed()
 }
 
 // checkTerm ends an epoch for good once the fold says that somebody else holds
@@ -236,7 +230,7 @@ func (c *control) checkTerm() {
 	c.term = 0
 	c.core.reigning.Store(false)
 	c.copier.stop()
-	c.core.tell(func() { c.core.endTerm(fmt.Errorf("epoch %d is over: %w", epoch, domain.ErrFenced)) })
+	c.core.tell(core.Over{Cause: fmt.Sprintf("epoch %d is over", epoch)})
 }
 
 // append sends a record to control without waiting for it.

@@ -10,6 +10,7 @@ import (
 	codecs "github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/journal"
 )
 
 // maxUncopied bounds the control records that wait to be copied.
@@ -128,7 +129,7 @@ func (c *copier) run(ctx context.Context) {
 // copySome appends a batch of what waits; false if nothing did.
 func (c *copier) copySome(ctx context.Context) bool {
 	c.mu.Lock()
-	n := min(len(c.uncopied), maxJournalBatch)
+	n := min(len(c.uncopied), journal.MaxBatch)
 	batch := domain.Batch{Topic: c.topic}
 	var through int64
 	for _, r := range c.uncopied[:n] {

@@ -59,10 +59,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(descForeign, prometheus.CounterValue, float64(c.foreign.Load()))
 	ch <- prometheus.MustNewConstMetric(descControl, prometheus.CounterValue, float64(s.control.foreign.Load()))
-	s.core.eachDevice(func(d *device) {
-		gauge(descPending, float64(d.pending.Load()), d.definition.Device)
-		gauge(descIdle, d.idleFor().Seconds(), d.definition.Device)
-		gauge(descUp, one(!d.away.Load()), d.definition.Device)
+	s.core.eachDevice(func(d *deviceLoop) {
+		gauge(descPending, float64(d.pending.Load()), d.settings.Definition.Device)
+		gauge(descIdle, d.idleFor().Seconds(), d.settings.Definition.Device)
+		gauge(descUp, one(!d.away.Load()), d.settings.Definition.Device)
 	})
 }
 

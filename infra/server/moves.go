@@ -9,6 +9,7 @@ import (
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/clock"
 )
 
@@ -61,11 +62,9 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Move{}, err
 	}
-	s.core.tell(func() {
-		s.core.finish(func() {
-			s.control.tell(election.Release{To: to, Reason: "switchover asked for by " + user})
-		})
-	})
+	s.core.tell(core.Finish{Then: []core.Effect{
+		core.Control{Input: election.Release{To: to, Reason: "switchover asked for by " + user}},
+	}})
 	return s.await(ctx, from, epoch, began)
 }
 
@@ -76,7 +75,7 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 		to = s.options.Election.Member
 	}
 	if to == s.options.Election.Member {
-		s.core.tell(func() { s.core.vouch(user, reason) })
+		s.core.tell(core.Vouch{User: user, Reason: reason})
 	}
 	var epoch uint64
 	var from string

@@ -5,28 +5,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 )
 
 // serverRecord is a record of this server about a device or a member.
 func serverRecord(server, subject string, p domain.Payload) domain.Record {
-	return domain.Record{
-		Type:    p.Type(),
-		UID:     uuid.NewString(),
-		Source:  source(server),
-		Subject: subject,
-		Created: domain.InstantOf(time.Now()), // for people; no rule looks at it
-		Payload: p,
-	}
-}
-
-func source(server string) string { return "/understudy/server/" + server }
-
-func sortValues(values []domain.Value) {
-	slices.SortFunc(values, func(a, b domain.Value) int { return cmp.Compare(a.Target, b.Target) })
+	return newScribe(server).Record(domain.InstantOf(time.Now()), subject, p)
 }
 
 func sortDevices(list []httpapi.Device) {

@@ -10,9 +10,8 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
-	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/clock"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // Options are all that a server needs. Every field is required unless it says
@@ -39,10 +38,11 @@ type Options struct {
 type Server struct {
 	options Options
 	lease   *Lease
-	core    *core
+	core    *coreLoop
 	control *control
 	began   domain.Mono
 	failed  chan error
+	settled chan struct{} // closed when this server may leave
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and renewed whenever role or membership may have changed
@@ -55,20 +55,19 @@ type Server struct {
 // New assembles a server; Run starts it.
 func New(o Options) *Server {
 	s := &Server{
-		options: o, lease: &Lease{}, began: clock.Boot(),
+		options: o, lease: &Lease{}, began: clock.Boot(), settled: make(chan struct{}),
 		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
 	}
-	s.core = &core{
-		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape,
-		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease,
-		wanted: o.Devices, drivers: o.Drivers,
-		hurry: make(chan struct{}, 1),
-		calls: newMailbox[func()](), batches: make(chan batch, 16),
-		devices: make(map[string]*device), proven: make([]domain.StateHash, o.Partitions),
-		fail: s.fail, store: o.Store, saveEvery: o.SaveEvery, saveRecords: o.SaveRecords, background: &sync.WaitGroup{},
+	s.core = &coreLoop{
+		name: o.Election.Member, landscape: o.Landscape, partitions: o.Partitions,
+		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease, drivers: o.Drivers,
+		inbox: newMailbox[core.Input](), calls: newMailbox[func()](), batches: make(chan batch, 16),
+		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), background: &sync.WaitGroup{},
+		saves: saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
+		fail:  s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
 	}
-	if s.core.saveEvery <= 0 {
-		s.core.saveEvery = DefaultSaveEvery
+	if s.core.saves.every <= 0 {
+		s.core.saves.every = DefaultSaveEvery
 	}
 	s.control = &control{
 		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape, log: o.Control, codec: o.Codec,
@@ -78,12 +77,8 @@ func New(o Options) *Server {
 		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight),
 		fail: s.fail, changed: s.announce,
 	}
-	s.core.report = func(h health) {
-		s.control.tell(election.Health{Ready: h.ready, Lag: h.lag, Position: h.position, Hash: h.hash, Agreed: h.agreed, OldestPending: h.oldest})
-	}
-	s.core.floor = func(epoch uint64) { s.control.tell(election.Floor{Epoch: epoch}) }
+	s.core.control, s.core.opened = s.control.tell, s.control.opened
 	s.core.publish, s.core.published = s.control.publish, s.control.drain
-	s.core.resign = func(cause error) { s.control.tell(election.Release{Reason: cause.Error()}) }
 	return s
 }
 
@@ -130,10 +125,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
 	data.stride, data.hurry = s.core.stride, s.core.hurry
-	data.lost = func(error) {
-		at := clock.Boot()
-		s.core.tell(func() { s.core.sight.lostAt = at; s.core.tellHealth() })
-	}
+	data.lost = func(error) { s.core.tell(core.LogLost{}) }
 	start("read the log", data.run)
 	start("core", s.core.run)
 	start("read control", s.controlReader().run)
@@ -156,15 +148,11 @@ func (s *Server) Run(ctx context.Context) error {
 // leave says goodbye: primacy is released in order, so that nobody has to wait
 // for a lease to run out.
 func (s *Server) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, finishLimit+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, core.FinishLimit+time.Second)
 	defer cancel()
-	settled := make(chan struct{})
-	s.core.tell(func() {
-		s.core.leaving = true
-		s.core.finish(func() { close(settled) })
-	})
+	s.core.tell(core.Leave{Then: []core.Effect{core.Left{}}})
 	select {
-	case <-settled:
+	case <-s.settled:
 	case <-ctx.Done():
 	}
 	_ = s.control.ask(ctx, func(*election.Server) { s.control.step(election.Leave{}) })
@@ -206,17 +194,11 @@ const warmEvery = 10 * time.Second
 // open prepares the folds: from the newest snapshot that is sound, or from the
 // beginning of the log.
 func (s *Server) open(ctx context.Context) error {
-	n := s.options.Partitions
-	s.core.states = make([]*partition.State, n)
-	s.core.last = make([]snapshot.Fingerprint, n)
-	s.core.high = make([]int64, n)
-	s.core.sight.answered = make([]domain.Mono, n)
-	s.core.trail = make([]*trail, n)
-	for p := range n {
-		s.core.states[p] = partition.New(p, n, partition.DefaultLimits())
-		s.core.high[p] = -1
-		s.core.trail[p] = newTrail()
-	}
-	s.loadSnapshot()
+	states, last := s.loadSnapshot()
+	s.core.last = last
+	s.core.machine = core.New(core.Config{
+		Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
+		Devices: s.options.Devices, Watch: s.core.watch,
+	}, states)
 	return s.openControl(ctx)
 }

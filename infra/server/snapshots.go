@@ -24,75 +24,99 @@ type SnapshotStore interface {
 	Drop() error
 }
 
-// loadSnapshot goes on from the newest snapshot that is sound. Whatever is
-// wrong with one, the log has it all.
-func (s *Server) loadSnapshot() {
-	if s.options.Store == nil {
-		return
+// saves is how this server keeps snapshots.
+type saves struct {
+	store    SnapshotStore // nil where there is no data folder
+	every    time.Duration
+	records  int // also after so many; 0: by time alone
+	since    int // records since the last one
+	underWay bool
+}
+
+// loadSnapshot gives the states of the newest snapshot that is sound, with the
+// last record of each; new ones if there is none. Whatever is wrong with one,
+// the log has it all.
+func (s *Server) loadSnapshot() ([]*partition.State, []snapshot.Fingerprint) {
+	n := s.options.Partitions
+	states, last := make([]*partition.State, n), make([]snapshot.Fingerprint, n)
+	for p := range n {
+		states[p] = partition.New(p, n, partition.DefaultLimits())
 	}
-	restored, err := s.options.Store.Load(s.options.Landscape, s.options.Partitions)
+	if s.options.Store == nil {
+		return states, last
+	}
+	restored, err := s.options.Store.Load(s.options.Landscape, n)
 	if err != nil {
 		if !errors.Is(err, domain.ErrNotFound) {
 			s.options.Logger.Warn("no snapshot to start from; the log is folded from its beginning", "cause", err)
 		}
-		return
+		return states, last
 	}
 	for p, state := range restored.States {
-		s.core.states[p] = state
-		s.core.last[p] = restored.Snapshot.Log[p].Last
+		states[p], last[p] = state, restored.Snapshot.Log[p].Last
 	}
 	s.options.Logger.Info("started from a snapshot", "taken", restored.Snapshot.TakenAt.String())
+	return states, last
 }
 
 // worthSaving says whether a snapshot would be of use at all. A state that is
 // in doubt is not saved, so the next start meets the doubt again.
-func (c *core) worthSaving() bool {
-	doubted := c.quarantined || c.refolding || c.dispute != nil
-	return c.store != nil && !doubted && c.caughtUp.Load() && c.sinceSnapshot > 0
+func (c *coreLoop) worthSaving() bool {
+	return c.saves.store != nil && !c.machine.Doubted() && c.machine.CaughtUp() && c.saves.since > 0
 }
 
-// snapshotDue takes a snapshot if the state has moved since the last one.
-func (c *core) snapshotDue() {
-	if c.saving || !c.worthSaving() {
+// saveIfDue takes a snapshot if the state has moved since the last one.
+func (c *coreLoop) saveIfDue() {
+	if c.saves.underWay || !c.worthSaving() {
 		return
 	}
-	c.saving, c.sinceSnapshot = true, 0
+	c.saves.underWay, c.saves.since = true, 0
 	snap := c.blank()
 	c.exportFrom(&snap, 0)
 }
 
-// exportFrom exports one partition after the other in the core loop, which has
-// its other duties in between, and writes the file beside it.
-func (c *core) exportFrom(snap *snapshot.Snapshot, p int) {
-	c.exportOne(snap, p)
-	if p+1 < len(c.states) {
-		c.tell(func() { c.exportFrom(snap, p+1) })
+// saveAtEnd takes the last snapshot of this process.
+func (c *coreLoop) saveAtEnd() {
+	if !c.worthSaving() {
 		return
 	}
-	agreed := c.reach()
+	if err := c.saves.store.Save(c.export(), c.machine.Proven()); err != nil {
+		c.logger.Error("cannot save a snapshot at the end", "cause", err)
+	}
+}
+
+// exportFrom exports one partition after the other in the core loop, which has
+// its other duties in between, and writes the file beside it.
+func (c *coreLoop) exportFrom(snap *snapshot.Snapshot, p int) {
+	c.exportOne(snap, p)
+	if p+1 < int(c.partitions) {
+		c.later(func() { c.exportFrom(snap, p+1) })
+		return
+	}
+	proven := c.machine.Proven()
 	c.background.Go(func() {
-		if err := c.store.Save(*snap, agreed); err != nil {
+		if err := c.saves.store.Save(*snap, proven); err != nil {
 			c.logger.Error("cannot save a snapshot; the server goes on, its next start takes longer", "cause", err)
 		}
-		c.tell(func() { c.saving = false })
+		c.later(func() { c.saves.underWay = false })
 	})
 }
 
-func (c *core) export() snapshot.Snapshot {
+func (c *coreLoop) export() snapshot.Snapshot {
 	snap := c.blank()
-	for p := range c.states {
+	for p := range int(c.partitions) {
 		c.exportOne(&snap, p)
 	}
 	return snap
 }
 
-func (c *core) blank() snapshot.Snapshot {
+func (c *coreLoop) blank() snapshot.Snapshot {
 	return snapshot.Snapshot{
-		Landscape: c.landscape, Partitions: int32(len(c.states)),
-		TakenAt: domain.InstantOf(time.Now()), Log: make([]snapshot.Partition, len(c.states)),
+		Landscape: c.landscape, Partitions: c.partitions,
+		TakenAt: domain.InstantOf(time.Now()), Log: make([]snapshot.Partition, c.partitions),
 	}
 }
 
-func (c *core) exportOne(snap *snapshot.Snapshot, p int) {
-	snap.Log[p] = snapshot.Partition{State: c.states[p].Export(), Last: c.last[p]}
+func (c *coreLoop) exportOne(snap *snapshot.Snapshot, p int) {
+	snap.Log[p] = snapshot.Partition{State: c.machine.States()[p].Export(), Last: c.last[p]}
 }

@@ -34,7 +34,7 @@ func (s *Server) Status(ctx context.Context) (httpapi.Status, error) {
 func (s *Server) foldStatus(out *httpapi.Status) {
 	c := s.core
 	var reasons []string
-	for p, st := range c.states {
+	for p, st := range c.machine.States() {
 		out.ClockSuspect = out.ClockSuspect || st.ClockSuspect()
 		out.Partitions = append(out.Partitions, httpapi.Partition{
 			Partition: int32(p), Next: st.Next(), LogTime: st.LogTime().Time(), Epoch: st.Epoch(), Hash: st.Hash(),
@@ -50,39 +50,26 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 		out.Counters.DeadLetters += n.Dead
 		out.Counters.Foreign += n.Foreign
 	}
-	if !c.caughtUp.Load() {
+	if !c.machine.CaughtUp() {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
-	if !c.informed {
+	if !c.machine.Informed() {
 		reasons = append(reasons, "its state has not been compared yet with what the primary has said last")
 	}
-	if missing := c.sight.missing(clock.Boot()); c.caughtUp.Load() && len(missing) > 0 {
+	if missing := c.machine.Missing(clock.Boot()); c.machine.CaughtUp() && len(missing) > 0 {
 		reasons = append(reasons, fmt.Sprintf("it cannot read the log's partitions %v", missing))
 	}
-	if c.verdict == domain.HashDiffers {
+	if differs, right := c.machine.Differs(); differs {
 		reason := "its state differs from the primary's at the same position"
-		if c.dispute != nil && c.dispute.right {
+		if right {
 			reason += "; folded again, the log gives this state: the builds differ, or the primary is wrong"
 		}
 		reasons = append(reasons, reason)
 	}
-	if c.term != nil {
-		reasons = append(reasons, c.unconfigured()...)
+	for _, device := range c.machine.Unconfigured() {
+		reasons = append(reasons, fmt.Sprintf("the definition of device %s is not in the log yet", device))
 	}
 	out.Server.Reasons = reasons
-}
-
-// unconfigured names the devices whose definitions this primary has still to
-// see in the log: until then it refuses their commands.
-func (c *core) unconfigured() []string {
-	var reasons []string
-	for _, def := range c.wanted {
-		st := c.states[domain.Partition(def.Device, int32(len(c.states)))]
-		if _, ok := st.Device(def.Device); !ok {
-			reasons = append(reasons, fmt.Sprintf("the definition of device %s is not in the log yet", def.Device))
-		}
-	}
-	return reasons
 }
 
 // electionStatus runs in the control loop.
@@ -198,7 +185,7 @@ func (s *Server) Guarded(is bool) {
 func (s *Server) Devices(ctx context.Context) ([]httpapi.Device, error) {
 	var out []httpapi.Device
 	err := s.core.call(ctx, func() {
-		for _, st := range s.core.states {
+		for _, st := range s.core.machine.States() {
 			for _, d := range st.Devices() {
 				out = append(out, s.device(st, d))
 			}
@@ -213,7 +200,7 @@ func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) 
 	var out httpapi.Device
 	var ok bool
 	err := s.core.call(ctx, func() {
-		st := s.core.states[domain.Partition(id, s.options.Partitions)]
+		st := s.core.machine.States()[domain.Partition(id, s.options.Partitions)]
 		var d *partition.Device
 		if d, ok = st.Device(id); ok {
 			out = s.device(st, d)
@@ -233,7 +220,7 @@ func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) 
 func (s *Server) nameHolders(ctx context.Context, d *httpapi.Device) {
 	for i := range d.Cells {
 		c := &d.Cells[i]
-		if _, _, isLock := lockOf(c.Target); !isLock || c.Reported == nil || *c.Reported == domain.LockOpen {
+		if _, _, isLock := domain.LockOf(c.Target); !isLock || c.Reported == nil || *c.Reported == domain.LockOpen {
 			continue
 		}
 		c.Holder = "another client of the device"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/core"
 )
 
 // ErrReplaced ends a server whose name a newer process has taken. To start it
@@ -50,8 +51,8 @@ func (c *control) heardTwin(h domain.Heartbeat) {
 	case c.term != 0 && c.twin.yielded != c.term:
 		c.twin.yielded = c.term
 		c.logger.Error("another process runs under the name of this server; giving primacy up to end", "cause", ErrReplaced, "incarnation", m.Incarnation)
-		c.core.tell(func() {
-			c.core.finish(func() { c.tell(election.Release{Reason: "another process has joined as " + c.name}) })
-		})
+		c.core.tell(core.Finish{Then: []core.Effect{
+			core.Control{Input: election.Release{Reason: "another process has joined as " + c.name}},
+		}})
 	}
 }

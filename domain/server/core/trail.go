@@ -1,4 +1,4 @@
-package server
+package core
 
 import (
 	"github.com/understudy-io/understudy/domain"
@@ -8,20 +8,19 @@ import (
 // trailLength is how many recent state hashes of a partition are remembered.
 const trailLength = 8192
 
-// footprint is the state hash of a partition at one position.
-type footprint struct {
-	next int64
-	hash domain.Hash
+// Footprint is the state hash of a partition at one position: when all records
+// below Next are folded.
+type Footprint struct {
+	Next int64
+	Hash domain.Hash
 }
 
 // trail remembers the state hash at the recent positions of one partition, so
 // that a checkpoint of the primary can be compared wherever this server is.
 type trail struct {
-	ring   []footprint
-	cursor int
+	ring   []Footprint
+	cursor int // where the oldest one stands once the ring is full
 }
-
-func newTrail() *trail { return &trail{ring: make([]footprint, trailLength)} }
 
 // add remembers the state as it is now. Far behind the end of the log nothing
 // is remembered: no checkpoint that is still to come speaks of it.
@@ -29,28 +28,35 @@ func (t *trail) add(s *partition.State, high int64) {
 	if high-s.Next() > trailLength {
 		return
 	}
-	t.ring[t.cursor] = footprint{s.Next(), s.Hash()}
+	f := Footprint{Next: s.Next(), Hash: s.Hash()}
+	if len(t.ring) < trailLength {
+		t.ring = append(t.ring, f)
+		return
+	}
+	t.ring[t.cursor] = f
 	t.cursor = (t.cursor + 1) % trailLength
 }
 
+// oldest gives the i-th footprint, counted from the oldest one.
+func (t *trail) oldest(i int) Footprint { return t.ring[(t.cursor+i)%len(t.ring)] }
+
 func (t *trail) at(next int64) (domain.Hash, bool) {
-	for i := range trailLength {
-		f := &t.ring[(t.cursor-1-i+2*trailLength)%trailLength]
-		if f.next == next && next > 0 {
-			return f.hash, true
-		}
-		if f.next < next {
-			break
+	for i := len(t.ring) - 1; i >= 0; i-- {
+		switch f := t.oldest(i); {
+		case f.Next == next:
+			return f.Hash, true
+		case f.Next < next:
+			return domain.Hash{}, false
 		}
 	}
 	return domain.Hash{}, false
 }
 
 // since copies what is remembered of the time after a position, oldest first.
-func (t *trail) since(next int64) []footprint {
-	var out []footprint
-	for i := range trailLength {
-		if f := t.ring[(t.cursor+i)%trailLength]; f.next > next {
+func (t *trail) since(next int64) []Footprint {
+	var out []Footprint
+	for i := range t.ring {
+		if f := t.oldest(i); f.Next > next {
 			out = append(out, f)
 		}
 	}

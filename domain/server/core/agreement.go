@@ -1,0 +1,183 @@
+package core
+
+import "github.com/understudy-io/understudy/domain"
+
+// agreement is what is known of whether this server's state is right.
+type agreement struct {
+	trail            []trail            // by partition
+	round, following *round             // checkpoints of the primary: being compared, and the next one
+	issued           []issued           // of this server's own
+	proven           []domain.StateHash // of each partition the last hash that is known to be right
+	agreedAt         int64              // the last checkpoint that all of the state was equal to
+	verdict          string             // of the last comparison: ok, differs, or empty
+	told, informed   bool               // control has been read to its end once; and what it held was compared
+	dispute          *dispute           // nil for none
+	wrong            string             // the incarnation that found itself to be wrong last
+	refold           refold
+	quarantined      bool
+}
+
+// round is one checkpoint, compared partition by partition as this server gets
+// there.
+type round struct {
+	at          int64  // of the checkpoint, in control
+	incarnation string // of the primary that wrote it
+	left        []domain.StateHash
+	whole       bool // every partition that was compared so far is equal
+}
+
+// dispute is a difference with a primary at the same position.
+type dispute struct {
+	with     string // the primary's incarnation
+	right    bool   // folded again: the log gives this server's state
+	conceded bool   // the other one has found itself to be wrong, or an operator says so
+}
+
+// expect takes the primary's checkpoint. While one is being compared, the newest
+// of the others waits.
+func (m *Machine) expect(in Expect) {
+	if in.Incarnation == m.wrong {
+		return
+	}
+	r := &round{at: in.At, incarnation: in.Incarnation}
+	there := make([]bool, len(m.states))
+	for _, h := range in.Checkpoint.Hashes {
+		if p := h.Position.Partition; p >= 0 && int(p) < len(m.states) && !there[p] {
+			there[p] = true
+			r.left = append(r.left, h)
+		}
+	}
+	r.whole = len(r.left) == len(m.states)
+	if m.round == nil {
+		m.round = r
+	} else {
+		m.following = r
+	}
+	m.compare()
+}
+
+// compare holds this server's state against the checkpoints that wait for it.
+func (m *Machine) compare() {
+	for m.round != nil {
+		r := m.round
+		var ahead []domain.StateHash
+		for _, want := range r.left {
+			if m.states[want.Position.Partition].Next() < want.Position.Offset {
+				ahead = append(ahead, want)
+			} else {
+				m.compareOne(r, want)
+			}
+		}
+		if r.left = ahead; len(ahead) > 0 {
+			return
+		}
+		if r.whole {
+			m.agree(r)
+		}
+		m.round, m.following = m.following, nil
+	}
+	if m.told && !m.informed {
+		m.informed = true
+		m.tellHealth()
+	}
+}
+
+func (m *Machine) compareOne(r *round, want domain.StateHash) {
+	have, ok := m.hashAt(want.Position)
+	switch {
+	case !ok: // too long ago
+		r.whole = false
+	case have == want.Hash:
+		m.prove(want)
+	default:
+		r.whole = false
+		m.differ(want, have, r.incarnation)
+	}
+}
+
+// hashAt is the hash that this server's state had at a position.
+func (m *Machine) hashAt(at domain.Position) (domain.Hash, bool) {
+	if s := m.states[at.Partition]; s.Next() == at.Offset {
+		return s.Hash(), true
+	}
+	if at.Offset <= 0 {
+		return domain.Hash{}, false
+	}
+	return m.trail[at.Partition].at(at.Offset)
+}
+
+// agree notes that the whole state was equal to the primary's. That ends a
+// dispute with a primary that is none any more.
+func (m *Machine) agree(r *round) {
+	m.agreedAt = r.at
+	if m.quarantined || m.dispute != nil && m.dispute.with == r.incarnation {
+		return
+	}
+	m.dispute, m.verdict = nil, domain.HashOK
+}
+
+// differ begins or goes on with a dispute: this server folds again, beside the
+// running state, and so does the primary when it hears of it. Whoever differs
+// from its own refold is wrong.
+func (m *Machine) differ(want domain.StateHash, have domain.Hash, incarnation string) {
+	m.verdict = domain.HashDiffers
+	if m.dispute == nil || m.dispute.with != incarnation {
+		m.dispute = &dispute{with: incarnation}
+	}
+	if m.refold.underWay || m.quarantined || m.dispute.right {
+		return
+	}
+	m.do(Notice{Event: Differs, Incarnation: incarnation, Position: want.Position, Have: have, Want: want.Hash})
+	m.tellHealth()
+	m.foldAgain([]int32{want.Position.Partition}, m.dispute)
+}
+
+// concede is called when another server has found itself to be wrong: whoever
+// differed from it alone takes part again.
+func (m *Machine) concede(incarnation string) {
+	m.wrong = incarnation
+	if m.following != nil && m.following.incarnation == incarnation {
+		m.following = nil
+	}
+	if m.round != nil && m.round.incarnation == incarnation {
+		m.round, m.following = m.following, nil
+	}
+	if m.dispute != nil && m.dispute.with == incarnation {
+		m.dispute.conceded = true
+		m.reconcile()
+	}
+	m.compare()
+}
+
+// reconcile ends a dispute in which this server was right and the other one wrong.
+func (m *Machine) reconcile() {
+	if d := m.dispute; d != nil && d.right && d.conceded && !m.quarantined {
+		m.do(Notice{Event: Reconciled, Incarnation: d.with})
+		m.dispute, m.verdict = nil, ""
+		m.tellHealth()
+	}
+}
+
+// vouch is an operator's word, on record, for a server whose state differs from
+// a primary's although the log gives it: its build is the one to go on with.
+func (m *Machine) vouch(user, reason string) {
+	if m.dispute == nil || !m.dispute.right || m.quarantined {
+		return
+	}
+	m.do(Publish{domain.Cleared{Incarnation: m.cfg.Incarnation, Reason: user + ": " + reason}})
+	m.concede(m.dispute.with)
+}
+
+// Informed says whether this server was compared with what the primary has said last.
+func (m *Machine) Informed() bool { return m.informed }
+
+// Differs says whether the state was not equal to the primary's at the same
+// position, and right that the log gives it all the same.
+func (m *Machine) Differs() (differs, right bool) {
+	return m.verdict == domain.HashDiffers, m.dispute != nil && m.dispute.right
+}
+
+// Doubted says whether it is open whether the state is right: it is not to be saved.
+func (m *Machine) Doubted() bool {
+	return m.quarantined || m.refold.underWay || m.dispute != nil
+}

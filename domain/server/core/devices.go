@@ -1,0 +1,95 @@
+package core
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/device"
+)
+
+// configured follows a change of a device's definition.
+func (m *Machine) configured(r *domain.Record) {
+	payload, ok := r.Payload.(domain.Configured)
+	if !ok {
+		return
+	}
+	m.closeDevice(r.Subject)
+	s := m.states[m.owner(r.Subject)]
+	def := payload.Definition
+	if payload.Removed {
+		dev, left := s.Device(r.Subject)
+		if !left {
+			return
+		}
+		def = dev.Definition // its commands must still end
+	}
+	m.openDevice(def, payload.Removed)
+	if m.term != nil && m.term.opened[s.Partition()] {
+		m.handOver(s, def.Device, s.LogTime())
+	}
+}
+
+// openDevice starts a device. A standby connects to it too if the device allows
+// that, so that a takeover opens no socket.
+func (m *Machine) openDevice(def domain.Definition, removed bool) {
+	settings := device.Settings{Server: m.cfg.Server, Definition: def, Partition: m.owner(def.Device), Removed: removed}
+	m.devices[def.Device] = settings
+	if i, known := slices.BinarySearch(m.names, def.Device); !known {
+		m.names = slices.Insert(m.names, i, def.Device)
+	}
+	m.do(OpenDevice{Settings: settings})
+}
+
+func (m *Machine) closeDevice(name string) {
+	if _, known := m.devices[name]; !known {
+		return
+	}
+	delete(m.devices, name)
+	if i, known := slices.BinarySearch(m.names, name); known {
+		m.names = slices.Delete(m.names, i, i+1)
+	}
+	m.do(CloseDevice{Device: name})
+	for _, s := range m.settlings {
+		m.without(s, name)
+	}
+}
+
+// configure writes the definitions of a partition's devices where the log has
+// others or none.
+func (m *Machine) configure(s *partition.State) {
+	for _, def := range m.cfg.Devices {
+		if m.owner(def.Device) != s.Partition() {
+			continue
+		}
+		revision := uint64(0)
+		if dev, ok := s.Device(def.Device); ok {
+			revision = dev.Definition.Revision
+			have := dev.Definition
+			have.Revision = 0
+			def.Revision = 0
+			if reflect.DeepEqual(have, def) {
+				continue
+			}
+		}
+		def.Revision = revision + 1
+		m.say(s.Partition(), def.Device, domain.Configured{Definition: def})
+	}
+}
+
+// removeOthers takes away the devices that the log has and the configuration of
+// this server lacks. An empty list is taken for a missing one.
+func (m *Machine) removeOthers(s *partition.State) {
+	if len(m.cfg.Devices) == 0 {
+		return
+	}
+	for _, dev := range s.Devices() {
+		wanted := slices.ContainsFunc(m.cfg.Devices, func(def domain.Definition) bool { return def.Device == dev.ID() })
+		if dev.Removed || wanted {
+			continue
+		}
+		m.do(Notice{Event: Removing, Device: dev.ID()})
+		m.say(s.Partition(), dev.ID(), domain.Configured{Definition: dev.Definition, Removed: true})
+	}
+}

@@ -1,0 +1,95 @@
+package core
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
+)
+
+// Silence is how long a partition may leave a fetch unanswered until it counts
+// as out of sight. Fetch so that an empty answer comes well within it.
+const Silence = 1500 * time.Millisecond
+
+// sight is which partitions of the log answer this server. One may fail while
+// the others go on: they can lie at several brokers.
+type sight struct {
+	answered []domain.Mono // the last good answer of each
+	lostAt   domain.Mono   // when a fetch last failed, as a whole or in part
+}
+
+// missing are the partitions that cannot be read: they have not answered since a
+// fetch failed, or for too long.
+func (s *sight) missing(now domain.Mono) []int {
+	var out []int
+	for p, at := range s.answered {
+		if at <= s.lostAt || now-at > Silence {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// tellFloor tells the election the highest epoch that the log has seen: a
+// control topic that was lost must not fall behind it.
+func (m *Machine) tellFloor() {
+	var highest uint64
+	for _, s := range m.states {
+		highest = max(highest, s.Epoch())
+	}
+	m.do(Control{election.Floor{Epoch: highest}})
+}
+
+// tellHealth tells the election how this server is, for its heartbeats.
+func (m *Machine) tellHealth() {
+	now := m.now.Mono
+	blind := len(m.sight.missing(now)) > 0
+	h := election.Health{
+		Ready: m.caughtUp && m.informed && !blind && m.verdict != domain.HashDiffers,
+		Hash:  m.verdict, Agreed: m.agreedAt, OldestPending: m.idle,
+	}
+	for p, s := range m.states {
+		h.Position += s.Next()
+		h.Lag += max(0, m.high[p]-s.Next())
+	}
+	if blind {
+		h.Lag = domain.LagUnknown
+	}
+	if m.term != nil && m.appending > 0 {
+		// While the whole log had been away nobody could have done better.
+		h.OldestPending = max(h.OldestPending, now-max(m.appending, m.term.resumed))
+	}
+	m.do(Control{h})
+}
+
+// Acting says whether this server has opened an epoch that it holds, and its
+// lease has not lapsed.
+func (m *Machine) Acting() bool { return m.term != nil && !m.term.held && m.term.isOpen() }
+
+// CaughtUp says whether the log has been read to its end once.
+func (m *Machine) CaughtUp() bool { return m.caughtUp }
+
+// Missing are the partitions that this server cannot read at the moment.
+func (m *Machine) Missing(now domain.Mono) []int { return m.sight.missing(now) }
+
+// States are the folds, by partition. They are the machine's own: read them.
+func (m *Machine) States() []*partition.State { return m.states }
+
+// Unconfigured are the devices whose definitions this primary has still to see
+// in the log: until then it refuses their commands.
+func (m *Machine) Unconfigured() []string {
+	if m.term == nil {
+		return nil
+	}
+	var out []string
+	for _, def := range m.cfg.Devices {
+		if _, ok := m.states[m.owner(def.Device)].Device(def.Device); !ok {
+			out = append(out, def.Device)
+		}
+	}
+	return out
+}
+
+// owner is the partition that owns a device.
+func (m *Machine) owner(device string) int32 { return domain.Partition(device, int32(len(m.states))) }

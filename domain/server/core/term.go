@@ -1,0 +1,177 @@
+package core
+
+import (
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/emission"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/device"
+)
+
+// term is one epoch of primacy. It begins with a mark in every partition; a
+// partition's devices are driven from the moment at which its mark has been
+// folded, because then its pending actions are exact.
+type term struct {
+	epoch     uint64
+	began     domain.Mono // before the marks were sent
+	resumed   domain.Mono // after the last lapse of the lease
+	opened    []bool
+	open      int
+	working   map[choreKey]bool // chores under way
+	held      bool              // the lease ran out; it may come back
+	draining  bool              // contested
+	finishing bool              // a planned end
+}
+
+func (t *term) isOpen() bool { return t.open == len(t.opened) }
+
+// beginTerm makes this server the primary of an epoch that it has won.
+func (m *Machine) beginTerm(epoch uint64) {
+	m.endTerm("another epoch begins")
+	m.term = &term{
+		epoch: epoch, began: m.now.Mono, finishing: m.leaving,
+		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool),
+	}
+	m.do(BeginTerm{Epoch: epoch})
+	for p := range m.states {
+		m.say(int32(p), m.cfg.Server, domain.EpochOpened{
+			Server: m.cfg.Server, Incarnation: m.cfg.Incarnation, Time: m.now.Wall,
+		})
+	}
+}
+
+// endTerm stops everything that an epoch's primary does.
+func (m *Machine) endTerm(cause string) {
+	if m.term == nil {
+		return
+	}
+	m.term = nil
+	m.do(EndTerm{Cause: cause})
+	for _, d := range m.names {
+		m.tell(d, device.Demote{})
+	}
+	m.settleAll()
+}
+
+// abdicate gives primacy up because this server can no longer do its work.
+func (m *Machine) abdicate(in Broken) {
+	if m.term == nil || m.term.epoch != in.Epoch {
+		return
+	}
+	m.endTerm(in.Cause)
+	m.do(Control{election.Release{Reason: in.Cause}})
+}
+
+// suspend stops sending. What is under way may still be answered, and its
+// outcomes logged.
+func (m *Machine) suspend(lapsed bool) {
+	if m.term == nil {
+		return
+	}
+	m.term.held = true
+	for _, d := range m.names {
+		m.tell(d, device.Hold{Lapsed: lapsed})
+	}
+}
+
+// resume lets the devices be written to again after the lease had run out.
+func (m *Machine) resume() {
+	if m.term == nil || m.quarantined {
+		return
+	}
+	m.term.held, m.term.resumed = false, m.now.Mono
+	for _, d := range m.names {
+		m.tell(d, device.Resume{})
+	}
+}
+
+// act is what the primary does because of one folded record.
+func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change partition.Change) {
+	applied := change.Verdict == partition.Applied
+	own := applied && r.Epoch == m.term.epoch
+	if r.Type == domain.TypeEpochOpened && own {
+		m.markFolded(s, r)
+		return
+	}
+	if _, known := m.devices[r.Subject]; !known || !m.term.opened[in.Partition] {
+		return
+	}
+	switch {
+	case change.Verdict == partition.Accepted:
+		if p := change.Pending; p != nil {
+			m.tell(r.Subject, device.Accept{Work: emission.Work{
+				UID: p.UID, Command: p.Command, Effect: p.Effect, Payload: p.Payload,
+				Wishes: p.Wishes, Read: in.At, Deadline: deadline(in, p),
+			}})
+		}
+	case r.Type == domain.TypeStarted && own:
+		if started, ok := r.Payload.(domain.Started); ok {
+			m.tell(r.Subject, device.StartCounts{UID: started.UID})
+		}
+	case r.Type == domain.TypeConnection && applied:
+		m.restore(s, r)
+	case r.Type == domain.TypeReported && own:
+		m.relock(s, r)
+	}
+}
+
+// deadline is when a command that was read live is too old to be sent: its age is
+// counted from the last moment at which the log is known not to have held it yet.
+func deadline(in *Read, p *partition.Pending) domain.Mono {
+	from := in.Since
+	if from == 0 {
+		from = in.At
+	}
+	return from + p.ValidFor
+}
+
+// markFolded hands a partition's devices over to their queues.
+func (m *Machine) markFolded(s *partition.State, mark *domain.Record) {
+	p := s.Partition()
+	m.term.opened[p] = true
+	m.term.open++
+	for _, d := range m.names {
+		if m.devices[d].Partition == p {
+			m.handOver(s, d, mark.Appended)
+		}
+	}
+	m.configure(s)
+	m.removeOthers(s)
+	m.dischargeChores(p)
+	if m.term.isOpen() {
+		m.do(Opened{Epoch: m.term.epoch})
+	}
+}
+
+// handOver builds a device's work from the fold. The age of what waits is
+// counted in log time up to the mark, and from before the mark's sending on
+// this server's clock: never less than it is.
+func (m *Machine) handOver(s *partition.State, name string, mark domain.Instant) {
+	dev, ok := s.Device(name)
+	if !ok {
+		return
+	}
+	t := m.term
+	p := device.Promote{
+		Epoch: t.epoch, Connected: dev.Connected,
+		Held: t.held || t.draining, Finishing: t.finishing,
+	}
+	for _, cell := range dev.Cells() {
+		if cell.HasReported {
+			p.Reported = append(p.Reported, domain.Value{Target: cell.Target, Value: cell.Reported})
+		}
+	}
+	for _, w := range dev.Pending() {
+		work := emission.Work{
+			UID: w.UID, Command: w.Command, Effect: w.Effect, Payload: w.Payload,
+			Wishes: s.Newest(name, w), Read: m.now.Mono,
+			Deadline: t.began + w.ValidFor - max(0, mark.Sub(w.Appended)),
+			Started:  w.Started,
+		}
+		for _, l := range s.Superseded(name, w) {
+			work.Lost = append(work.Lost, emission.Loss{Target: l.Target, By: l.By})
+		}
+		p.Work = append(p.Work, work)
+	}
+	m.tell(name, p)
+}

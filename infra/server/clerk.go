@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/server/clerk"
+)
+
+// clerkLoop feeds the clerk of one epoch, and reads and appends for it.
+type clerkLoop struct {
+	log       Log
+	codec     Codec
+	landscape string
+	logger    *slog.Logger
+	machine   *clerk.Machine
+	inbox     *mailbox[clerk.Input]
+	journal   *journalLoop
+}
+
+// do hands on an errand.
+func (k *clerkLoop) do(e clerk.Errand) { k.inbox.put(clerk.Do{Errand: e}) }
+
+// run works until ctx ends: the epoch is over.
+func (k *clerkLoop) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.inbox.ready:
+			for _, in := range k.inbox.take() {
+				k.step(ctx, in)
+			}
+		case <-timer.C:
+			k.step(ctx, clerk.Timer{})
+		}
+		rearm(timer, k.machine.NextWake())
+	}
+}
+
+func (k *clerkLoop) step(ctx context.Context, in clerk.Input) {
+	for in != nil && ctx.Err() == nil {
+		effects := k.machine.Step(readClocks(), in)
+		in = nil
+		for _, e := range effects {
+			switch e := e.(type) {
+			case clerk.Fetch:
+				in = k.fetch(ctx, e)
+			case clerk.Append:
+				in = k.append(ctx, e)
+			case clerk.Journal:
+				k.journal.add(e.Entry)
+			case clerk.Retrying:
+				k.logger.Warn("a chore failed, trying again", "position", e.Errand.At().String(), "kind", e.Errand.What(), "cause", e.Cause)
+			}
+		}
+	}
+}
+
+func (k *clerkLoop) fetch(ctx context.Context, f clerk.Fetch) clerk.Input {
+	stored, err := readStored(ctx, k.log, k.landscape, f.At)
+	if err != nil {
+		return clerk.Failed{Cause: err.Error()}
+	}
+	return clerk.Fetched{Stored: stored, Record: k.codec.Decode(domain.TopicLog, f.At.Partition, stored)}
+}
+
+func (k *clerkLoop) append(ctx context.Context, a clerk.Append) clerk.Input {
+	m, err := k.codec.Encode(a.Topic, a.Partition, a.Record)
+	if err == nil {
+		try, cancel := context.WithTimeout(ctx, appendTimeout)
+		_, err = k.log.Append(try, []domain.Batch{{
+			Topic: domain.Topic(k.landscape, a.Topic), Partition: a.Partition, Messages: []domain.Message{m},
+		}})
+		cancel()
+	}
+	if err != nil {
+		return clerk.Failed{Cause: err.Error()}
+	}
+	return clerk.Appended{}
+}
+
+// readStored fetches one record of the log by its position.
+func readStored(ctx context.Context, log Log, landscape string, at domain.Position) (domain.Stored, error) {
+	from := domain.FetchFrom{Topic: domain.Topic(landscape, domain.TopicLog), Partition: at.Partition, Offset: at.Offset}
+	answers, err := log.Fetch(ctx, []domain.FetchFrom{from}, fetchWait, fetchBytes)
+	if err != nil {
+		return domain.Stored{}, err
+	}
+	for _, a := range answers {
+		if a.Err != nil {
+			return domain.Stored{}, a.Err
+		}
+		if len(a.Messages) > 0 && a.Messages[0].Offset == at.Offset {
+			return a.Messages[0], nil
+		}
+	}
+	return domain.Stored{}, fmt.Errorf("read %s again: it is not there: %w", at, domain.ErrTransient)
+}
