@@ -1,0 +1,232 @@
+package core
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// labelled folds n wishes, and gives the state hash behind each.
+func labelled(t *testing.T, n int) (*play, []domain.StateHash) {
+	t.Helper()
+	p := newPlay(t, 1).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	hashes := []domain.StateHash{p.m.hash(0)}
+	for i := range n {
+		p.command(0, fmt.Sprint("u", i), router, domain.SetLabel{Port: domain.PortInput, Number: 1 + i%40, Text: fmt.Sprint("Cam ", i)})
+		hashes = append(hashes, p.m.hash(0))
+	}
+	return p.quietly(), hashes
+}
+
+// twin is a server that has read less of the same log.
+func (p *play) twin(next int64) *play {
+	q := newPlay(p.t, 1)
+	q.logs = p.logs
+	return q.read(0, p.logs[0][:next]...).quietly()
+}
+
+func said(incarnation string, at int64, hashes ...domain.StateHash) Expect {
+	return Expect{Checkpoint: domain.Checkpoint{Hashes: hashes}, At: at, Incarnation: incarnation}
+}
+
+func TestACheckpointCountsAsAgreedWhenEveryPartitionIsEqual(t *testing.T) {
+	whole, hashes := labelled(t, 20)
+	p := whole.twin(15)
+	p.step(said("b1", 5))
+	if h := p.health(); h.Hash != "" || h.Agreed != 0 {
+		t.Fatalf("a checkpoint without a hash makes it %+v", h)
+	}
+	p.step(said("b1", 6, hashes[10]))
+	if h := p.health(); h.Hash != domain.HashOK || h.Agreed != 6 || p.m.Proven()[0] != hashes[10].Position.Offset {
+		t.Fatalf("it is %+v, proven up to %v", h, p.m.Proven())
+	}
+	p.step(said("b1", 7, hashes[18]))
+	if p.health().Agreed != 6 {
+		t.Fatal("agreed with what it has not folded yet")
+	}
+	p.read(0, whole.logs[0][15:]...)
+	if h := p.health(); h.Agreed != 7 || p.m.Proven()[0] != hashes[18].Position.Offset {
+		t.Fatalf("agreed at %d, want 7", h.Agreed)
+	}
+}
+
+func TestADifferenceInOnePartitionIsNoAgreementOfTheOther(t *testing.T) {
+	p := newPlay(t, 2).mark(0, 1, "B").mark(1, 1, "B")
+	one, other := p.m.hash(0), p.m.hash(1)
+	wrong := other
+	wrong.Hash = domain.Hash{}
+	p.step(said("b1", 6, one, wrong)).wants("notice", "refold")
+	if h := p.health(); h.Hash != domain.HashDiffers || h.Agreed != 0 || p.m.proven[0] != one {
+		t.Fatalf("it is %+v, proven %v", h, p.m.proven)
+	}
+	p.step(said("b1", 7, one, other))
+	if p.health().Hash != domain.HashDiffers {
+		t.Fatal("the same primary is believed although nobody knows yet who was wrong")
+	}
+	p.step(said("c1", 8, one, other))
+	if h := p.health(); h.Hash != domain.HashOK || p.m.dispute != nil {
+		t.Fatalf("it is %+v after another primary has agreed", h)
+	}
+}
+
+func TestAPrimaryTrustsWhatAnotherServerHasAgreedWithAndNothingElse(t *testing.T) {
+	p, hashes := labelled(t, issuedLength+10)
+	for i, h := range hashes {
+		p.step(Issued{Checkpoint: domain.Checkpoint{Hashes: []domain.StateHash{h}}, At: 1000 + int64(i)})
+	}
+	p.step(Agreed{At: 1001}, Agreed{At: 77}) // forgotten; never issued
+	if got := p.m.Proven()[0]; got != 0 {
+		t.Fatalf("proven up to %d without anybody's word", got)
+	}
+	for _, at := range []int64{1050, 1040} {
+		if p.step(Agreed{At: at}); p.m.proven[0] != hashes[50] {
+			t.Fatalf("after %d, proven up to %v, want %v", at, p.m.proven[0], hashes[50])
+		}
+	}
+}
+
+// A server of another build that starts while nobody is primary must not claim
+// before it knows that it differs.
+func TestAServerIsNotReadyBeforeItWasComparedWithWhatThePrimarySaidLast(t *testing.T) {
+	whole, hashes := labelled(t, 12)
+	p := newPlay(t, 1)
+	p.logs[0] = whole.logs[0][:10]
+	p.read(0, p.logs[0]...)
+	ready := func() bool {
+		p.read(0) // it sees the log
+		return p.health().Ready
+	}
+	p.step(said("b1", 6, hashes[5]))
+	if ready() {
+		t.Fatal("ready before control was read to its end")
+	}
+	p.step(said("b1", 7, hashes[12]), Informed{})
+	if ready() {
+		t.Fatal("ready before the last checkpoint was compared")
+	}
+	p.logs = whole.logs
+	p.read(0, whole.logs[0][10:]...)
+	if !ready() {
+		t.Fatal("not ready although all was compared")
+	}
+}
+
+func TestAServerThatDoesNotSeeTheLogIsNotReady(t *testing.T) {
+	p := newPlay(t, 1)
+	p.read(0).step(Informed{})
+	if h := p.health(); !h.Ready || h.Lag != 0 {
+		t.Fatalf("it is %+v", h)
+	}
+	p.step(LogLost{})
+	if h := p.health(); h.Ready || h.Lag != domain.LagUnknown {
+		t.Fatalf("after a failed fetch it is %+v", h)
+	}
+	p.read(0)
+	if h := p.health(); !h.Ready {
+		t.Fatalf("after an answer it is %+v", h)
+	}
+	p.wait(Silence)
+	if h := p.health(); h.Ready {
+		t.Fatalf("after a long silence it is %+v", h)
+	}
+}
+
+func TestWhatAPrimaryKeepsWaitingIsTold(t *testing.T) {
+	p := primary(t)
+	oldest := func(idle, appending time.Duration) time.Duration {
+		p.now.Mono += healthEvery
+		in := Timer{Idle: idle}
+		if appending > 0 {
+			in.Appending = p.now.Mono - appending
+		}
+		return p.step(in).told().OldestPending
+	}
+	p.now.Mono += time.Minute
+	if got := oldest(3*time.Second, 0); got != 3*time.Second {
+		t.Errorf("a device that waits for 3 s is told as %s", got)
+	}
+	if got := oldest(3*time.Second, 5*time.Second); got != 5*time.Second {
+		t.Errorf("an append of 5 s is told as %s", got)
+	}
+	p.step(Suspend{Lapsed: true}, Resume{})
+	if got := oldest(0, 5*time.Second); got != healthEvery {
+		t.Errorf("an outage of the whole log counts as slowness of this server: %s", got)
+	}
+}
+
+// Whichever of the two refolds ends first.
+func TestADisputeEndsWhenTheOtherOneWasWrongAndThisOneWasRight(t *testing.T) {
+	for name, order := range map[string][]Input{
+		"its own refold ends first": {Refolded{}, Conceded{Incarnation: "b1"}},
+		"the other one ends first":  {Conceded{Incarnation: "b1"}, Refolded{}},
+	} {
+		p, hashes := labelled(t, 10)
+		wrong := hashes[10]
+		wrong.Hash[0]++
+		p.step(said("b1", 9, wrong)).quietly()
+		p.step(Conceded{Incarnation: "c9"}) // a third server's quarantine says nothing of this one
+		p.step(order[0])
+		if differs, _ := p.m.Differs(); !differs || !p.m.Doubted() {
+			t.Errorf("%s: settled before both have", name)
+		}
+		p.step(order[1])
+		if differs, _ := p.m.Differs(); differs || p.m.Doubted() {
+			t.Errorf("%s: it differs still", name)
+		}
+		if p.quietly().step(said("b1", 10, wrong)); p.m.dispute != nil {
+			t.Errorf("%s: a checkpoint of a server that was wrong begins a dispute", name)
+		}
+	}
+}
+
+func TestAnOperatorsWordEndsADisputeOfTheRightOne(t *testing.T) {
+	p, hashes := labelled(t, 10)
+	wrong := hashes[10]
+	wrong.Hash[0]++
+	p.step(said("b1", 9, wrong), Vouch{User: "ann"}).wants("notice", "refold")
+	p.step(Refolded{}).wants("notice").step(Vouch{User: "ann"}).wants("publish member.cleared.v1", "notice")
+	if differs, _ := p.m.Differs(); differs {
+		t.Error("it differs still")
+	}
+}
+
+// G5: a primary stops before it says that it is wrong.
+func TestAWrongPrimaryStopsDrainsReleasesAndQuits(t *testing.T) {
+	p := primary(t).step(Complaint{Incarnation: "c1"}).wants("notice", "refold")
+	p.step(Complaint{Incarnation: "c1"}).wants() // one is under way
+	p.step(Refolded{Err: fmt.Errorf("partition 0: %w", ErrWrong)}).wants("notice", "hold", "hold")
+	p.step(Settled{Device: router, Settle: 1}).wants("flush")
+	p.step(Flushed{ID: 1}).wants("release", "publish member.quarantined.v1", "quit")
+	p.step(Resume{}).wants()
+	p.command(0, "nowhere", "unknown", domain.Take{Destination: 1, Source: 1}).wants() // it does no chores either
+}
+
+func TestAPrimaryFoldsAgainForOneAndTheSameOnlySoOften(t *testing.T) {
+	p := primary(t).step(Complaint{Incarnation: "c1"}, Refolded{}).quietly()
+	p.step(Complaint{Incarnation: "c1"}).wants()
+	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
+	p.now.Mono += verifyEvery
+	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{Err: domain.ErrTransient}).quietly()
+	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold") // it could not be decided
+}
+
+func TestAServerThatJoinsIsGivenACheckpointAlsoWhereNothingHappens(t *testing.T) {
+	p := primary(t).wait(checkpointEvery).wants("publish state.checkpoint.v1")
+	p.wait(checkpointEvery).wants()
+	p.step(Joined{}).wants("publish state.checkpoint.v1")
+}
+
+func TestTheTrailRemembersTheNewestHashes(t *testing.T) {
+	p, hashes := labelled(t, trailLength+20)
+	for i, h := range hashes {
+		got, ok := p.m.trail[0].at(h.Position.Offset)
+		if kept := i >= 21; ok != kept || ok && got != h.Hash {
+			t.Fatalf("of the hash at %d it knows %v, %v", h.Position.Offset, got, ok)
+		}
+	}
+	if since := p.m.trail[0].since(hashes[len(hashes)-3].Position.Offset); len(since) != 2 || since[1].Hash != hashes[len(hashes)-1].Hash {
+		t.Errorf("since the last but two there were %v", since)
+	}
+}

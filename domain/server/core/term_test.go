@@ -1,0 +1,214 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/clerk"
+	"github.com/understudy-io/understudy/domain/server/device"
+)
+
+func TestAPartitionIsDrivenFromItsOwnMarkOn(t *testing.T) {
+	p := newPlay(t, 2, definition())
+	other := 1 - p.at()
+	p.mark(p.at(), 1, "B").fact(p.at(), 1, router, domain.Configured{Definition: definition()}).wants("opendevice")
+	p.command(p.at(), "before", router, domain.Take{Destination: 1, Source: 2}).wants()
+	p.step(Won{Epoch: 2}).wants("beginterm", "journal 0:epoch.opened.v1 1:epoch.opened.v1")
+	p.command(p.at(), "meanwhile", router, domain.Take{Destination: 2, Source: 2}).wants()
+	p.mark(other, 2, "A").wants()
+	p.mark(p.at(), 2, "A")
+	if work := p.promoted().Work; len(work) != 2 || work[0].UID != "before" || work[1].UID != "meanwhile" {
+		t.Errorf("the router is handed over with %+v", work)
+	}
+	p.wants("promote", "opened")
+	p.command(p.at(), "after", router, domain.Take{Destination: 3, Source: 2}).wants("accept")
+}
+
+// Another server's mark opens nothing here.
+func TestTheMarkOfAnotherEpochOpensNothing(t *testing.T) {
+	p := newPlay(t, 1, definition()).step(Won{Epoch: 2}).quietly()
+	p.mark(0, 1, "B").wants()
+	p.mark(0, 3, "C").wants()
+	if p.m.Acting() {
+		t.Error("it acts")
+	}
+}
+
+func TestAgeIsNeverLessThanItIs(t *testing.T) {
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	p.record(0, domain.Record{UID: "u", Source: "/test", Subject: router, Created: p.now.Wall, ValidFor: 10 * time.Second, Payload: domain.Take{Destination: 1, Source: 2}})
+	p.wait(4 * time.Second).step(Won{Epoch: 2})
+	won := p.now.Mono
+	p.wait(time.Second).mark(0, 2, "A") // the mark took its time
+	if got, want := p.promoted().Work[0].Deadline, won+10*time.Second-5*time.Second; got != want {
+		t.Errorf("the deadline of what waited is %s, wanted %s", got, want)
+	}
+	p.record(0, domain.Record{UID: "v", Source: "/test", Subject: router, Created: p.now.Wall, ValidFor: 10 * time.Second, Payload: domain.Take{Destination: 1, Source: 2}})
+	in := Read{At: p.now.Mono, Since: p.now.Mono - time.Second}
+	for _, e := range p.last {
+		if d, ok := e.(Device); ok {
+			if a, ok := d.Input.(device.Accept); ok && a.Deadline != p.now.Mono+10*time.Second {
+				t.Errorf("the deadline of what comes is %s", a.Deadline)
+			}
+		}
+	}
+	if got := deadline(&in, p.m.states[0].Devices()[0].Pending()[0]); got != p.now.Mono+9*time.Second {
+		t.Errorf("the age does not count from when the log was known not to hold it: %s", got)
+	}
+}
+
+func TestTheWordOfTheLogReachesTheDevice(t *testing.T) {
+	gate := domain.Definition{Device: router, Driver: domain.DriverHTTP, ValidOneShot: time.Minute, Verbs: []domain.Verb{{Name: "pulse", Effect: domain.OneShot}}}
+	p := newPlay(t, 1, gate).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: gate})
+	p.step(Won{Epoch: 2}).mark(0, 2, "A").quietly()
+	p.command(0, "p", router, domain.Invoke{Verb: "pulse"}).wants("accept")
+	at := domain.Position{Offset: int64(len(p.logs[0]) - 1)}
+	p.fact(0, 2, router, domain.Started{UID: "p", Command: at}).wants("startcounts")
+	p.step(Over{}).wants("endterm", "demote")
+	p.command(0, "q", router, domain.Invoke{Verb: "pulse"}).wants()
+}
+
+func TestADeviceThatIsConfiguredAnewIsClosedOpenedAndHandedOver(t *testing.T) {
+	p := primary(t)
+	def := definition()
+	def.Outputs, def.Revision = 20, 2
+	p.fact(0, 2, router, domain.Configured{Definition: def}).wants("closedevice", "opendevice", "promote")
+	p.fact(0, 2, router, domain.Configured{Definition: def, Removed: true}).wants("closedevice")
+}
+
+func TestTheConfigurationOfThePrimaryIsWrittenAndOthersAreRemoved(t *testing.T) {
+	other := definition()
+	other.Device = "other"
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, "other", domain.Configured{Definition: other})
+	p.step(Won{Epoch: 2}).quietly().mark(0, 2, "A").
+		wants("promote", "journal 0:device.configured.v1", "notice", "journal 0:device.configured.v1", "opened")
+	if missing := p.m.Unconfigured(); len(missing) != 1 || missing[0] != router {
+		t.Errorf("it waits for the definitions of %v", missing)
+	}
+	p = newPlay(t, 1).mark(0, 1, "B").fact(0, 1, "other", domain.Configured{Definition: other})
+	p.step(Won{Epoch: 2}).quietly().mark(0, 2, "A").wants("promote", "opened") // an empty list is a forgotten one
+}
+
+// G3: what is opened after an end has begun begins nothing either.
+func TestATermThatIsAboutToEndTellsTheDevicesThatItOpens(t *testing.T) {
+	for name, c := range map[string]struct {
+		before          []Input
+		held, finishing bool
+	}{
+		"an ordinary term":        {nil, false, false},
+		"a planned end":           {[]Input{Finish{}}, false, true},
+		"a contest":               {[]Input{Drain{}}, true, false},
+		"a lapse":                 {[]Input{Suspend{Lapsed: true}}, true, false},
+		"a lapse that has an end": {[]Input{Suspend{Lapsed: true}, Resume{}}, false, false},
+	} {
+		p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+		p.step(Won{Epoch: 2}).step(c.before...).mark(0, 2, "A")
+		if got := p.promoted(); got.Held != c.held || got.Finishing != c.finishing {
+			t.Errorf("%s: handed over as held %v, finishing %v", name, got.Held, got.Finishing)
+		}
+	}
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	p.step(Leave{}, Won{Epoch: 2}).mark(0, 2, "A")
+	if !p.promoted().Finishing {
+		t.Error("a term that begins while the server ends begins something")
+	}
+}
+
+func TestAPlannedEndWaitsForTheDevicesAndThenForTheLog(t *testing.T) {
+	then := []Effect{Control{election.Release{}}}
+	p := primary(t).step(Finish{Then: then}).wants("finish")
+	p.step(Settled{Device: router, Settle: 7}).wants()
+	p.step(Settled{Device: router, Settle: 1}).wants("flush")
+	p.step(Flushed{ID: 9}).wants()
+	p.step(Flushed{ID: 1}).wants("release")
+	p.step(Flushed{ID: 1}).wait(time.Minute).quietly()
+
+	p = primary(t).step(Finish{Then: then}, Drain{Then: []Effect{Control{election.Drained{}}}}).wants("finish", "hold")
+	p.wait(drainLimit).wants("drained")
+	p.wait(FinishLimit).wants("publish state.checkpoint.v1", "release")
+
+	primary(t).step(Finish{Then: then}, Over{}).wants("finish", "endterm", "demote", "release")
+	newPlay(t, 1).step(Finish{Then: then}).wants("release")
+}
+
+func TestADeviceThatGoesIsNotWaitedFor(t *testing.T) {
+	p := primary(t).step(Finish{}).quietly()
+	p.fact(0, 2, router, domain.Configured{Definition: definition(), Removed: true}).wants("closedevice", "flush")
+}
+
+func TestALapseStopsDevicesAndResumeLetsThemGoOn(t *testing.T) {
+	p := primary(t)
+	if !p.m.Acting() {
+		t.Fatal("it does not act")
+	}
+	p.step(Suspend{Lapsed: true}).wants("hold")
+	if p.m.Acting() {
+		t.Error("it acts without a lease")
+	}
+	p.step(Resume{}).wants("resume")
+	if !p.m.Acting() {
+		t.Error("it does not act again")
+	}
+}
+
+func TestABrokenJournalGivesTheEpochUp(t *testing.T) {
+	primary(t).step(Broken{Epoch: 1}).wants().step(Broken{Epoch: 2}).wants("endterm", "demote", "release")
+}
+
+// An epoch whose end was not noticed yet ends before the next one begins.
+func TestANewEpochEndsTheOneBefore(t *testing.T) {
+	primary(t).step(Won{Epoch: 3}).wants("endterm", "demote", "beginterm", "journal 0:epoch.opened.v1")
+}
+
+func TestChoresAreSetToWorkOnce(t *testing.T) {
+	p := primary(t)
+	p.command(0, "nowhere", "unknown", domain.Take{Destination: 1, Source: 1}).wants("journal 0:action.outcome.v1")
+	p.record(0, domain.Record{UID: "x", Subject: router, Defect: domain.DefectPayload, Payload: domain.Take{}}).wants("clerk deadletter")
+	p.command(0, "u", router, domain.Take{Destination: 1, Source: 1}).wants("accept")
+	p.step(Over{}).quietly().step(Won{Epoch: 3}).quietly().mark(0, 3, "A").
+		wants("promote", "journal 0:action.outcome.v1", "clerk deadletter", "opened") // what is not done is done by the next one
+}
+
+func TestAMisplacedCommandIsForwardedByThePrimary(t *testing.T) {
+	p := newPlay(t, 2, definition()).step(Won{Epoch: 2}).mark(0, 2, "A").mark(1, 2, "A").quietly()
+	p.command(1-p.at(), "u", router, domain.Take{Destination: 1, Source: 1})
+	errand, ok := p.last[0].(Clerk).Errand.(clerk.Chore)
+	if !ok || errand.Owner != p.at() {
+		t.Errorf("the clerk gets %+v", p.last)
+	}
+}
+
+func TestIdlePartitionsAreGivenATick(t *testing.T) {
+	p := primary(t)
+	p.now.Wall = p.now.Wall.Add(tickEvery)
+	p.now.Mono += tickEvery
+	p.step(Timer{}).wants("publish state.checkpoint.v1", "journal 0:log.tick.v1")
+	p.step(Suspend{}).quietly().wait(tickEvery).wants()
+}
+
+func TestADeviceThatComesBackIsGivenItsWishesAgainWhereThatIsConfigured(t *testing.T) {
+	for rule, words := range map[domain.ReconnectRule][]string{domain.Restore: {"clerk again"}, domain.Adopt: nil} {
+		def := definition()
+		def.OnReconnect = rule
+		p := newPlay(t, 1, def).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: def})
+		p.command(0, "u", router, domain.Take{Destination: 1, Source: 5}).step(Won{Epoch: 2}).mark(0, 2, "A").quietly()
+		p.fact(0, 2, router, domain.Reported{Values: []domain.Value{{Target: domain.CrosspointTarget("", 1), Value: "9"}}}).wants()
+		p.fact(0, 2, router, domain.Connection{Up: true}).wants(words...)
+	}
+}
+
+func TestALockThatLooksLikeAnothersIsTakenAgain(t *testing.T) {
+	p := primary(t)
+	lock := domain.LockTarget("", 3)
+	p.command(0, "u", router, domain.SetLock{Destination: 3, State: domain.LockOn}).quietly()
+	at := domain.Position{Offset: int64(len(p.logs[0]) - 1)}
+	p.fact(0, 2, router, domain.Reported{Values: []domain.Value{{Target: lock, Value: domain.LockOwned}}})
+	p.fact(0, 2, router, domain.Ended{UID: "u", Command: at, Outcome: domain.Confirmed}).quietly()
+	p.step(Over{}, Won{Epoch: 3}).mark(0, 3, "A").quietly()
+	p.fact(0, 3, router, domain.Reported{Values: []domain.Value{{Target: lock, Value: domain.LockForeign}}}).wants("clerk relock")
+	if r, ok := p.last[0].(Clerk).Errand.(clerk.Relock); !ok || r.Asked != at {
+		t.Errorf("the clerk gets %+v", p.last)
+	}
+}
