@@ -82,7 +82,7 @@ func reaching(offsets ...int64) snapshot.Snapshot {
 		}
 		part := snapshot.Partition{State: s.Export()}
 		if next > 0 {
-			part.Last = snapshot.FingerprintOf(domain.Stored{Offset: next - 1})
+			part.Last = domain.FingerprintOf(domain.Stored{Offset: next - 1})
 		}
 		snap.Log = append(snap.Log, part)
 	}

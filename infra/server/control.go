@@ -2,16 +2,15 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
-	"github.com/understudy-io/understudy/domain/server/core"
+	"github.com/understudy-io/understudy/domain/server/control"
+	"github.com/understudy-io/understudy/domain/server/copier"
 	"github.com/understudy-io/understudy/infra/clock"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // Bounds of the control loop.
@@ -25,21 +24,19 @@ const (
 	controlAppendTimeout = time.Second
 )
 
-// control owns the election machine: it feeds it what is read from the control
-// topic, and carries out what it decides.
-type control struct {
-	name        string
-	incarnation string
-	landscape   string
-	log         Log
-	codec       Codec
-	logger      *slog.Logger
-	lease       *Lease
-	machine     *election.Server
-	core        *coreLoop
-	copier      *copier
+// controlLoop feeds a server's control with what is read from the control topic,
+// and carries out what it decides.
+type controlLoop struct {
+	name      string
+	landscape string
+	log       Log
+	codec     Codec
+	logger    *slog.Logger
+	lease     *Lease
+	machine   *control.Machine
+	core      *coreLoop
+	copier    *copierLoop
 
-	informed  bool         // the core knows that control has been read to its end
 	away      atomic.Bool  // control cannot be read at the moment
 	foreign   atomic.Int64 // records of control that no server of the landscape wrote
 	pollEvery atomic.Int64 // how long its reader may wait for an answer
@@ -48,23 +45,18 @@ type control struct {
 	asks      *mailbox[func(*election.Server)]
 	slots     chan struct{}
 	sending   atomic.Int64 // appends under way
-	from      []snapshot.Fingerprint
-	next      int64
-	term      uint64 // the epoch that it has won, until it is over; 0 for none
-	twin      twin
+	next      int64        // the offset to begin with
 	ctx       context.Context
 	fail      func(error)
 	changed   func() // the role or the membership may have changed
 }
 
 // run is the loop. It ends with ctx; the caller has said goodbye before.
-func (c *control) run(ctx context.Context) error {
+func (c *controlLoop) run(ctx context.Context) error {
 	c.ctx = ctx
-	c.step(election.Start{})
+	c.step(control.Begin{}, nil)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	views := time.NewTicker(viewEvery)
-	defer views.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,26 +65,27 @@ func (c *control) run(ctx context.Context) error {
 			c.take(b)
 		case <-c.inbox.ready:
 			for _, in := range c.inbox.take() {
-				c.step(in)
+				c.elect(in)
 			}
 		case <-c.asks.ready:
 			for _, f := range c.asks.take() {
-				f(c.machine)
+				f(c.machine.Election())
 			}
-		case <-views.C:
-			c.view()
 		case <-timer.C:
-			c.step(election.Timer{})
+			c.step(control.Timer{}, nil)
 		}
 		timer.Reset(max(0, c.machine.NextWake()-clock.Boot()))
 	}
 }
 
-// tell hands the machine an input, later.
-func (c *control) tell(in election.Input) { c.inbox.put(in) }
+// tell hands the election an input, later.
+func (c *controlLoop) tell(in election.Input) { c.inbox.put(in) }
+
+// elect hands the election an input, in the loop.
+func (c *controlLoop) elect(in election.Input) { c.step(control.Election{Input: in}, nil) }
 
 // ask runs f in the control loop and waits for it.
-func (c *control) ask(ctx context.Context, f func(*election.Server)) error {
+func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {
 	done := make(chan struct{})
 	c.asks.put(func(m *election.Server) { f(m); close(done) })
 	select {
@@ -103,23 +96,20 @@ func (c *control) ask(ctx context.Context, f func(*election.Server)) error {
 	}
 }
 
-func (c *control) take(b batch) {
-	for i := range b.records {
-		r := &b.records[i]
-		before := c.machine.State().Epoch()
-		c.step(election.Received{Record: *r})
-		c.copier.saw(c.machine.State(), r, b.stored[i], before)
-		if r.Defect == domain.DefectNone {
-			c.regard(r)
-		} else {
-			c.foreign.Add(1)
+// take hands on what was read, in parts: the time of each is that of its receipt.
+func (c *controlLoop) take(b batch) {
+	records, messages := b.records, b.Messages
+	for {
+		n := min(len(records), maxFolded)
+		c.step(control.Read{Records: records[:n], High: b.High}, messages[:n])
+		if n == len(records) {
+			break
 		}
+		records, messages = records[n:], messages[n:]
 	}
-	if c.machine.State().Next() >= b.high {
-		c.step(election.CaughtUp{})
-		if !c.informed {
-			c.informed = true
-			c.core.tell(core.Informed{})
+	for i := range b.records {
+		if b.records[i].Defect != domain.DefectNone {
+			c.foreign.Add(1)
 		}
 	}
 	if len(b.records) > 0 {
@@ -127,114 +117,68 @@ func (c *control) take(b batch) {
 	}
 }
 
-// regard looks at what concerns the fold's state rather than the election.
-func (c *control) regard(r *domain.Record) {
-	holder, incarnation, held := c.machine.State().Holder()
-	switch payload := r.Payload.(type) {
-	case domain.Checkpoint:
-		if held && r.Subject == holder && payload.Epoch == c.machine.State().Epoch() {
-			c.copier.copiedThrough(payload.Copied)
-			if incarnation == c.incarnation {
-				c.core.tell(core.Issued{Checkpoint: payload, At: r.Position.Offset})
-			} else {
-				c.core.tell(core.Expect{Checkpoint: payload, At: r.Position.Offset, Incarnation: incarnation})
-			}
-		}
-	case domain.Joined:
-		if held && incarnation == c.incarnation && r.Subject != c.name {
-			c.core.tell(core.Joined{})
-		}
-	case domain.Quarantined:
-		if payload.Incarnation != c.incarnation {
-			c.core.tell(core.Conceded{Incarnation: payload.Incarnation})
-		}
-	case domain.Heartbeat:
-		if r.Subject == c.name {
-			c.heardTwin(payload)
-		}
-		if held && incarnation == c.incarnation && r.Subject != c.name {
-			if payload.Agreed > 0 {
-				c.core.tell(core.Agreed{At: payload.Agreed})
-			}
-			if payload.Hash == domain.HashDiffers {
-				c.core.tell(core.Complaint{Incarnation: payload.Incarnation})
-			}
-		}
-	}
-}
-
 // step feeds the machine one input and carries out the effects in order. The
-// time is read before: a lease counts from before the send.
-func (c *control) step(in election.Input) {
-	now := clock.Boot()
-	for _, e := range c.machine.Step(now, in) {
+// time is read before: a lease counts from before the send. The messages are
+// those of a Read.
+func (c *controlLoop) step(in control.Input, messages []domain.Stored) {
+	for _, e := range c.machine.Step(clock.Boot(), in) {
+		if e, ok := e.(control.Copy); ok {
+			r := &in.(control.Read).Records[e.Record]
+			c.copier.tell(copier.Saw{Member: r.Subject, Stored: messages[e.Record], Claim: r.Type == domain.TypeClaim, Heard: e.Heard})
+			continue
+		}
 		c.perform(e)
 	}
-	c.pollEvery.Store(int64(c.machine.PollEvery()))
-	c.checkTerm()
+	c.pollEvery.Store(int64(c.machine.Election().PollEvery()))
 }
 
-func (c *control) perform(e election.Effect) {
+func (c *controlLoop) perform(e control.Effect) {
 	switch e := e.(type) {
-	case election.Lost:
-		c.lease.Revoke()
-		c.logger.Warn("role changed", "old", "primary", "new", "secondary", "epoch", e.Epoch, "cause", e.Cause)
-		lapsed := !c.machine.State().Contested()
-		c.core.tell(core.Suspend{Lapsed: lapsed})
-	case election.Lease:
+	case control.Lease:
 		if e.Until == 0 {
 			c.lease.Revoke()
 		} else {
-			c.lease.Extend(c.machine.State().Epoch(), e.Until)
+			c.lease.Extend(e.Epoch, e.Until)
 		}
-	case election.Won:
-		c.begin(e.Epoch)
-	case election.Resumed:
-		c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", e.Epoch, "cause", "the log is back, and nobody else has held the epoch")
-		c.core.tell(core.Resume{})
-	case election.Drain:
-		c.core.tell(core.Drain{Then: []core.Effect{core.Control{Input: election.Drained{}}}})
-	case election.Gone:
-		c.gone(e.Cause)
-	case election.Append:
+	case control.Append:
 		c.append(e.Payload, e.N)
+	case control.Core:
+		c.core.tell(e.Input)
+	case control.Reign:
+		c.core.reigning.Store(true)
+		c.core.hurryUp()
+		c.copier.tell(copier.Reign{Is: true})
+	case control.Over:
+		c.core.reigning.Store(false)
+		c.copier.tell(copier.Reign{})
+	case control.Copied:
+		c.copier.tell(copier.Copied{Through: e.Through})
+	case control.Role:
+		c.logger.Warn("role changed", "old", e.Old, "new", e.New, "epoch", e.Epoch, "cause", e.Cause)
+	case control.Yield:
+		c.logger.Error("another process runs under the name of this server; giving primacy up to end", "cause", ErrReplaced, "incarnation", e.Incarnation)
+	case control.Quit:
+		c.fail(e.Cause)
 	}
 }
 
-// begin starts an epoch that this server has won.
-func (c *control) begin(epoch uint64) {
-	c.term = epoch
-	c.core.reigning.Store(true)
-	c.core.hurryUp()
-	c.copier.start(c.ctx)
-	c.core.tell(core.Won{Epoch: epoch})
-}
-
 // opened is called from the core loop.
-func (c *control) opened(epoch uint64) {
+func (c *controlLoop) opened(epoch uint64) {
 	c.logger.Warn("role changed", "old", "secondary", "new", "primary", "epoch", epoch, "cause", "the claim counts, and every partition is opened")
 	c.changed()
 }
 
-// checkTerm ends an epoch for good once the fold says that somebody else holds
-// it, or nobody.
-func (c *control) checkTerm() {
-	if c.term == 0 {
-		return
+// publish appends a record of this server to control, from any loop.
+func (c *controlLoop) publish(p domain.Payload) {
+	if cp, ok := p.(domain.Checkpoint); ok {
+		cp.Copied = c.copier.through.Load()
+		p = cp
 	}
-	_, incarnation, held := c.machine.State().Holder()
-	if held && incarnation == c.incarnation && c.machine.State().Epoch() == c.term {
-		return
-	}
-	epoch := c.term
-	c.term = 0
-	c.core.reigning.Store(false)
-	c.copier.stop()
-	c.core.tell(core.Over{Cause: fmt.Sprintf("epoch %d is over", epoch)})
+	c.append(p, 0)
 }
 
 // append sends a record to control without waiting for it.
-func (c *control) append(p domain.Payload, n uint64) {
+func (c *controlLoop) append(p domain.Payload, n uint64) {
 	m, err := c.codec.Encode(domain.TopicControl, 0, serverRecord(c.name, c.name, p))
 	if err != nil {
 		c.fail(err)
@@ -259,4 +203,17 @@ func (c *control) append(p domain.Payload, n uint64) {
 			c.tell(election.AppendFailed{N: n})
 		}
 	}()
+}
+
+// drain waits until no append to control is under way, or ctx ends.
+func (c *controlLoop) drain(ctx context.Context) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for c.sending.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/infra/clock"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // maxFolded is how many records are folded until what follows from them is done.
@@ -48,7 +47,7 @@ type coreLoop struct {
 	background *sync.WaitGroup // what the loop has started beside devices
 	waiters    waiters
 	saves      saves
-	last       []snapshot.Fingerprint
+	last       []domain.Fingerprint
 
 	hurry    chan struct{} // ends a pause of the reader
 	reigning atomic.Bool   // this server has won an epoch that is not over
@@ -120,11 +119,11 @@ func (c *coreLoop) closeAll() {
 // fold hands on what was read of one partition, in parts: what follows from the
 // first of many records does not wait for the last one.
 func (c *coreLoop) fold(b batch) {
-	c.last[b.partition] = b.last
+	c.last[b.Partition] = b.Last
 	c.counts.records.Add(int64(len(b.records)))
 	for records := b.records; ; records = records[maxFolded:] {
 		n := min(len(records), maxFolded)
-		c.step(core.Read{At: b.at, Since: b.since, Partition: b.partition, Records: records[:n], High: b.high})
+		c.step(core.Read{At: b.At, Since: b.Since, Partition: b.Partition, Records: records[:n], High: b.High})
 		if n == len(records) {
 			break
 		}

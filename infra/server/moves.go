@@ -93,7 +93,7 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 		case from == to:
 			refusal = fmt.Errorf("%s is the primary already: %w", to, domain.ErrConflict)
 		default:
-			s.control.step(election.Contest{By: user, Reason: reason, To: to})
+			s.control.elect(election.Contest{By: user, Reason: reason, To: to})
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {

@@ -7,15 +7,12 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
-	"github.com/understudy-io/understudy/projections/snapshot"
+	"github.com/understudy-io/understudy/domain/server/control"
 )
 
 // viewStep is how many records are read at once when looking backwards for a
-// view of control; viewEvery is how often the primary writes one.
-const (
-	viewStep  = 20_000
-	viewEvery = time.Minute
-)
+// view of control.
+const viewStep = 20_000
 
 // openControl finds where to begin with control: behind the newest view, or at
 // the beginning if the whole topic is there. It waits for the log.
@@ -67,10 +64,12 @@ func (s *Server) findView(ctx context.Context) error {
 }
 
 func (s *Server) begin(state *election.State) {
-	s.control.machine = election.NewServerFrom(s.options.Election, state)
-	s.control.from = make([]snapshot.Fingerprint, 1)
+	e := election.NewServerFrom(s.options.Election, state)
+	s.control.machine = control.New(control.Config{
+		Landscape: s.options.Landscape, Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
+	}, e)
 	s.control.next = state.Next()
-	s.control.pollEvery.Store(int64(s.control.machine.PollEvery()))
+	s.control.pollEvery.Store(int64(e.PollEvery()))
 }
 
 // viewBetween gives the state of the last usable view in [from, to).
@@ -102,39 +101,4 @@ func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start 
 		}
 	}
 	return newest, newest != nil, nil
-}
-
-// view writes the whole folded control state, so that old heartbeats need not
-// be kept, nor read.
-func (c *control) view() {
-	if c.term == 0 {
-		return
-	}
-	state := c.machine.State()
-	if state.Next() == 0 {
-		return
-	}
-	c.append(domain.View{At: state.Next() - 1, State: state.Export()}, 0)
-}
-
-// publish appends a record of this server to control, from any loop.
-func (c *control) publish(p domain.Payload) {
-	if cp, ok := p.(domain.Checkpoint); ok {
-		cp.Copied = c.copier.through.Load()
-		p = cp
-	}
-	c.append(p, 0)
-}
-
-// drain waits until no append to control is under way, or ctx ends.
-func (c *control) drain(ctx context.Context) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for c.sending.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

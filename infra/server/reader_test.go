@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // book is a log with one partition whose contents a test can change.
@@ -56,10 +55,10 @@ func message(offset int64, text string) domain.Stored {
 
 // read runs a reader over the book, from a place where it was before, until it
 // has handed on want records or has stopped by itself.
-func read(t *testing.T, b *book, kind domain.TopicKind, from snapshot.Fingerprint, want int) ([]domain.Record, error) {
+func read(t *testing.T, b *book, kind domain.TopicKind, from domain.Fingerprint, want int) ([]domain.Record, error) {
 	t.Helper()
 	out := make(chan batch, 100)
-	r := newReader(b, plain{}, "test", kind, []snapshot.Fingerprint{from}, out, slog.New(slog.DiscardHandler))
+	r := newReader(b, plain{}, "test", kind, []domain.Fingerprint{from}, out, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -80,14 +79,14 @@ func read(t *testing.T, b *book, kind domain.TopicKind, from snapshot.Fingerprin
 
 func TestAReaderGoesOnBehindTheRecordThatItReadLast(t *testing.T) {
 	b := &book{messages: []domain.Stored{message(0, "a"), message(1, "b"), message(2, "c")}, failures: 3}
-	got, err := read(t, b, domain.TopicLog, snapshot.FingerprintOf(b.messages[0]), 2)
+	got, err := read(t, b, domain.TopicLog, domain.FingerprintOf(b.messages[0]), 2)
 	if err != nil || len(got) != 2 || got[0].Position.Offset != 1 {
 		t.Fatalf("read %v, %v", got, err)
 	}
 }
 
 func TestAReaderStopsWhenTheLogIsNotTheOneThatItHasRead(t *testing.T) {
-	last := snapshot.FingerprintOf(message(5, "what was folded last"))
+	last := domain.FingerprintOf(message(5, "what was folded last"))
 	for _, c := range []struct {
 		name string
 		kind domain.TopicKind

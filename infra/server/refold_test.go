@@ -12,7 +12,6 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/domain/server/core"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // shelf is a log with one partition that holds records as they are, and notes
@@ -68,7 +67,7 @@ func keeper(t *testing.T, s *shelf) *coreLoop {
 	}
 	return &coreLoop{
 		landscape: "test", partitions: 1, log: s, codec: s, logger: slog.New(slog.DiscardHandler),
-		saves: saves{store: store}, last: make([]snapshot.Fingerprint, 1),
+		saves: saves{store: store}, last: make([]domain.Fingerprint, 1),
 		machine: core.New(core.Config{}, []*partition.State{partition.New(0, 1, partition.DefaultLimits())}),
 	}
 }
@@ -82,7 +81,7 @@ func (c *coreLoop) foldTo(s *shelf, next int64, wrong int64) {
 			r.Payload = label
 		}
 		c.machine.Step(domain.Now{}, core.Read{Records: []domain.Record{r}, High: int64(len(s.records))})
-		c.last[0] = snapshot.FingerprintOf(domain.Stored{Offset: at})
+		c.last[0] = domain.FingerprintOf(domain.Stored{Offset: at})
 	}
 }
 

@@ -10,9 +10,14 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/control"
 	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/clock"
 )
+
+// ErrReplaced ends a server whose name a newer process has taken. To start it
+// again would only turn that one out in its turn.
+var ErrReplaced = control.ErrReplaced
 
 // Options are all that a server needs. Every field is required unless it says
 // otherwise.
@@ -39,7 +44,7 @@ type Server struct {
 	options Options
 	lease   *Lease
 	core    *coreLoop
-	control *control
+	control *controlLoop
 	began   domain.Mono
 	failed  chan error
 	settled chan struct{} // closed when this server may leave
@@ -69,8 +74,8 @@ func New(o Options) *Server {
 	if s.core.saves.every <= 0 {
 		s.core.saves.every = DefaultSaveEvery
 	}
-	s.control = &control{
-		name: o.Election.Member, incarnation: o.Election.Incarnation, landscape: o.Landscape, log: o.Control, codec: o.Codec,
+	s.control = &controlLoop{
+		name: o.Election.Member, landscape: o.Landscape, log: o.Control, codec: o.Codec,
 		logger: o.Logger, lease: s.lease, core: s.core,
 		copier: newCopier(o.Data, o.Codec, o.Landscape, o.Election.Member, o.Logger),
 		inbox:  newMailbox[election.Input](), batches: make(chan batch, 16),
@@ -125,11 +130,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	data := newReader(s.options.Data, s.options.Codec, s.options.Landscape, domain.TopicLog, s.core.last, s.core.batches, s.options.Logger)
 	data.stride, data.hurry = s.core.stride, s.core.hurry
-	data.lost = func(error) { s.core.tell(core.LogLost{}) }
+	data.lost = func() { s.core.tell(core.LogLost{}) }
 	start("read the log", data.run)
 	start("core", s.core.run)
 	start("read control", s.controlReader().run)
 	start("control", s.control.run)
+	start("copy control", s.control.copier.run)
 	start("keep connections warm", s.keepWarm)
 
 	var err error
@@ -155,14 +161,14 @@ func (s *Server) leave(ctx context.Context) {
 	case <-s.settled:
 	case <-ctx.Done():
 	}
-	_ = s.control.ask(ctx, func(*election.Server) { s.control.step(election.Leave{}) })
+	_ = s.control.ask(ctx, func(*election.Server) { s.control.elect(election.Leave{}) })
 	s.control.drain(ctx)
 }
 
-func (s *Server) controlReader() *reader {
-	r := newReader(s.options.Control, s.options.Codec, s.options.Landscape, domain.TopicControl, s.control.from, s.control.batches, s.options.Logger)
-	r.next[0] = s.control.next
-	r.lost = func(error) { s.control.away.Store(true); s.control.tell(election.LogLost{}) }
+func (s *Server) controlReader() *readerLoop {
+	r := newReader(s.options.Control, s.options.Codec, s.options.Landscape, domain.TopicControl, make([]domain.Fingerprint, 1), s.control.batches, s.options.Logger)
+	r.machine.Skip(0, s.control.next)
+	r.lost = func() { s.control.away.Store(true); s.control.tell(election.LogLost{}) }
 	r.back = func() { s.control.away.Store(false); s.control.tell(election.LogBack{}) }
 	r.wait = func() time.Duration { return time.Duration(s.control.pollEvery.Load()) }
 	return r

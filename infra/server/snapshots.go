@@ -36,9 +36,9 @@ type saves struct {
 // loadSnapshot gives the states of the newest snapshot that is sound, with the
 // last record of each; new ones if there is none. Whatever is wrong with one,
 // the log has it all.
-func (s *Server) loadSnapshot() ([]*partition.State, []snapshot.Fingerprint) {
+func (s *Server) loadSnapshot() ([]*partition.State, []domain.Fingerprint) {
 	n := s.options.Partitions
-	states, last := make([]*partition.State, n), make([]snapshot.Fingerprint, n)
+	states, last := make([]*partition.State, n), make([]domain.Fingerprint, n)
 	for p := range n {
 		states[p] = partition.New(p, n, partition.DefaultLimits())
 	}

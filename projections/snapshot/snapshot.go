@@ -15,19 +15,19 @@ import (
 // its control topic. The partitions need not be at the same instant; each says
 // how far it is.
 type Snapshot struct {
-	Landscape    string         `msgpack:"landscape" json:"landscape"`
-	LogicVersion int            `msgpack:"logic_version" json:"logic_version"` // Encode sets it
-	Partitions   int32          `msgpack:"partitions" json:"partitions"`
-	TakenAt      domain.Instant `msgpack:"taken_at" json:"taken_at"` // a wall clock, for people
-	Log          []Partition    `msgpack:"log" json:"log"`           // by number
-	Control      []byte         `msgpack:"control" json:"control"`   // as its fold exports it
-	ControlLast  Fingerprint    `msgpack:"control_last" json:"control_last"`
+	Landscape    string             `msgpack:"landscape" json:"landscape"`
+	LogicVersion int                `msgpack:"logic_version" json:"logic_version"` // Encode sets it
+	Partitions   int32              `msgpack:"partitions" json:"partitions"`
+	TakenAt      domain.Instant     `msgpack:"taken_at" json:"taken_at"` // a wall clock, for people
+	Log          []Partition        `msgpack:"log" json:"log"`           // by number
+	Control      []byte             `msgpack:"control" json:"control"`   // as its fold exports it
+	ControlLast  domain.Fingerprint `msgpack:"control_last" json:"control_last"`
 }
 
 // Partition is the state of one partition of the log.
 type Partition struct {
-	State partition.Export `msgpack:"state" json:"state"` // with its hash
-	Last  Fingerprint      `msgpack:"last" json:"last"`   // of the last record folded into it
+	State partition.Export   `msgpack:"state" json:"state"` // with its hash
+	Last  domain.Fingerprint `msgpack:"last" json:"last"`   // of the last record folded into it
 }
 
 // Restored is a snapshot that was found good, with the states to go on with.

@@ -73,7 +73,7 @@ func sample(t testing.TB, commands int) snapshot.Snapshot {
 	for n := range int32(2) {
 		state := folded(t, n, commands)
 		s.Log = append(s.Log, snapshot.Partition{
-			State: state.Export(), Last: snapshot.FingerprintOf(domain.Stored{Offset: state.Next() - 1}),
+			State: state.Export(), Last: domain.FingerprintOf(domain.Stored{Offset: state.Next() - 1}),
 		})
 	}
 	return s
@@ -132,7 +132,7 @@ func TestASnapshotIsRefusedInDoubt(t *testing.T) {
 		{"of a log with more partitions", func(s *snapshot.Snapshot) { s.Partitions = 3 }, domain.ErrConflict},
 		{"without one of the partitions", func(s *snapshot.Snapshot) { s.Log = s.Log[:1] }, domain.ErrCorrupt},
 		{"with the partitions in another order", func(s *snapshot.Snapshot) { s.Log[0], s.Log[1] = s.Log[1], s.Log[0] }, domain.ErrCorrupt},
-		{"without the last record of a partition", func(s *snapshot.Snapshot) { s.Log[0].Last = snapshot.Fingerprint{} }, domain.ErrCorrupt},
+		{"without the last record of a partition", func(s *snapshot.Snapshot) { s.Log[0].Last = domain.Fingerprint{} }, domain.ErrCorrupt},
 		{"with the last record of another position", func(s *snapshot.Snapshot) { s.Log[0].Last.Offset-- }, domain.ErrCorrupt},
 		{"with another hash", func(s *snapshot.Snapshot) { s.Log[1].State.Hash[2]++ }, domain.ErrCorrupt},
 		{"with a value that the hash does not fit", func(s *snapshot.Snapshot) { s.Log[1].State.Devices[0].Cells[0].Reported = "6" }, domain.ErrCorrupt},
@@ -181,7 +181,7 @@ func TestTheLastRecordTellsWhetherTheLogIsTheSame(t *testing.T) {
 	m := domain.Stored{Offset: 7, Appended: 5, Message: domain.Message{
 		Key: []byte("k"), Value: []byte("v"), Headers: []domain.Header{{Key: "a", Value: []byte("1")}, {Key: "b", Value: nil}},
 	}}
-	f := snapshot.FingerprintOf(m)
+	f := domain.FingerprintOf(m)
 	if err := f.Check(m); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestTheLastRecordTellsWhetherTheLogIsTheSame(t *testing.T) {
 			}
 		})
 	}
-	if err := (snapshot.Fingerprint{}).Check(m); err != nil {
+	if err := (domain.Fingerprint{}).Check(m); err != nil {
 		t.Fatalf("before the first record: %v", err)
 	}
 }

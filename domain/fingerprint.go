@@ -1,11 +1,9 @@
-package snapshot
+package domain
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-
-	"github.com/understudy-io/understudy/domain"
 )
 
 // Fingerprint identifies one stored record: what stood at which offset. The
@@ -17,7 +15,7 @@ type Fingerprint struct {
 
 // FingerprintOf reads a record as the log holds it, with its append time, key,
 // headers in their order, and value.
-func FingerprintOf(m domain.Stored) Fingerprint {
+func FingerprintOf(m Stored) Fingerprint {
 	h := sha256.New()
 	var n [8]byte
 	number := func(v int64) {
@@ -44,19 +42,19 @@ func FingerprintOf(m domain.Stored) Fingerprint {
 func (f Fingerprint) Empty() bool { return len(f.Digest) == 0 }
 
 // Check compares the record that stands in the log now. An error, which wraps
-// domain.ErrCorrupt, means that the log was cut or replaced: stop acting and
+// ErrCorrupt, means that the log was cut or replaced: stop acting and
 // folding, and say so.
-func (f Fingerprint) Check(m domain.Stored) error {
+func (f Fingerprint) Check(m Stored) error {
 	if f.Empty() {
 		return nil
 	}
 	if m.Offset != f.Offset {
 		return fmt.Errorf("the log has no record at offset %d any more (the next is at %d): it was cut or replaced; compare it with a backup before going on: %w",
-			f.Offset, m.Offset, domain.ErrCorrupt)
+			f.Offset, m.Offset, ErrCorrupt)
 	}
 	if now := FingerprintOf(m); string(now.Digest) != string(f.Digest) {
 		return fmt.Errorf("another record stands at offset %d (now %x, folded %x): the log was replaced; compare it with a backup before going on: %w",
-			f.Offset, now.Digest[:8], f.Digest[:min(8, len(f.Digest))], domain.ErrCorrupt)
+			f.Offset, now.Digest[:8], f.Digest[:min(8, len(f.Digest))], ErrCorrupt)
 	}
 	return nil
 }

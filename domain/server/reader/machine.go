@@ -1,0 +1,276 @@
+// Package reader follows all partitions of one topic, in order. After every
+// interruption it reads the last record again: if another one, or none, stands
+// there, it stops with [ErrLogReplaced], or, where control's retention has taken
+// it, with [ErrOvertaken].
+//
+// A [Machine] is one reader: feed it inputs with the time, and carry out its
+// effects in order. It has no clock, goroutine or I/O, and decodes nothing. On a
+// crash nothing is lost: it begins again where the fold is.
+package reader
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// The pauses between failed fetches double from the one to the other.
+const (
+	retryFrom = 5 * time.Millisecond
+	retryUpTo = 200 * time.Millisecond
+)
+
+// ErrLogReplaced stops a server: what it has folded is not what the log holds.
+var ErrLogReplaced = fmt.Errorf("the log was cut or replaced: %w", domain.ErrCorrupt)
+
+// ErrOvertaken stops a server that was away from control for longer than its
+// records are kept: its next start rebuilds from a view.
+var ErrOvertaken = fmt.Errorf("control has gone on without this server: %w", domain.ErrCorrupt)
+
+// Machine is a reader.
+type Machine struct {
+	retained bool // the topic has retention: it may have taken what was not read yet
+	next     []int64
+	last     []domain.Fingerprint
+	verify   []bool        // the last record is to be read again
+	since    []domain.Mono // the log was known to hold nothing that was not read
+
+	asked    domain.Mono
+	fetching bool
+	resting  bool
+	wakeAt   domain.Mono
+	retry    time.Duration
+	away     bool
+	stopped  bool
+	effects  []Effect
+}
+
+// New is a reader of a topic that goes on behind the last records that were
+// folded; an empty fingerprint is none. Retained says that the topic has retention.
+func New(from []domain.Fingerprint, retained bool) *Machine {
+	n := len(from)
+	m := &Machine{
+		retained: retained, next: make([]int64, n), last: slices.Clone(from),
+		verify: make([]bool, n), since: make([]domain.Mono, n), retry: retryFrom,
+	}
+	for p, f := range from {
+		if !f.Empty() {
+			m.next[p], m.verify[p] = f.Offset+1, true
+		}
+	}
+	return m
+}
+
+// Skip begins a partition at an offset, of whose record before nothing is known.
+func (m *Machine) Skip(partition int32, next int64) { m.next[partition] = next }
+
+// Input is what can happen to a reader.
+type Input interface{ input() }
+
+type (
+	// Begin is the first input.
+	Begin struct{}
+	// Fetched answers Fetch. Rest is how long to wait until the next one.
+	Fetched struct {
+		Answers []domain.Fetched
+		Rest    time.Duration
+	}
+	// Failed answers Fetch: there is no answer.
+	Failed struct{ Err error }
+	// Hurry ends a rest.
+	Hurry struct{}
+	// Timer says that NextWake has come.
+	Timer struct{}
+)
+
+func (Begin) input()   {}
+func (Fetched) input() {}
+func (Failed) input()  {}
+func (Hurry) input()   {}
+func (Timer) input()   {}
+
+// Effect is what the caller must do.
+type Effect interface{ effect() }
+
+type (
+	// Fetch asks for what stands at an offset of each partition, and behind it, to
+	// be answered by Fetched or Failed.
+	Fetch struct{ Offsets []int64 }
+	// Hand hands on what is new of one partition. It may be nothing: the log has answered.
+	Hand struct {
+		At        domain.Mono // when the answer was here
+		Since     domain.Mono // the log was known not to hold it yet at this moment; zero before the first time
+		Partition int32
+		Messages  []domain.Stored
+		High      int64
+		Last      domain.Fingerprint // of the last record that was read
+	}
+	// Lost says that the log does not answer, as a whole or in part; it comes once
+	// until Back.
+	Lost struct{ Cause error }
+	Back struct{}
+	// Stop says that the log is another one than it was.
+	Stop struct{ Err error }
+)
+
+func (Fetch) effect() {}
+func (Hand) effect()  {}
+func (Lost) effect()  {}
+func (Back) effect()  {}
+func (Stop) effect()  {}
+
+// Step takes one input at the time now and returns what is to be done, in order.
+// The slice is valid until the next step.
+func (m *Machine) Step(now domain.Mono, in Input) []Effect {
+	m.effects = m.effects[:0]
+	if m.stopped {
+		return nil
+	}
+	switch in := in.(type) {
+	case Begin:
+		m.fetch(now)
+	case Fetched:
+		m.fetching = false
+		m.fetched(now, in)
+	case Failed:
+		m.fetching = false
+		m.failed(now, in.Err)
+	case Hurry:
+		if m.resting {
+			m.fetch(now)
+		}
+	case Timer:
+		if !m.fetching && now >= m.wakeAt {
+			m.fetch(now)
+		}
+	}
+	return m.effects
+}
+
+func (m *Machine) fetch(now domain.Mono) {
+	m.asked, m.fetching, m.resting = now, true, false
+	offsets := make([]int64, len(m.next))
+	for p, next := range m.next {
+		offsets[p] = next
+		if m.verify[p] {
+			offsets[p]--
+		}
+	}
+	m.do(Fetch{Offsets: offsets})
+}
+
+func (m *Machine) fetched(now domain.Mono, in Fetched) {
+	var failed error
+	for i := range in.Answers {
+		err := m.take(now, &in.Answers[i])
+		if errors.Is(err, domain.ErrCorrupt) {
+			m.failed(now, err)
+			return
+		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil {
+		m.failed(now, failed)
+		return
+	}
+	if m.away {
+		m.away = false
+		m.do(Back{})
+	}
+	m.retry = retryFrom
+	if in.Rest > 0 {
+		m.resting, m.wakeAt = true, now+in.Rest
+		return
+	}
+	m.fetch(now)
+}
+
+// failed tries again after a while. What was read last is then read once more.
+func (m *Machine) failed(now domain.Mono, err error) {
+	if errors.Is(err, domain.ErrCorrupt) {
+		m.stopped = true
+		m.do(Stop{Err: err})
+		return
+	}
+	if !m.away {
+		m.away = true
+		m.do(Lost{Cause: err})
+	}
+	for p := range m.verify {
+		m.verify[p] = !m.last[p].Empty()
+	}
+	m.wakeAt = now + m.retry
+	m.retry = min(2*m.retry, retryUpTo)
+}
+
+// take checks and hands on what one partition gave.
+func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
+	p := a.Partition
+	if a.Err != nil {
+		return m.refused(a)
+	}
+	messages := a.Messages
+	if m.verify[p] {
+		rest, err := m.check(a)
+		if err != nil {
+			return err
+		}
+		messages = rest
+	}
+	if n := len(messages); n > 0 {
+		m.last[p] = domain.FingerprintOf(messages[n-1])
+	}
+	h := Hand{At: now, Since: m.since[p], Partition: p, Messages: messages, High: a.HighWatermark, Last: m.last[p]}
+	if !m.verify[p] {
+		m.next[p] = max(m.next[p], a.Next)
+	}
+	if m.next[p] >= a.HighWatermark {
+		m.since[p] = m.asked
+	}
+	m.do(h)
+	return nil
+}
+
+// refused tells a partition that is away from one that is not what it was.
+func (m *Machine) refused(a *domain.Fetched) error {
+	p := a.Partition
+	if !errors.Is(a.Err, domain.ErrNotFound) || a.HighWatermark < 0 {
+		return a.Err
+	}
+	if m.retained && a.LogStart > m.next[p]-1 && a.HighWatermark >= m.next[p] {
+		return fmt.Errorf("retention has taken what stood before %d, and %d was the next to read: %w", a.LogStart, m.next[p], ErrOvertaken)
+	}
+	return fmt.Errorf("%s/%d holds %d to %d, but %d is the next to read: %w",
+		a.Topic, p, a.LogStart, a.HighWatermark, m.next[p], ErrLogReplaced)
+}
+
+// check compares the record that was folded last with what stands there now,
+// and returns what comes behind it.
+func (m *Machine) check(a *domain.Fetched) ([]domain.Stored, error) {
+	p, want := a.Partition, m.last[a.Partition]
+	switch {
+	case a.HighWatermark <= want.Offset:
+		return nil, fmt.Errorf("%s/%d ends at %d, but %d was read from it: %w", a.Topic, p, a.HighWatermark, want.Offset, ErrLogReplaced)
+	case len(a.Messages) == 0:
+		return nil, nil // not there yet; asked for again
+	default:
+		if err := want.Check(a.Messages[0]); err != nil {
+			return nil, fmt.Errorf("%s/%d: %w: %w", a.Topic, p, err, ErrLogReplaced)
+		}
+		m.verify[p] = false
+		return a.Messages[1:], nil
+	}
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+// NextWake is when the reader wants a Timer; zero if never.
+func (m *Machine) NextWake() domain.Mono {
+	if m.fetching || m.stopped {
+		return 0
+	}
+	return m.wakeAt
+}

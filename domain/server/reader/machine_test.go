@@ -1,0 +1,136 @@
+package reader_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/server/reader"
+)
+
+// play drives a reader of one partition and writes down what it does.
+type play struct {
+	m    *reader.Machine
+	now  domain.Mono
+	said []string
+	last reader.Hand
+}
+
+func newPlay(from domain.Fingerprint) *play {
+	p := &play{m: reader.New([]domain.Fingerprint{from}, false), now: time.Second}
+	return p.step(reader.Begin{})
+}
+
+func (p *play) step(in reader.Input) *play {
+	for _, e := range p.m.Step(p.now, in) {
+		switch e := e.(type) {
+		case reader.Fetch:
+			p.said = append(p.said, fmt.Sprintf("fetch %d", e.Offsets[0]))
+		case reader.Hand:
+			p.last = e
+			p.said = append(p.said, fmt.Sprintf("hand %d", len(e.Messages)))
+		case reader.Lost:
+			p.said = append(p.said, "lost")
+		case reader.Back:
+			p.said = append(p.said, "back")
+		case reader.Stop:
+			p.said = append(p.said, "stop")
+		}
+	}
+	return p
+}
+
+// give answers the fetch with messages, at the end of the log.
+func (p *play) give(rest time.Duration, messages ...domain.Stored) *play {
+	a := domain.Fetched{Messages: messages}
+	if n := len(messages); n > 0 {
+		a.Next = messages[n-1].Offset + 1
+		a.HighWatermark = a.Next
+	}
+	return p.step(reader.Fetched{Answers: []domain.Fetched{a}, Rest: rest})
+}
+
+func (p *play) wants(t *testing.T, words ...string) *play {
+	t.Helper()
+	if got, want := strings.Join(p.said, ", "), strings.Join(words, ", "); got != want {
+		t.Errorf("it did %q, wanted %q", got, want)
+	}
+	p.said = nil
+	return p
+}
+
+func message(offset int64, text string) domain.Stored {
+	return domain.Stored{Offset: offset, Message: domain.Message{Value: []byte(text)}}
+}
+
+func TestAfterAnInterruptionTheLastRecordIsReadAgain(t *testing.T) {
+	p := newPlay(domain.Fingerprint{}).give(0, message(0, "a"), message(1, "b")).wants(t, "fetch 0", "hand 2", "fetch 2")
+	p.step(reader.Failed{Err: domain.ErrTransient}).wants(t, "lost")
+	p.now = p.m.NextWake()
+	p.step(reader.Timer{}).wants(t, "fetch 1")
+	p.step(reader.Failed{Err: domain.ErrTransient}).wants(t)
+	p.now = p.m.NextWake()
+	p.step(reader.Timer{}).give(0, message(1, "b"), message(2, "c")).wants(t, "fetch 1", "hand 1", "back", "fetch 3")
+	p.step(reader.Failed{Err: domain.ErrTransient})
+	p.now = p.m.NextWake()
+	p.step(reader.Timer{}).give(0, message(2, "another")).wants(t, "lost", "fetch 2", "stop")
+	p.step(reader.Timer{}).step(reader.Hurry{}).wants(t)
+}
+
+// What the age of a command is counted from.
+func TestTheLogIsKnownNotToHoldARecordAtTheLastFetchThatFoundItsEnd(t *testing.T) {
+	p := newPlay(domain.Fingerprint{})
+	p.now += time.Second
+	p.give(0, message(0, "a"))
+	if p.last.Since != 0 || p.last.At != 2*time.Second {
+		t.Errorf("the first answer is of %s, and the log did not hold it at %s", p.last.At, p.last.Since)
+	}
+	p.now += time.Second
+	p.give(0, message(1, "b"))
+	if p.last.Since != time.Second || p.last.At != 3*time.Second {
+		t.Errorf("the second is of %s, and the log did not hold it at %s, when the first fetch was sent", p.last.At, p.last.Since)
+	}
+}
+
+func TestAStandbyRestsUntilSomebodyHurries(t *testing.T) {
+	p := newPlay(domain.Fingerprint{}).give(3*time.Millisecond, message(0, "a")).wants(t, "fetch 0", "hand 1")
+	p.step(reader.Timer{}).wants(t)
+	p.step(reader.Hurry{}).wants(t, "fetch 1")
+	p.step(reader.Hurry{}).wants(t)
+	p.give(3*time.Millisecond).wants(t, "hand 0")
+	p.now += 3 * time.Millisecond
+	p.step(reader.Timer{}).wants(t, "fetch 1")
+	p.step(reader.Failed{Err: domain.ErrTransient}).step(reader.Hurry{}).wants(t, "lost")
+}
+
+func TestAPartitionThatFailsHoldsUpNoOther(t *testing.T) {
+	m := reader.New(make([]domain.Fingerprint, 2), false)
+	m.Step(0, reader.Begin{})
+	effects := m.Step(0, reader.Fetched{Answers: []domain.Fetched{
+		{Partition: 0, Err: domain.ErrTransient}, {Partition: 1, Messages: []domain.Stored{message(0, "a")}, Next: 1, HighWatermark: 1},
+	}})
+	if len(effects) != 2 {
+		t.Fatalf("it did %+v", effects)
+	}
+	if h, ok := effects[0].(reader.Hand); !ok || h.Partition != 1 {
+		t.Errorf("it did %+v", effects)
+	}
+	if _, ok := effects[1].(reader.Lost); !ok {
+		t.Errorf("it did %+v", effects)
+	}
+}
+
+func TestRetentionOvertakesAndOtherLossesAreAnotherLog(t *testing.T) {
+	last := domain.FingerprintOf(message(5, "x"))
+	for want, retained := range map[error]bool{reader.ErrOvertaken: true, reader.ErrLogReplaced: false} {
+		m := reader.New([]domain.Fingerprint{last}, retained)
+		m.Step(0, reader.Begin{})
+		effects := m.Step(0, reader.Fetched{Answers: []domain.Fetched{{Err: domain.ErrNotFound, LogStart: 9, HighWatermark: 10}}})
+		if stop, ok := effects[0].(reader.Stop); !ok || !errors.Is(stop.Err, want) {
+			t.Errorf("it did %+v, wanted %v", effects, want)
+		}
+	}
+}
