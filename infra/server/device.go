@@ -58,9 +58,6 @@ func newDevice(s device.Settings, driver domain.Driver, settled func(uint64), lo
 	return d
 }
 
-// tell hands an input to the loop.
-func (d *deviceLoop) tell(in device.Input) { d.inbox.put(deviceInput{at: clock.Boot(), in: in}) }
-
 // run is the loop. It ends with ctx.
 func (d *deviceLoop) run(ctx context.Context) {
 	defer close(d.done)

@@ -41,8 +41,8 @@ type original struct {
 
 // New is a copier that has seen nothing of control yet. The function makes the
 // copy of a record.
-func New(scribe domain.Scribe, copy func(domain.Stored) domain.Copied) *Machine {
-	return &Machine{scribe: scribe, copy: copy, underWay: -1}
+func New(scribe domain.Scribe, toCopy func(domain.Stored) domain.Copied) *Machine {
+	return &Machine{scribe: scribe, copy: toCopy, underWay: -1}
 }
 
 // Input is what can happen to a copier.
