@@ -103,3 +103,18 @@ func (v *view) fault() string {
 	}
 	return ""
 }
+
+// FromView is the state that a view record holds, as of the position that it
+// names. It is of use only where all that follows on that one is retained: start
+// is the first offset that is.
+func FromView(r domain.Record, start int64) (*State, bool) {
+	v, ok := r.Payload.(domain.View)
+	if !ok || r.Defect != domain.DefectNone || v.At+1 < start {
+		return nil, false
+	}
+	state, err := Restore(v.State)
+	if err != nil || state.Next() != v.At+1 {
+		return nil, false
+	}
+	return state, true
+}

@@ -54,7 +54,7 @@ type controlLoop struct {
 // run is the loop. It ends with ctx; the caller has said goodbye before.
 func (c *controlLoop) run(ctx context.Context) error {
 	c.ctx = ctx
-	c.step(control.Begin{}, nil)
+	c.step(control.Begin{}, domain.Stored{})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -72,7 +72,7 @@ func (c *controlLoop) run(ctx context.Context) error {
 				f(c.machine.Election())
 			}
 		case <-timer.C:
-			c.step(control.Timer{}, nil)
+			c.step(control.Timer{}, domain.Stored{})
 		}
 		timer.Reset(max(0, c.machine.NextWake()-clock.Boot()))
 	}
@@ -82,7 +82,7 @@ func (c *controlLoop) run(ctx context.Context) error {
 func (c *controlLoop) tell(in election.Input) { c.inbox.put(in) }
 
 // elect hands the election an input, in the loop.
-func (c *controlLoop) elect(in election.Input) { c.step(control.Election{Input: in}, nil) }
+func (c *controlLoop) elect(in election.Input) { c.step(control.Election{Input: in}, domain.Stored{}) }
 
 // ask runs f in the control loop and waits for it.
 func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {
@@ -96,35 +96,30 @@ func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {
 	}
 }
 
-// take hands on what was read, in parts: the time of each is that of its receipt.
+// take hands on what was read, one record at a time: what one of them ends is
+// over before the next one is looked at.
 func (c *controlLoop) take(b batch) {
-	records, messages := b.records, b.Messages
-	for {
-		n := min(len(records), maxFolded)
-		c.step(control.Read{Records: records[:n], High: b.High}, messages[:n])
-		if n == len(records) {
-			break
-		}
-		records, messages = records[n:], messages[n:]
+	if len(b.records) == 0 {
+		c.step(control.Read{High: b.High}, domain.Stored{})
+		return
 	}
 	for i := range b.records {
+		c.step(control.Read{Records: b.records[i : i+1], High: b.High}, b.Messages[i])
 		if b.records[i].Defect != domain.DefectNone {
 			c.foreign.Add(1)
 		}
 	}
-	if len(b.records) > 0 {
-		c.changed()
-	}
+	c.changed()
 }
 
 // step feeds the machine one input and carries out the effects in order. The
-// time is read before: a lease counts from before the send. The messages are
-// those of a Read.
-func (c *controlLoop) step(in control.Input, messages []domain.Stored) {
+// time is read before: a lease counts from before the send. The message is that
+// of the record of a Read.
+func (c *controlLoop) step(in control.Input, message domain.Stored) {
 	for _, e := range c.machine.Step(clock.Boot(), in) {
 		if e, ok := e.(control.Copy); ok {
 			r := &in.(control.Read).Records[e.Record]
-			c.copier.tell(copier.Saw{Member: r.Subject, Stored: messages[e.Record], Claim: r.Type == domain.TypeClaim, Heard: e.Heard})
+			c.copier.tell(copier.Saw{Member: r.Subject, Stored: message, Claim: r.Type == domain.TypeClaim, Heard: e.Heard})
 			continue
 		}
 		c.perform(e)

@@ -88,12 +88,7 @@ func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start 
 				if m.Offset >= to {
 					break
 				}
-				r := s.options.Codec.Decode(domain.TopicControl, 0, m)
-				v, ok := r.Payload.(domain.View)
-				if !ok || r.Defect != domain.DefectNone || v.At+1 < start {
-					continue
-				}
-				if state, err := election.Restore(v.State); err == nil && state.Next() == v.At+1 {
+				if state, ok := election.FromView(s.options.Codec.Decode(domain.TopicControl, 0, m), start); ok {
 					newest = state
 				}
 			}
