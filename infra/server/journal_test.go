@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/server/journal"
 )
 
 // doubtful is a log whose first appends time out, though they may have landed.
@@ -47,19 +48,32 @@ func (numbered) Encode(_ domain.TopicKind, p int32, r domain.Record) (domain.Mes
 // comes after it in its partition: the fold takes no sequence but the next.
 func TestAnAppendOfUnknownFateIsRepeatedWithItsSequencesUntilItLands(t *testing.T) {
 	log := &doubtful{timeouts: 3}
-	j := newJournal(log, numbered{}, "t", 7, 2, slog.New(slog.DiscardHandler))
-	j.add(0, domain.Record{Subject: "a"}, domain.Record{Subject: "b"})
-	j.add(1, domain.Record{Subject: "c"})
+	flushed := make(chan uint64, 2)
+	j := &journalLoop{
+		log: log, codec: numbered{}, epoch: 7, logger: slog.New(slog.DiscardHandler),
+		machine: journal.New(newScribe("A"), 7, 2), inbox: newMailbox[journal.Input](),
+		flushed: func(id uint64) { flushed <- id },
+	}
+	say := func(p int32, subject string) journal.Entry {
+		return journal.Entry{Partition: p, Subject: subject, Payload: domain.Tick{}}
+	}
+	j.add(say(0, "a"), say(0, "b"))
+	j.add(say(1, "c"))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	var done sync.WaitGroup
-	done.Go(func() { _ = j.run(ctx) })
-	j.flush(ctx)
-	j.add(0, domain.Record{Subject: "d"})
-	j.flush(ctx)
-	if ctx.Err() != nil {
-		t.Error("it does not run empty")
+	done.Go(func() { j.run(ctx) })
+	empty := func(id uint64) {
+		j.flush(id)
+		select {
+		case <-flushed:
+		case <-ctx.Done():
+			t.Error("it does not run empty")
+		}
 	}
+	empty(1)
+	j.add(say(0, "d"))
+	empty(2)
 	cancel()
 	done.Wait()
 

@@ -1,13 +1,14 @@
 package main
 
 var (
-	serverPlay  = test("infra/server", "TestARouteGoes|TestAStandbyTakesOver")
-	journals    = test("infra/server", "TestAnAppendOf")
+	cores       = test("domain/server/core", "")
+	devices     = test("domain/server/device", "")
+	journals    = test("domain/server/journal", "")
+	clerks      = test("domain/server/clerk", "")
+	controls    = test("domain/server/control", "")
+	readers     = test("domain/server/reader", "")
+	together    = test("domain/server", "")
 	leases      = test("infra/server", "TestALeaseIs")
-	divergence  = test("infra/server", "TestAStandbyWhose|TestServersHold|TestABuildThat")
-	refolds     = test("infra/server", "TestARefold|TestACheckpoint|TestADifference|TestAPrimaryTrusts|TestADispute")
-	reading     = test("infra/server", "TestAReader")
-	derivation  = test("infra/server", "TestAClaimThat")
 	gated       = test("adapters/httpdevice", "")
 	routerGated = test("adapters/videohub", "")
 )
@@ -22,22 +23,62 @@ var ofTheServer = []mutant{
 		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(gated)},
 	{"routers: the lease is not heeded", "adapters/videohub/socket_linux.go",
 		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(routerGated)},
-	{"a sequence begins at 0", "infra/server/journal.go",
-		"r.Epoch, r.Sequence = j.epoch, j.sequence[p]+1", "r.Epoch, r.Sequence = j.epoch, j.sequence[p]", in(journals)},
-	{"a failed append is given up", "infra/server/journal.go",
-		"		if attempt == 1 || attempt%50 == 0 {", "		if attempt > 0 {\n			return nil\n		}\n		if attempt == 1 || attempt%50 == 0 {", in(journals)},
-	{"a takeover forgets the pending actions", "infra/server/reign.go",
-		"for _, w := range dev.Pending() {", "for _, w := range dev.Pending()[:0] {", in(doubtDone)},
-	{"a takeover forgets that a one-shot was started", "infra/server/reign.go",
-		"			Started:  w.Started,\n", "", in(doubtDone)},
-	{"different state hashes are taken for equal", "infra/server/agreement.go",
-		"			case have == want.Hash:\n", "			case true:\n", in(refolds, divergence)},
-	{"whoever differs believes itself", "infra/server/refold.go",
-		"			case errors.Is(err, errWrong):\n", "			case errors.Is(err, errWrong) && false:\n", in(divergence)},
-	{"a reader does not see that the log is another one", "infra/server/reader.go",
-		"r.next[p], r.verify[p] = f.Offset+1, true", "r.next[p] = f.Offset+1", in(reading)},
-	{"a reader reads from behind its snapshot", "infra/server/reader.go",
-		"r.next[p], r.verify[p] = f.Offset+1, true", "r.next[p], r.verify[p] = f.Offset+2, false", in(reading, serverPlay)},
-	{"the last heartbeat before a claim is not copied", "infra/server/copier.go",
-		"			c.keep(*c.heard, c.heardRaw)\n", "", in(derivation)},
+	{"a sequence begins at 0", "domain/server/journal/machine.go",
+		"m.epoch, m.sequence[p]\n", "m.epoch, m.sequence[p]-1\n", in(journals)},
+	{"a failed append is given up", "domain/server/journal/machine.go",
+		"		m.failed(now, in)\n", "		m.underWay = nil\n", in(journals)},
+	{"an append is sent while another one is under way", "domain/server/journal/machine.go",
+		"	case m.underWay == nil:\n", "	case true:\n", in(journals)},
+	{"an append of unknown fate is sent with new sequences", "domain/server/journal/machine.go",
+		"	m.retryAt = now.Mono + retry\n", "	m.retryAt = now.Mono + retry\n	for b := range m.underWay {\n		for i := range m.underWay[b].Records {\n			m.underWay[b].Records[i].Sequence++\n		}\n	}\n", in(journals)},
+	{"a flush does not wait for the log", "domain/server/journal/machine.go",
+		"	if m.underWay == nil {\n		for _, id", "	if true {\n		for _, id", in(journals)},
+	{"a takeover forgets the pending actions", "domain/server/core/term.go",
+		"for _, w := range dev.Pending() {", "for _, w := range dev.Pending()[:0] {", in(cores, doubtDone)},
+	{"a takeover forgets that a one-shot was started", "domain/server/core/term.go",
+		"			Started:  w.Started,\n", "", in(cores, doubtDone)},
+	{"devices are driven before their partition's mark", "domain/server/core/term.go",
+		"!known || !m.term.opened[in.Partition] {", "!known {", in(cores)},
+	{"the mark of any epoch opens a partition", "domain/server/core/term.go",
+		"r.Type == domain.TypeEpochOpened && own {", "r.Type == domain.TypeEpochOpened && applied {", in(cores)},
+	{"the age of what waits begins with the term", "domain/server/core/term.go",
+		" - max(0, mark.Sub(w.Appended))", "", in(cores)},
+	{"what is opened after a planned end begins new work", "domain/server/core/term.go",
+		"Finishing: t.finishing,", "Finishing: false,", in(cores)},
+	{"a planned end does not wait for the outcomes", "domain/server/core/settle.go",
+		"		m.do(Flush{ID: s.id})\n", "		m.settleAll()\n", in(cores)},
+	{"a chore is done twice", "domain/server/core/chores.go",
+		"		m.term.working[k] = true\n", "", in(cores)},
+	{"different state hashes are taken for equal", "domain/server/core/agreement.go",
+		"	case have == want.Hash:\n", "	case true:\n", in(cores)},
+	{"whoever differs believes itself", "domain/server/core/refold.go",
+		"	case errors.Is(err, ErrWrong):\n", "	case errors.Is(err, ErrWrong) && false:\n", in(cores)},
+	{"a primary that is wrong releases before it stops", "domain/server/core/refold.go",
+		"	m.suspend(false)\n", "", in(cores)},
+	{"a standby sends", "domain/server/device/machine.go",
+		"	return &Machine{settings: s, observed: make(map[domain.Target]string)}\n", "	return &Machine{settings: s, observed: make(map[domain.Target]string), queue: emission.NewQueue(emission.Settings{}, nil)}\n", in(devices)},
+	{"a link that was closed is heard", "domain/server/device/machine.go",
+		"	return opening != m.opening\n", "	return opening != m.opening && false\n", in(devices)},
+	{"a demoted device goes on", "domain/server/device/term.go",
+		"	m.epoch, m.queue = 0, nil\n", "	m.epoch = 0\n", in(devices)},
+	{"a lapse leaves bytes with the kernel", "domain/server/device/term.go",
+		"		m.do(ResetUnacknowledged{})\n", "", in(devices)},
+	{"primacy is released while a device that takes one connection has it", "domain/server/device/machine.go",
+		"		m.shut(now, \"this server gives primacy up\") // before the next one connects\n", "", in(devices)},
+	{"an errand is given up", "domain/server/clerk/machine.go",
+		"			m.begun, m.retryAt = false, now.Mono+m.pause\n", "			m.begun, m.waiting = false, m.waiting[1:]\n", in(clerks)},
+	{"a forwarded command is another one", "domain/server/clerk/machine.go",
+		"	r.Origin = &origin\n", "	r.Origin, r.UID = &origin, m.scribe.UID()\n", in(clerks)},
+	{"an epoch that is over is not ended", "domain/server/control/machine.go",
+		"	m.core(core.Over{Cause: fmt.Sprintf(\"epoch %d is over\", epoch)})\n", "	_ = fmt.Sprint(epoch)\n", in(controls)},
+	{"the older of two processes of one name stays", "domain/server/control/twin.go",
+		"	case m.twin.replacedAt > 0:\n", "	case false:\n", in(controls)},
+	{"a reader does not see that the log is another one", "domain/server/reader/machine.go",
+		"		m.verify[p] = !m.last[p].Empty()\n", "		m.verify[p] = false\n", in(readers)},
+	{"a reader reads from behind its snapshot", "domain/server/reader/machine.go",
+		"m.next[p], m.verify[p] = f.Offset+1, true", "m.next[p], m.verify[p] = f.Offset+2, false", in(readers)},
+	{"the age of a command begins with its receipt", "domain/server/reader/machine.go",
+		"m.since[p] = m.asked\n", "m.since[p] = now\n", in(readers)},
+	{"the last heartbeat before a claim is not copied", "domain/server/copier/machine.go",
+		"		m.keep(*m.heard)\n", "", in(together)},
 }

@@ -70,6 +70,17 @@ func TestTheWordOfTheLogReachesTheDevice(t *testing.T) {
 	p.command(0, "q", router, domain.Invoke{Verb: "pulse"}).wants()
 }
 
+// G3: whether a one-shot was sent is not guessed by the next primary.
+func TestATakeoverHandsOverWhatWasStarted(t *testing.T) {
+	gate := domain.Definition{Device: router, Driver: domain.DriverHTTP, ValidOneShot: time.Minute, Verbs: []domain.Verb{{Name: "pulse", Effect: domain.OneShot}}}
+	p := newPlay(t, 1, gate).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: gate})
+	p.command(0, "p", router, domain.Invoke{Verb: "pulse"}).fact(0, 1, router, domain.Started{UID: "p", Command: domain.Position{Offset: 2}})
+	p.command(0, "q", router, domain.Invoke{Verb: "pulse"}).step(Won{Epoch: 2}).mark(0, 2, "A")
+	if w := p.promoted().Work; len(w) != 2 || !w[0].Started || w[1].Started {
+		t.Errorf("it is handed over as %+v", w)
+	}
+}
+
 func TestADeviceThatIsConfiguredAnewIsClosedOpenedAndHandedOver(t *testing.T) {
 	p := primary(t)
 	def := definition()

@@ -80,6 +80,12 @@ func TestAfterAnInterruptionTheLastRecordIsReadAgain(t *testing.T) {
 	p.step(reader.Timer{}).step(reader.Hurry{}).wants(t)
 }
 
+func TestAReaderBeginsWithTheRecordThatWasFoldedLast(t *testing.T) {
+	b := message(1, "b")
+	newPlay(domain.FingerprintOf(b)).give(0, b, message(2, "c")).wants(t, "fetch 1", "hand 1", "fetch 3")
+	newPlay(domain.FingerprintOf(b)).give(0, message(1, "another")).wants(t, "fetch 1", "stop")
+}
+
 // What the age of a command is counted from.
 func TestTheLogIsKnownNotToHoldARecordAtTheLastFetchThatFoundItsEnd(t *testing.T) {
 	p := newPlay(domain.Fingerprint{})
