@@ -22,7 +22,7 @@ var ofTheSnapshot = []mutant{
 		"	case s.LogicVersion != partition.LogicVersion:\n", "	case false:\n", in(snapshots)},
 	{"a snapshot of another landscape is taken", "projections/snapshot/snapshot.go",
 		"	case s.Landscape != landscape:\n", "	case false:\n", in(snapshots)},
-	{"a fingerprint leaves out the value", "projections/snapshot/fingerprint.go",
+	{"a fingerprint leaves out the value", "domain/fingerprint.go",
 		"	bytes(m.Value)\n", "", in(snapshots)},
 	{"only one snapshot is kept", "adapters/snapshotfile/store.go",
 		"if i < len(numbers)-kept && i != base && i != next {", "if i < len(numbers)-1 && i != base && i != next {", in(files)},

@@ -125,7 +125,7 @@ func TestAPrimarySendsAndWritesOneShotsAhead(t *testing.T) {
 	p.step(device.StartCounts{UID: "other"}).wants(t)
 	p.step(device.StartCounts{UID: "p"}).wants(t, "emit p@3")
 	p.sent().step(device.Demote{}).wants(t, "reset")
-	p.step(device.Timer{}, pulse("q")).wants(t)
+	p.step(device.Answered{Opening: p.opening, Answered: domain.Answered{Ref: p.action, Verdict: domain.Done}}, pulse("q")).wants(t)
 }
 
 func TestWhatTheDeviceHasShownAStandbyIsWhatATermBeginsWith(t *testing.T) {
