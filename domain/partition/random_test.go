@@ -9,6 +9,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/integration/oracle"
 )
 
 // Small limits, so that a short history meets all of them.
@@ -294,17 +295,17 @@ func TestRandomHistoriesGiveWhatThePlainFoldGives(t *testing.T) {
 	seen := make(map[string]int)
 	for seed := range uint64(histories) {
 		s := partition.New(0, 2, tight)
-		o := &oracle{limits: tight, partitions: 2}
+		o := oracle.New(0, 2, tight)
 		a := newAuthor(seed, s)
 		for i := range length {
 			r := a.next()
 			ch := s.Apply(r)
-			v, reason, defect := o.apply(r)
+			v, reason, defect := o.Apply(r)
 			seen[v.String()+" "+string(reason)+string(defect)]++
 			if ch.Verdict != v || ch.Reason != reason && v == partition.Refused || ch.Defect != defect {
 				t.Fatalf("seed %d, record %d %+v:\n fold   %v %q %q\n oracle %v %q %q", seed, i, r, ch.Verdict, ch.Reason, ch.Defect, v, reason, defect)
 			}
-			if diff := compare(s, o, a.devices); diff != "" {
+			if diff := o.Compare(s, a.devices); diff != "" {
 				t.Fatalf("seed %d, after record %d %+v:\n%s", seed, i, r, diff)
 			}
 		}

@@ -1,4 +1,4 @@
-package partition_test
+package oracle
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"github.com/understudy-io/understudy/domain/partition"
 )
 
-// compare names the first difference.
-func compare(s *partition.State, o *oracle, devices []string) string {
+// Compare names the first difference between this and the fold; devices are all that there may be.
+func (o *Oracle) Compare(s *partition.State, devices []string) string {
 	now, suspect := o.logTime()
 	epoch, sequence, _ := o.epoch()
 	if s.LogTime() != now || s.ClockSuspect() != suspect {
@@ -46,7 +46,7 @@ func compare(s *partition.State, o *oracle, devices []string) string {
 	return compareEntries(s, o, devices)
 }
 
-func compareDevice(s *partition.State, o *oracle, id string) string {
+func compareDevice(s *partition.State, o *Oracle, id string) string {
 	m := o.machine(id)
 	d, ok := s.Device(id)
 	if m == nil || !ok {
@@ -104,7 +104,7 @@ func compareDevice(s *partition.State, o *oracle, id string) string {
 	return ""
 }
 
-func compareEntries(s *partition.State, o *oracle, devices []string) string {
+func compareEntries(s *partition.State, o *Oracle, devices []string) string {
 	found := 0
 	for _, c := range o.commands {
 		e, ok := s.Lookup(c.device, c.uid)

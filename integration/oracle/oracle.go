@@ -1,4 +1,8 @@
-package partition_test
+// Package oracle is the fold of a partition once more, slow and plain, for tests:
+// feed both the same records, and [Oracle.Compare] names the first difference. It
+// knows the kinds of devices that the tests have, and takes much longer with each
+// record.
+package oracle
 
 import (
 	"fmt"
@@ -12,11 +16,12 @@ import (
 	"github.com/understudy-io/understudy/domain/partition"
 )
 
-// oracle is the fold once more, slow and plain: everything lies in lists, in
+// Oracle is the fold of one partition: everything lies in lists, in
 // log order, and is searched from one end to the other. It shares no code with
 // the fold, keeps no running sums, and knows nothing of hashes.
-type oracle struct {
+type Oracle struct {
 	limits     partition.Limits
+	number     int32
 	partitions int32
 	log        []*line
 	forgotten  []domain.Instant
@@ -26,6 +31,15 @@ type oracle struct {
 	devices    []*machine
 	lost       int // answers, outcomes and dead letters that were not owed
 	foreign    int
+}
+
+// New is the fold of a partition before its first record.
+func New(number, partitions int32, limits partition.Limits) *Oracle {
+	return &Oracle{number: number, partitions: partitions, limits: limits}
+}
+
+func (o *Oracle) at(offset int64) domain.Position {
+	return domain.Position{Partition: o.number, Offset: offset}
 }
 
 // line is a record with what became of it.
@@ -121,7 +135,7 @@ func (t *thing) lockTaken() bool {
 
 // Times. They are found anew from the whole history.
 
-func (o *oracle) logTime() (now domain.Instant, suspect bool) {
+func (o *Oracle) logTime() (now domain.Instant, suspect bool) {
 	for i, l := range o.log {
 		switch {
 		case i == 0:
@@ -145,7 +159,7 @@ func (o *oracle) logTime() (now domain.Instant, suspect bool) {
 	return now, suspect
 }
 
-func (o *oracle) epoch() (epoch, sequence uint64, opener string) {
+func (o *Oracle) epoch() (epoch, sequence uint64, opener string) {
 	for _, l := range o.log {
 		if l.Type == domain.TypeEpochOpened && l.verdict == partition.Applied {
 			epoch, opener = l.Epoch, l.Payload.(domain.EpochOpened).Incarnation
@@ -160,14 +174,14 @@ func (o *oracle) epoch() (epoch, sequence uint64, opener string) {
 	return epoch, sequence, opener
 }
 
-func (o *oracle) newestForgotten() (domain.Instant, bool) {
+func (o *Oracle) newestForgotten() (domain.Instant, bool) {
 	if len(o.forgotten) == 0 {
 		return 0, false
 	}
 	return slices.Max(o.forgotten), true
 }
 
-func (o *oracle) find(device, uid string) *order {
+func (o *Oracle) find(device, uid string) *order {
 	for _, c := range o.commands {
 		if c.device == device && c.uid == uid {
 			return c
@@ -176,7 +190,7 @@ func (o *oracle) find(device, uid string) *order {
 	return nil
 }
 
-func (o *oracle) machine(id string) *machine {
+func (o *Oracle) machine(id string) *machine {
 	for _, m := range o.devices {
 		if m.def.Device == id {
 			return m
@@ -185,7 +199,7 @@ func (o *oracle) machine(id string) *machine {
 	return nil
 }
 
-func (o *oracle) pending(device string) (out []*order) {
+func (o *Oracle) pending(device string) (out []*order) {
 	for _, c := range o.commands {
 		if c.device == device && c.accepted && !c.done {
 			out = append(out, c)
@@ -196,7 +210,7 @@ func (o *oracle) pending(device string) (out []*order) {
 
 // Chores.
 
-func (o *oracle) room(k partition.ChoreKind) bool {
+func (o *Oracle) room(k partition.ChoreKind) bool {
 	n := len(o.chores)
 	for _, c := range o.commands {
 		n += len(c.repeats)
@@ -207,18 +221,18 @@ func (o *oracle) room(k partition.ChoreKind) bool {
 	return n < o.limits.Chores
 }
 
-func (o *oracle) owe(k partition.ChoreKind, offset int64, device, uid string, reason domain.Reason) bool {
+func (o *Oracle) owe(k partition.ChoreKind, offset int64, device, uid string, reason domain.Reason) bool {
 	if !o.room(k) {
 		if k != partition.Forward && k != partition.Again {
 			o.lost++
 		}
 		return false
 	}
-	o.chores = append(o.chores, partition.Chore{Kind: k, Position: domain.Position{Offset: offset}, Device: device, UID: uid, Reason: reason})
+	o.chores = append(o.chores, partition.Chore{Kind: k, Position: o.at(offset), Device: device, UID: uid, Reason: reason})
 	return true
 }
 
-func (o *oracle) finish(match func(c partition.Chore) bool) bool {
+func (o *Oracle) finish(match func(c partition.Chore) bool) bool {
 	i := slices.IndexFunc(o.chores, match)
 	if i < 0 {
 		return false
@@ -227,9 +241,8 @@ func (o *oracle) finish(match func(c partition.Chore) bool) bool {
 	return true
 }
 
-// Apply.
-
-func (o *oracle) apply(r domain.Record) (partition.Verdict, domain.Reason, domain.Defect) {
+// Apply folds a record and says what became of it.
+func (o *Oracle) Apply(r domain.Record) (partition.Verdict, domain.Reason, domain.Defect) {
 	l := &line{Record: r}
 	epoch, sequence, opener := o.epoch()
 	o.log = append(o.log, l)
@@ -239,12 +252,12 @@ func (o *oracle) apply(r domain.Record) (partition.Verdict, domain.Reason, domai
 	return l.verdict, l.reason, l.defect
 }
 
-func (o *oracle) dead(l *line, d domain.Defect) {
+func (o *Oracle) dead(l *line, d domain.Defect) {
 	l.verdict, l.defect = partition.Dead, d
 	o.owe(partition.DeadLetter, l.Position.Offset, "", "", "")
 }
 
-func (o *oracle) decide(l *line, epoch, sequence uint64, opener string) {
+func (o *Oracle) decide(l *line, epoch, sequence uint64, opener string) {
 	isPrimary := strings.Contains(" epoch.opened.v1 log.tick.v1 device.configured.v1 device.connection.v1 device.reported.v1 "+
 		"action.started.v1 action.outcome.v1 command.answer.v1 record.handled.v1 ", " "+string(l.Type)+" ")
 	if isPrimary && l.Signed {
@@ -298,7 +311,7 @@ func (o *oracle) decide(l *line, epoch, sequence uint64, opener string) {
 	}
 }
 
-func (o *oracle) command(l *line) {
+func (o *Oracle) command(l *line) {
 	asked := fmt.Sprintf("%#v", l.Payload)
 	off := l.Position.Offset
 	if was := o.find(l.Subject, l.UID); was != nil {
@@ -325,7 +338,7 @@ func (o *oracle) command(l *line) {
 		created = now
 	}
 	c := &order{device: l.Subject, uid: l.UID, offset: off, indexed: created, asked: asked, payload: l.Payload}
-	if m == nil && domain.Partition(l.Subject, o.partitions) != 0 {
+	if m == nil && domain.Partition(l.Subject, o.partitions) != o.number {
 		if o.owe(partition.Forward, off, l.Subject, l.UID, "") {
 			l.verdict = partition.Misplaced
 			return
@@ -381,13 +394,13 @@ func (o *oracle) command(l *line) {
 	}
 }
 
-func (o *oracle) arrived(l *line) {
+func (o *Oracle) arrived(l *line) {
 	o.finish(func(c partition.Chore) bool {
 		return c.Kind == partition.Again && c.Device == l.Subject && c.UID == l.UID
 	})
 }
 
-func (o *oracle) refuse(l *line, c *order, reason domain.Reason) {
+func (o *Oracle) refuse(l *line, c *order, reason domain.Reason) {
 	l.verdict, l.reason = partition.Refused, reason
 	c.outcome, c.reason = domain.Refused, reason
 	c.done = !o.owe(partition.Refuse, c.offset, c.device, c.uid, reason)
@@ -395,7 +408,7 @@ func (o *oracle) refuse(l *line, c *order, reason domain.Reason) {
 	o.commands = append(o.commands, c)
 }
 
-func (o *oracle) resolve(l *line, c *order, v domain.Resolve) {
+func (o *Oracle) resolve(l *line, c *order, v domain.Resolve) {
 	if o.machine(l.Subject) == nil {
 		o.refuse(l, c, domain.ReasonUnknownDevice)
 		return
@@ -424,7 +437,7 @@ func (o *oracle) resolve(l *line, c *order, v domain.Resolve) {
 	l.verdict = partition.Applied
 }
 
-// understand knows the devices of the random histories only.
+// understand knows the devices of the tests only.
 func (m *machine) understand(p domain.Payload) (wishes []domain.Value, oneShot bool, reason domain.Reason) {
 	n := func(i int) string { return strconv.Itoa(i) }
 	hub := m.def.Driver == "videohub"
@@ -445,12 +458,12 @@ func (m *machine) understand(p domain.Payload) (wishes []domain.Value, oneShot b
 	switch c := p.(type) {
 	case domain.Invoke:
 		switch {
-		case hub || c.Verb != "pulse" && c.Verb != "level":
+		case hub || c.Verb != "pulse" && c.Verb != "level" && c.Verb != "switch":
 			return nil, false, domain.ReasonUnknownVerb
-		case c.Verb == "pulse" && len(c.Args) > 0 || c.Verb == "level" && (len(c.Args) != 1 || c.Args["value"] == ""):
+		case c.Verb == "pulse" && len(c.Args) > 0 || c.Verb != "pulse" && (len(c.Args) != 1 || c.Args["value"] == ""):
 			return nil, c.Verb == "pulse", domain.ReasonBadArguments
-		case c.Verb == "level":
-			return []domain.Value{{Target: "parameter/level", Value: c.Args["value"]}}, false, ""
+		case c.Verb != "pulse":
+			return []domain.Value{{Target: domain.Target("parameter/" + c.Verb), Value: c.Args["value"]}}, false, ""
 		}
 		return nil, true, ""
 	case domain.Take:
@@ -492,7 +505,7 @@ func (m *machine) adopts() bool { return m.def.OnReconnect == domain.Adopt }
 
 // Facts.
 
-func (o *oracle) fact(l *line) bool {
+func (o *Oracle) fact(l *line) bool {
 	m := o.machine(l.Subject)
 	present := m != nil && !m.removed
 	switch v := l.Payload.(type) {
@@ -543,7 +556,7 @@ func (o *oracle) fact(l *line) bool {
 	return true
 }
 
-func (o *oracle) ended(l *line, v domain.Ended) bool {
+func (o *Oracle) ended(l *line, v domain.Ended) bool {
 	c := o.find(l.Subject, v.UID)
 	if c == nil || c.done || c.offset != v.Command.Offset || v.Outcome == "" {
 		return false
@@ -558,7 +571,13 @@ func (o *oracle) ended(l *line, v domain.Ended) bool {
 	m := o.machine(c.device)
 	for _, w := range c.wishes {
 		if m != nil && !m.removed {
-			o.endWish(m, m.thing(w.Target), c, v.Outcome)
+			outcome := v.Outcome
+			for _, item := range v.Items {
+				if item.Target == w.Target {
+					outcome = item.Outcome
+				}
+			}
+			o.endWish(m, m.thing(w.Target), c, outcome)
 		}
 	}
 	if v.Outcome == domain.InDoubt {
@@ -574,13 +593,13 @@ func (o *oracle) ended(l *line, v domain.Ended) bool {
 		o.doubts = append(o.doubts, c)
 	}
 	for _, rep := range c.repeats {
-		o.chores = append(o.chores, partition.Chore{Kind: partition.GiveAnswer, Position: domain.Position{Offset: rep.offset}, Device: c.device, UID: c.uid, Reason: c.reason})
+		o.chores = append(o.chores, partition.Chore{Kind: partition.GiveAnswer, Position: o.at(rep.offset), Device: c.device, UID: c.uid, Reason: c.reason})
 	}
 	c.repeats = nil
 	return true
 }
 
-func (o *oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome) {
+func (o *Oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome) {
 	for _, cl := range t.claims {
 		if cl.by != c || cl.gone {
 			continue
@@ -605,7 +624,7 @@ func (o *oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome)
 	}
 }
 
-func (o *oracle) reported(m *machine, v domain.Reported, at int64) {
+func (o *Oracle) reported(m *machine, v domain.Reported, at int64) {
 	for _, x := range v.Values {
 		t := m.thing(x.Target)
 		had, was := t.has, t.reported
@@ -645,7 +664,7 @@ func (o *oracle) reported(m *machine, v domain.Reported, at int64) {
 }
 
 // tidy drops what is empty.
-func (o *oracle) tidy() {
+func (o *Oracle) tidy() {
 	o.devices = slices.DeleteFunc(o.devices, func(m *machine) bool {
 		doubts := slices.ContainsFunc(o.doubts, func(d *order) bool { return d.device == m.def.Device })
 		return m.removed && !doubts && len(o.pending(m.def.Device)) == 0
@@ -663,7 +682,7 @@ func (o *oracle) tidy() {
 }
 
 // forget drops one command after the other, the oldest first.
-func (o *oracle) forget() {
+func (o *Oracle) forget() {
 	now, _ := o.logTime()
 	for len(o.commands) > 0 {
 		oldest := o.commands[0]

@@ -1,0 +1,439 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/core"
+	"github.com/understudy-io/understudy/infra/guard"
+)
+
+// begin starts the landscape and puts the plan into the queue.
+func (w *world) begin() {
+	for i, h := range w.hosts {
+		w.after(time.Duration(i)*w.between(0, 50*time.Millisecond), h.on)
+	}
+	for _, f := range w.plan.Faults {
+		w.at(f.At, func() { w.happen(f) })
+	}
+	for _, wish := range w.plan.Traffic {
+		w.at(wish.At, func() { w.publish(wish) })
+	}
+	if w.plan.Lies {
+		w.after(2*time.Second, w.lie)
+	}
+}
+
+// victim is the host that a fault is meant for.
+func (w *world) victim(f Fault) *host {
+	if f.Host >= 0 {
+		return w.hosts[f.Host]
+	}
+	if s := w.checks.holder(); s != nil {
+		return s.host
+	}
+	return w.hosts[f.Arg%len(w.hosts)]
+}
+
+// happen has a fault happen.
+func (w *world) happen(f Fault) {
+	if w.healed {
+		return
+	}
+	if f.Point != "" {
+		for p := range point(2 * len(names)) {
+			if p.String() == f.Point {
+				w.armed = append(w.armed, &armed{f, p})
+			}
+		}
+		return
+	}
+	h := w.victim(f)
+	if w.telling() {
+		w.tell("FAULT: %s %s for %s", f.Do, h.name, f.For)
+	}
+	w.stats.faults[f.Do]++
+	if w.onServer(h, f) || w.onLog(h, f) || w.onDevice(h, f) {
+		return
+	}
+	w.byOperator(h, f)
+}
+
+// onServer does what happens to a host and what runs there.
+func (w *world) onServer(h *host, f Fault) bool {
+	switch f.Do {
+	case "kill":
+		if h.server != nil {
+			h.killProgram(&h.server.program)
+		}
+	case "kill host":
+		h.crash()
+		w.after(f.For, h.on)
+	case "kill guard":
+		if h.guard != nil && !h.guard.dead {
+			h.killProgram(&h.guard.program)
+			w.after(f.For, func() { // somebody notices, and starts both anew
+				if h.guard == nil || h.guard.dead {
+					if h.server != nil {
+						h.server.die(guard.Exit{Status: -1, Text: "signal: killed"})
+					}
+					h.on()
+				}
+			})
+		}
+	case "freeze":
+		if h.server != nil {
+			h.server.freeze(f.For)
+		}
+	case "freeze guard":
+		if h.guard != nil {
+			h.guard.freeze(f.For)
+		}
+	case "freeze host":
+		if h.server != nil {
+			h.server.freeze(f.For)
+		}
+		if h.guard != nil {
+			h.guard.freeze(f.For)
+		}
+	case "starve":
+		h.starved = time.Duration(1+f.Arg%40) * time.Millisecond
+		w.after(f.For, func() { h.starved = 0 })
+	case "wall step":
+		h.wallOff += time.Duration(f.Arg%1200-600) * time.Second
+	case "snapshot torn":
+		if n := len(h.disk.files); n > 0 {
+			b := append([]byte(nil), h.disk.files[n-1]...)
+			if f.Arg%2 == 0 {
+				b = b[:f.Arg%len(b)]
+			} else {
+				b[f.Arg%len(b)] ^= 1 << (f.Arg % 8)
+			}
+			h.disk.files[n-1] = b
+		}
+	case "snapshot old":
+		if n := len(h.disk.files); n > 1 {
+			h.disk.files = h.disk.files[:1]
+		}
+	case "disk full":
+		h.disk.full = true
+		w.after(f.For, func() { h.disk.full = false })
+	default:
+		return false
+	}
+	return true
+}
+
+// onLog does what happens to the log, or to a host's way to it.
+func (w *world) onLog(h *host, f Fault) bool {
+	b := w.broker
+	switch f.Do {
+	case "cut log":
+		h.cutLog(cut{out: true, in: true, refuse: f.Arg%2 == 0}, f.For)
+	case "deaf log":
+		h.cutLog(cut{in: true}, f.For)
+	case "mute log":
+		h.cutLog(cut{out: true}, f.For)
+	case "broker down", "broker hangs":
+		b.fail(f.Do == "broker hangs", f.For)
+	case "partition away":
+		part := b.parts[domain.TopicLog][f.Arg%len(b.parts[domain.TopicLog])]
+		part.away = true
+		w.after(f.For, func() { part.away = false })
+	case "slow log":
+		b.slow = time.Duration(1+f.Arg%60) * time.Millisecond
+		w.after(f.For, func() { b.slow = 0 })
+	case "slow fetch":
+		h.slowFetch = time.Duration(1+f.Arg%200) * time.Millisecond
+		w.after(f.For, func() { h.slowFetch = 0 })
+	case "uncertain appends":
+		share := []float64{0.02, 0.1, 0.3}[f.Arg%3]
+		hosts := w.hosts
+		if f.Host >= 0 {
+			hosts = []*host{h}
+		}
+		for _, h := range hosts {
+			h.uncertain = share
+			w.after(f.For, func() { h.uncertain = 0 })
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// onDevice does what happens to a device, or to a host's way to one.
+func (w *world) onDevice(h *host, f Fault) bool {
+	st := w.devices[f.Arg%len(w.devices)]
+	until := w.now + f.For
+	switch f.Do {
+	case "cut devices":
+		for _, st := range w.devices {
+			h.cutDevice(st, f.For)
+		}
+	case "cut device":
+		h.cutDevice(st, f.For)
+	case "device restarts":
+		st.restart(f.For, f.Arg%2 == 0)
+	case "device hangs up":
+		st.hangUp(f.For)
+	case "device is silent":
+		st.silentUntil = until
+	case "device is deaf":
+		st.deafUntil = until
+	case "device does nothing":
+		st.idleUntil = until
+	case "device refuses":
+		st.nakUntil = until
+	case "device is slow":
+		st.slowUntil, st.slow = until, time.Duration(1+f.Arg%300)*time.Millisecond
+	case "by hand":
+		st.byHand(f.Arg)
+	default:
+		return false
+	}
+	return true
+}
+
+func (h *host) cutDevice(st *station, d time.Duration) {
+	h.devCut[st] = true
+	h.w.after(d, func() { h.mendDevice(st) })
+}
+
+func (h *host) mendDevice(st *station) {
+	if !h.devCut[st] {
+		return
+	}
+	delete(h.devCut, st)
+	for _, c := range st.conns {
+		if c.host == h {
+			c.release()
+		}
+	}
+}
+
+// byOperator does what operators ask for.
+func (w *world) byOperator(h *host, f Fault) {
+	s := h.server
+	switch f.Do {
+	case "switchover":
+		if s = w.checks.holder(); s != nil && s.core != nil {
+			to := ""
+			if f.Host >= 0 && w.hosts[f.Host] != s.host {
+				to = w.hosts[f.Host].name
+			}
+			s.core.tell(coreInput{in: core.Finish{Then: []core.Effect{core.Control{Input: election.Release{To: to, Reason: "switchover"}}}}})
+		}
+	case "takeover":
+		if s != nil && s.control != nil {
+			to := w.hosts[f.Arg%len(w.hosts)]
+			if to == h {
+				s.core.tell(coreInput{in: core.Vouch{User: "ann", Reason: "forced"}})
+			}
+			s.elect(election.Contest{By: "ann", Reason: "forced", To: to.name})
+		}
+	case "leave":
+		if h.guard != nil && !h.guard.dead {
+			h.guard.loop.tell(guard.Stop{})
+			g := h.guard
+			w.after(f.For, func() { w.onAgain(h, g) })
+		}
+	case "remove":
+		scribe := domain.Scribe{Server: "ops", UID: w.uid}
+		m := w.encode(domain.TopicControl, 0, scribe.Record(w.wall(), h.name, domain.Removed{By: "ann", Reason: "removed"}))
+		w.external(domain.TopicControl, 0, m)
+	case "resolve":
+		w.resolve(f)
+	}
+}
+
+// onAgain starts a host again whose guard has been asked to end, once it has.
+func (w *world) onAgain(h *host, g *guardProgram) {
+	switch {
+	case h.guard != g:
+	case !g.dead:
+		w.after(50*time.Millisecond, func() { w.onAgain(h, g) })
+	case h.server == nil:
+		h.on()
+	}
+}
+
+// resolve ends the first doubt that there is.
+func (w *world) resolve(f Fault) {
+	for p, state := range w.checks.states {
+		for _, d := range state.Devices() {
+			for _, x := range d.Doubts() {
+				as := []domain.Resolution{domain.ResolvedDone, domain.ResolvedNotDone, domain.ResolvedAgain}[f.Arg%3]
+				scribe := domain.Scribe{Server: "ops", UID: w.uid}
+				r := scribe.Record(w.wall(), d.ID(), domain.Resolve{UID: x.UID, As: as, Reason: "seen"})
+				r.User = "ann"
+				w.external(domain.TopicLog, int32(p), w.encode(domain.TopicLog, int32(p), r))
+				return
+			}
+		}
+	}
+}
+
+// external appends a record of somebody who is no server: it lands soon, unless the
+// log is away; then it is tried again.
+func (w *world) external(kind domain.TopicKind, partition int32, m message) {
+	w.after(w.broker.way(), func() {
+		if w.broker.down || w.broker.parts[kind][partition].away {
+			w.after(50*time.Millisecond, func() { w.external(kind, partition, m) })
+			return
+		}
+		w.broker.land(w.broker.parts[kind][partition], []message{m})
+	})
+}
+
+// publish is what a producer does.
+func (w *world) publish(x Wish) {
+	name := w.defs[x.Device].Device
+	owner := domain.Partition(name, w.plan.Partitions)
+	r := domain.Record{UID: x.UID, Source: "/panel/1", Subject: name, Created: w.wall(), ValidFor: time.Duration(x.ValidMs) * time.Millisecond}
+	isHub := w.defs[x.Device].Driver == domain.DriverVideohub
+	value := fmt.Sprint(x.Value)
+	switch {
+	case x.Kind == "salvo":
+		r.Payload = domain.Salvo{Takes: []domain.Take{{Destination: 1 + x.Target, Source: x.Value}, {Destination: 1 + (x.Target+1)%4, Source: x.Value}}}
+	case x.Kind == "level" || x.Kind == "switch":
+		r.Payload = domain.Invoke{Verb: x.Kind, Args: map[string]string{"value": value}}
+	case isHub:
+		r.Payload = domain.Take{Destination: 1 + x.Target, Source: x.Value}
+	default:
+		r.Payload = domain.Invoke{Verb: "pulse"}
+	}
+	to := owner
+	switch x.Kind {
+	case "out of range":
+		r.Payload = domain.Take{Destination: 99, Source: x.Value}
+	case "unknown device":
+		r.Subject = "nobody-" + value
+	case "no time":
+		r.Created = 0
+	case "future":
+		r.Created = w.wall().Add(2 * time.Minute)
+	case "conflict":
+		r.UID = "same-" + value
+	case "unsigned":
+		r.Payload = domain.Ended{UID: "c0", Outcome: domain.Confirmed}
+	case "forged epoch":
+		r.Payload = domain.EpochOpened{Server: "Z", Incarnation: "Z1", Time: w.wall()}
+		r.Epoch, r.Sequence = 1<<40, 1
+	}
+	if x.Astray {
+		to = (owner + 1) % w.plan.Partitions
+	}
+	r.Type = r.Payload.Type()
+	m := w.producerMessage(r)
+	if x.Kind == "malformed" {
+		m.record.Payload, m.record.Defect = nil, domain.DefectPayload
+		m.bytes.Value = []byte{0xc1, 0xff}
+	}
+	if w.telling() {
+		w.tell("a producer appends %s %s of %s: %+v", r.Type, r.UID, r.Subject, r.Payload)
+	}
+	w.external(domain.TopicLog, to, m)
+	if x.Lost {
+		w.after(w.between(time.Millisecond, 200*time.Millisecond), func() { w.external(domain.TopicLog, to, m) })
+	}
+	if x.Again > 0 {
+		w.after(x.Again, func() { w.external(domain.TopicLog, to, m) })
+	}
+}
+
+// producerMessage is what somebody without a key can make.
+func (w *world) producerMessage(r domain.Record) message {
+	if w.codec == nil {
+		if domain.ClassOf(r.Type) != domain.ClassCommand {
+			r.Defect, r.Payload = domain.DefectUnsigned, nil
+		}
+		return message{record: r}
+	}
+	m, err := w.codec.Encode(domain.TopicLog, 0, r)
+	if err != nil {
+		w.failf("a producer's record cannot be encoded: %v", err)
+	}
+	if domain.ClassOf(r.Type) != domain.ClassCommand {
+		m.Value = append(append([]byte(nil), m.Value...), 0) // the MAC is of another value
+	}
+	return message{record: r, bytes: m}
+}
+
+// lie is a negative control: a guard takes a living server for dead.
+func (w *world) lie() {
+	if w.healed {
+		return
+	}
+	if s := w.checks.holder(); s != nil {
+		s.freeze(300 * time.Millisecond)
+		scribe := domain.Scribe{Server: s.host.name, UID: w.uid}
+		m := w.encode(domain.TopicControl, 0, scribe.Record(w.wall(), s.host.name, domain.Died{Incarnation: s.incarnation, Exit: "signal: killed"}))
+		w.external(domain.TopicControl, 0, m)
+	}
+	w.after(500*time.Millisecond, w.lie)
+}
+
+// heal ends all faults. What has ended is started again.
+func (w *world) heal() {
+	w.tell("all faults are healed")
+	w.healed = true
+	w.armed = nil
+	b := w.broker
+	b.down, b.slow = false, 0
+	for _, part := range b.parts[domain.TopicLog] {
+		part.away = false
+	}
+	for _, st := range w.devices {
+		st.downUntil, st.silentUntil, st.deafUntil, st.idleUntil, st.nakUntil, st.slowUntil = 0, 0, 0, 0, 0, 0
+	}
+	for _, h := range w.hosts {
+		h.cut, h.uncertain, h.slowFetch, h.starved, h.disk.full = cut{}, 0, 0, 0, false
+		for _, st := range w.devices {
+			h.mendDevice(st)
+		}
+		if h.server != nil {
+			h.server.thaw()
+		}
+		if h.guard != nil {
+			h.guard.thaw()
+		}
+		if h.guard == nil || h.guard.dead {
+			if h.server != nil {
+				h.server.die(guard.Exit{})
+			}
+			h.on()
+		}
+	}
+}
+
+// quiet says whether nothing is left to be done.
+func (w *world) quiet() bool {
+	s := w.checks.holder()
+	if s == nil || s.coreMachine == nil || !s.coreMachine.Acting() || !s.mayAct() {
+		return false
+	}
+	for p, state := range w.checks.states {
+		if state.Owed() > 0 || len(w.broker.parts[domain.TopicLog][p].records) != int(state.Next()) || !idle(state) {
+			return false
+		}
+		for _, h := range w.hosts {
+			if x := h.server; x != nil && (x.coreMachine == nil || x.coreMachine.States()[p].Next() != state.Next()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func idle(s *partition.State) bool {
+	for _, d := range s.Devices() {
+		if len(d.Pending()) > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,294 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/server/clerk"
+	"github.com/understudy-io/understudy/domain/server/control"
+	"github.com/understudy-io/understudy/domain/server/copier"
+	"github.com/understudy-io/understudy/domain/server/core"
+	"github.com/understudy-io/understudy/domain/server/device"
+	"github.com/understudy-io/understudy/domain/server/journal"
+	"github.com/understudy-io/understudy/domain/server/reader"
+	"github.com/understudy-io/understudy/infra/guard"
+)
+
+// point is a place in a program at which it can be killed or frozen: before or
+// after it carries out one kind of effect (even before, odd after), or in the
+// middle of what an effect does.
+type point int
+
+// names are what carries points, by number/2.
+var (
+	names   []string
+	numbers = map[string]point{}
+)
+
+// register gives a name two points, before and after.
+func register(name string) point {
+	if p, ok := numbers[name]; ok {
+		return p
+	}
+	p := point(2 * len(names))
+	names = append(names, name)
+	numbers[name] = p
+	return p
+}
+
+// String is what a point is called.
+func (p point) String() string {
+	phase := "before"
+	if p%2 == 1 {
+		phase = "after"
+	}
+	return phase + " " + names[p/2]
+}
+
+// Points are the names of all points.
+func Points() []string {
+	out := make([]string, 0, 2*len(names))
+	for p := range point(2 * len(names)) {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+// Points in the middle of what effects do.
+var (
+	pointLanded   = register("its record's landing in control")
+	pointInLog    = register("its batch's landing in the log")
+	pointRequest  = register("the device's taking of its request")
+	pointExported = register("export of a partition")
+	pointEncoded  = register("encoding of a snapshot")
+	pointWritten  = register("write of a snapshot")
+	pointRenamed  = register("rename of a snapshot")
+	pointLease    = register("the lease's check")
+)
+
+var (
+	controlAppends = table[domain.Type]("control append ", domain.TypeJoined, domain.TypeHeartbeat, domain.TypeClaim,
+		domain.TypeRelease, domain.TypeContest, domain.TypeLeft, domain.TypeCleared, domain.TypeView, domain.TypeFloor)
+	publishes   = table[domain.Type]("core publish ", domain.TypeCheckpoint, domain.TypeQuarantined, domain.TypeCleared)
+	journalAdds = table[domain.Type]("core journal ", domain.TypeEpochOpened, domain.TypeTick, domain.TypeConfigured, domain.TypeOutcome, domain.TypeAnswer)
+	deviceAdds  = table[domain.Type]("device journal ", domain.TypeStarted, domain.TypeOutcome, domain.TypeReported, domain.TypeConnection)
+	emits       = table[domain.Effect]("device emit ", domain.Absolute, domain.Queryable, domain.OneShot)
+	clerkKinds  = table[domain.TopicKind]("clerk append to ", domain.TopicLog, domain.TopicDeadLetter)
+)
+
+// table registers a name for each of a list.
+func table[K comparable](prefix string, kinds ...K) map[K]point {
+	out := make(map[K]point, len(kinds))
+	for _, k := range kinds {
+		out[k] = register(prefix + fmt.Sprint(k))
+	}
+	return out
+}
+
+func registerEffect(e any) point {
+	return register(strings.Replace(fmt.Sprintf("%T", e), ".", " ", 1))
+}
+
+var (
+	pLease, pControlCore, pReign, pOver  = registerEffect(control.Lease{}), registerEffect(control.Core{}), registerEffect(control.Reign{}), registerEffect(control.Over{})
+	pCopy, pCopied, pRole, pYield, pQuit = registerEffect(control.Copy{}), registerEffect(control.Copied{}), registerEffect(control.Role{}), registerEffect(control.Yield{}), registerEffect(control.Quit{})
+)
+
+func controlPoint(e control.Effect) point {
+	switch e := e.(type) {
+	case control.Append:
+		return controlAppends[e.Payload.Type()]
+	case control.Lease:
+		return pLease
+	case control.Core:
+		return pControlCore
+	case control.Reign:
+		return pReign
+	case control.Over:
+		return pOver
+	case control.Copy:
+		return pCopy
+	case control.Copied:
+		return pCopied
+	case control.Role:
+		return pRole
+	case control.Yield:
+		return pYield
+	}
+	return pQuit
+}
+
+var (
+	pControl, pBeginTerm, pEndTerm, pFlush = registerEffect(core.Control{}), registerEffect(core.BeginTerm{}), registerEffect(core.EndTerm{}), registerEffect(core.Flush{})
+	pClerk, pOpen, pClose, pDevice         = registerEffect(core.Clerk{}), registerEffect(core.OpenDevice{}), registerEffect(core.CloseDevice{}), registerEffect(core.Device{})
+	pOpened, pRefold, pLeft, pCoreQuit     = registerEffect(core.Opened{}), registerEffect(core.Refold{}), registerEffect(core.Left{}), registerEffect(core.Quit{})
+	pNotice                                = registerEffect(core.Notice{})
+)
+
+func corePoint(e core.Effect) point {
+	switch e := e.(type) {
+	case core.Control:
+		return pControl
+	case core.Publish:
+		return publishes[e.Payload.Type()]
+	case core.BeginTerm:
+		return pBeginTerm
+	case core.EndTerm:
+		return pEndTerm
+	case core.Journal:
+		return journalAdds[e.Entries[0].Payload.Type()]
+	case core.Flush:
+		return pFlush
+	case core.Clerk:
+		return pClerk
+	case core.OpenDevice:
+		return pOpen
+	case core.CloseDevice:
+		return pClose
+	case core.Device:
+		return pDevice
+	case core.Opened:
+		return pOpened
+	case core.Refold:
+		return pRefold
+	case core.Left:
+		return pLeft
+	case core.Quit:
+		return pCoreQuit
+	}
+	return pNotice
+}
+
+var (
+	pLinkOpen, pLinkClose, pReset, pResetUnacked = registerEffect(device.Open{}), registerEffect(device.Close{}), registerEffect(device.Reset{}), registerEffect(device.ResetUnacknowledged{})
+	pRead, pSettled, pConnection                 = registerEffect(device.Read{}), registerEffect(device.Settled{}), registerEffect(device.Connection{})
+)
+
+func devicePoint(e device.Effect) point {
+	switch e := e.(type) {
+	case device.Append:
+		return deviceAdds[e.Entries[0].Payload.Type()]
+	case device.Open:
+		return pLinkOpen
+	case device.Close:
+		return pLinkClose
+	case device.Reset:
+		return pReset
+	case device.ResetUnacknowledged:
+		return pResetUnacked
+	case device.Emit:
+		return emits[e.Action.Effect]
+	case device.Read:
+		return pRead
+	case device.Settled:
+		return pSettled
+	}
+	return pConnection
+}
+
+var pAppend, pFlushed, pBroken = registerEffect(journal.Append{}), registerEffect(journal.Flushed{}), registerEffect(journal.Broken{})
+
+func journalPoint(e journal.Effect) point {
+	switch e.(type) {
+	case journal.Append:
+		return pAppend
+	case journal.Flushed:
+		return pFlushed
+	}
+	return pBroken
+}
+
+var pClerkFetch, pClerkJournal, pRetrying = registerEffect(clerk.Fetch{}), registerEffect(clerk.Journal{}), registerEffect(clerk.Retrying{})
+
+func clerkPoint(e clerk.Effect) point {
+	switch e := e.(type) {
+	case clerk.Fetch:
+		return pClerkFetch
+	case clerk.Append:
+		return clerkKinds[e.Topic]
+	case clerk.Journal:
+		return pClerkJournal
+	}
+	return pRetrying
+}
+
+var pCopies, pDropped = registerEffect(copier.Append{}), registerEffect(copier.Dropped{})
+
+func copierPoint(e copier.Effect) point {
+	if _, ok := e.(copier.Append); ok {
+		return pCopies
+	}
+	return pDropped
+}
+
+var (
+	pFetch, pHand, pLost, pBack, pStop      = registerEffect(reader.Fetch{}), registerEffect(reader.Hand{}), registerEffect(reader.Lost{}), registerEffect(reader.Back{}), registerEffect(reader.Stop{})
+	pStart, pWriteDeath, pForward, pFinish2 = registerEffect(guard.Start{}), registerEffect(guard.Write{}), registerEffect(guard.Forward{}), registerEffect(guard.Finish{})
+)
+
+func readerPoint(e reader.Effect) point {
+	switch e.(type) {
+	case reader.Fetch:
+		return pFetch
+	case reader.Hand:
+		return pHand
+	case reader.Lost:
+		return pLost
+	case reader.Back:
+		return pBack
+	}
+	return pStop
+}
+
+func guardPoint(e guard.Effect) point {
+	switch e.(type) {
+	case guard.Start:
+		return pStart
+	case guard.Write:
+		return pWriteDeath
+	case guard.Forward:
+		return pForward
+	}
+	return pFinish2
+}
+
+// armed is a fault that happens when a point is reached.
+type armed struct {
+	Fault
+	at point
+}
+
+// reach is called at each point; false if the program does not go on from there,
+// for good or for now.
+func (p *program) reach(at point) bool {
+	w := p.w
+	w.stats.reached[at]++
+	for i, f := range w.armed {
+		if f.at != at || f.Host >= 0 && f.Host != p.host.index {
+			continue
+		}
+		w.armed = append(w.armed[:i], w.armed[i+1:]...)
+		w.stats.fired[at]++
+		if w.telling() {
+			w.tell("FAULT: %s %s, %s", f.Do, p.label, at)
+		}
+		w.strike(p, f.Fault)
+		break
+	}
+	return !p.dead && !p.frozen
+}
+
+// strike does to a program what a fault at a point does.
+func (w *world) strike(p *program, f Fault) {
+	switch f.Do {
+	case "kill":
+		p.host.killProgram(p)
+	case "kill host":
+		p.host.crash()
+	case "freeze":
+		p.freeze(f.For)
+	case "cut log":
+		p.host.cutLog(cut{out: true, in: true, refuse: f.Arg%2 == 0}, f.For)
+	}
+}

@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+)
+
+// Stats are what histories have been through, summed up.
+type Stats struct {
+	Histories, Takeovers, Events int
+	Simulated                    time.Duration
+	reached, fired               []int // by point
+	roles                        map[[2]string]int
+	verdicts                     map[verdictKey]int
+	outcomes                     map[string]int
+	faults                       map[string]int
+	fates                        [fates]int
+	writes, fenced               int
+	claims, void, again          int
+	saved, loaded, refusedFiles  int
+	audits, compared             int
+	slowest                      time.Duration // until somebody acted after a healing
+}
+
+type verdictKey struct {
+	kind    domain.Type
+	verdict partition.Verdict
+}
+
+// NewStats are those of no history.
+func NewStats() *Stats {
+	return &Stats{
+		reached: make([]int, 2*len(names)), fired: make([]int, 2*len(names)),
+		roles: make(map[[2]string]int), verdicts: make(map[verdictKey]int), outcomes: make(map[string]int), faults: make(map[string]int),
+	}
+}
+
+// Add sums up.
+func (s *Stats) Add(o *Stats) {
+	s.Histories += o.Histories
+	s.Takeovers += o.Takeovers
+	s.Events += o.Events
+	s.Simulated += o.Simulated
+	for i := range s.reached {
+		s.reached[i] += o.reached[i]
+		s.fired[i] += o.fired[i]
+	}
+	add(s.roles, o.roles)
+	add(s.verdicts, o.verdicts)
+	add(s.outcomes, o.outcomes)
+	add(s.faults, o.faults)
+	for i := range s.fates {
+		s.fates[i] += o.fates[i]
+	}
+	s.writes, s.fenced = s.writes+o.writes, s.fenced+o.fenced
+	s.claims, s.void, s.again = s.claims+o.claims, s.void+o.void, s.again+o.again
+	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
+	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
+	s.slowest = max(s.slowest, o.slowest)
+}
+
+func add[K comparable](to, from map[K]int) {
+	for k, n := range from {
+		to[k] += n
+	}
+}
+
+// Run plays a plan and judges it. Say, unless it is nil, hears the play.
+func Run(plan *Plan, stats *Stats, say func(at time.Duration, line string)) (wrong error) {
+	w := newWorld(plan, stats)
+	w.say = say
+	defer func() {
+		if r := recover(); r != nil {
+			wrong = fmt.Errorf("at %s: panic: %v", w.now, r)
+			if say != nil {
+				panic(r)
+			}
+		}
+		stats.Histories++
+		stats.Events += w.events
+		stats.Simulated += w.now
+	}()
+	w.begin()
+	w.run(plan.Ends)
+	if w.wrong == nil {
+		w.checks.finish()
+	}
+	return w.wrong
+}
+
+// Shrink looks for a smaller plan that is wrong too, for so many tries.
+func Shrink(plan *Plan, tries int) (*Plan, error) {
+	stats := NewStats()
+	best := plan.clone()
+	wrong := Run(best, stats, nil)
+	if wrong == nil {
+		return plan, nil
+	}
+	attempt := func(p *Plan) bool {
+		if tries <= 0 {
+			return false
+		}
+		tries--
+		err := Run(p, stats, nil)
+		if err != nil {
+			best, wrong = p, err
+		}
+		return err != nil
+	}
+	for _, ends := range []time.Duration{best.Ends / 4, best.Ends / 2, best.Ends * 3 / 4} {
+		p := best.clone()
+		p.Ends = ends
+		if attempt(p) {
+			break
+		}
+	}
+	for again := true; again && tries > 0; {
+		again = shorten(&best, func(p *Plan) *[]Fault { return &p.Faults }, attempt)
+		again = shorten(&best, func(p *Plan) *[]Wish { return &p.Traffic }, attempt) || again
+	}
+	return best, wrong
+}
+
+// shorten leaves out parts of one list, ever smaller ones.
+func shorten[T any](best **Plan, list func(*Plan) *[]T, attempt func(*Plan) bool) (shorter bool) {
+	for n := len(*list(*best)); n >= 1; n /= 2 {
+		for i := 0; i < len(*list(*best)); {
+			p := (*best).clone()
+			l := list(p)
+			*l = append((*l)[:i:i], (*l)[min(i+n, len(*l)):]...)
+			if attempt(p) {
+				shorter = true
+			} else {
+				i += n
+			}
+		}
+	}
+	return shorter
+}
