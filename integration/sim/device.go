@@ -177,6 +177,7 @@ type conn struct {
 	flying         int   // requests that have not arrived
 	stuck          []func()
 	lastIn, lastTo time.Duration
+	missed         bool // the device has kept something to itself
 }
 
 type request struct {
@@ -480,6 +481,7 @@ func (st *station) take(c *conn, r request) {
 func (st *station) do(c *conn, r request) {
 	w := st.w
 	silent := w.now < st.silentUntil
+	c.missed = c.missed || silent
 	if w.now < st.deafUntil || st.down() {
 		return
 	}
@@ -533,19 +535,38 @@ func (st *station) do(c *conn, r request) {
 
 // push tells all who are connected what has changed.
 func (st *station) push(values []domain.Value) {
-	if st.w.now < st.silentUntil {
-		return
-	}
+	silent := st.w.now < st.silentUntil
 	open := st.conns[:0]
 	for _, c := range st.conns {
 		if !c.open {
 			continue
 		}
 		open = append(open, c)
+		if silent {
+			c.missed = true
+			continue
+		}
 		c.toLink(func(l *link) { l.put(device.Reported{Opening: l.opening, Values: values}) })
 	}
 	clear(st.conns[len(open):])
 	st.conns = open
+}
+
+// silence keeps a device from saying anything for a while. Connections that have
+// missed something then end: none goes on with a gap in it.
+func (st *station) silence(d time.Duration) {
+	st.silentUntil = max(st.silentUntil, st.w.now+d)
+	st.w.after(d, func() {
+		if st.w.now < st.silentUntil {
+			return
+		}
+		for _, c := range st.conns {
+			if c.open && c.missed {
+				c.open = false
+				c.toLink(func(l *link) { l.lost("the device has hung up") })
+			}
+		}
+	})
 }
 
 // byHand changes a value without anybody's command.

@@ -105,7 +105,7 @@ func (w *world) onServer(h *host, f Fault) bool {
 	case "wall step":
 		h.wallOff += time.Duration(f.Arg%1200-600) * time.Second
 	case "snapshot torn":
-		if n := len(h.disk.files); n > 0 {
+		if n := len(h.disk.files); n > 0 && len(h.disk.files[n-1]) > 0 {
 			b := append([]byte(nil), h.disk.files[n-1]...)
 			if f.Arg%2 == 0 {
 				b = b[:f.Arg%len(b)]
@@ -181,7 +181,7 @@ func (w *world) onDevice(h *host, f Fault) bool {
 	case "device hangs up":
 		st.hangUp(f.For)
 	case "device is silent":
-		st.silentUntil = until
+		st.silence(f.For)
 	case "device is deaf":
 		st.deafUntil = until
 	case "device does nothing":
@@ -388,7 +388,9 @@ func (w *world) heal() {
 		part.away = false
 	}
 	for _, st := range w.devices {
-		st.downUntil, st.silentUntil, st.deafUntil, st.idleUntil, st.nakUntil, st.slowUntil = 0, 0, 0, 0, 0, 0
+		st.downUntil, st.deafUntil, st.idleUntil, st.nakUntil, st.slowUntil = 0, 0, 0, 0, 0
+		st.silentUntil = w.now
+		st.silence(0)
 	}
 	for _, h := range w.hosts {
 		h.cut, h.uncertain, h.slowFetch, h.starved, h.disk.full = cut{}, 0, 0, 0, false
