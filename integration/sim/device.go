@@ -163,7 +163,8 @@ type link struct {
 	closed  bool
 	pause   time.Duration
 	heardAt time.Duration
-	refresh uint64
+	refresh uint64          // the reading that was asked for last
+	awaited bool            // it was not answered yet
 	owed    map[uint64]bool // references that the device has not answered
 }
 
@@ -282,7 +283,7 @@ func (l *link) poll(c *conn) {
 func (l *link) request(r request) {
 	c, st, w := l.conn, l.station, l.p().w
 	if r.read && r.ref != 0 {
-		l.refresh = r.ref
+		l.refresh, l.awaited = r.ref, true
 	}
 	c.flying++
 	asked := w.now
@@ -305,7 +306,7 @@ func (l *link) request(r request) {
 		}
 	}
 	l.p().after(silentAfter, func() {
-		if l.conn == c && l.heardAt < asked {
+		if l.conn == c && (l.heardAt < asked || r.ref != 0 && r.ref == l.refresh && l.awaited) {
 			l.lost("the device is silent")
 		}
 	})
@@ -503,6 +504,7 @@ func (st *station) do(c *conn, r request) {
 		c.toLink(func(l *link) {
 			l.put(device.Reported{Opening: l.opening, Values: values, Full: true})
 			if r.ref != 0 && l.refresh == r.ref {
+				l.awaited = false
 				l.put(device.Answered{Opening: l.opening, Answered: domain.Answered{Ref: r.ref, Verdict: domain.Fresh}})
 			}
 		})

@@ -77,9 +77,6 @@ func (w *world) onServer(h *host, f Fault) bool {
 			h.killProgram(&h.guard.program)
 			w.after(f.For, func() { // somebody notices, and starts both anew
 				if h.guard == nil || h.guard.dead {
-					if h.server != nil {
-						h.server.die(guard.Exit{Status: -1, Text: "signal: killed"})
-					}
 					h.on()
 				}
 			})
@@ -404,9 +401,6 @@ func (w *world) heal() {
 			h.guard.thaw()
 		}
 		if h.guard == nil || h.guard.dead {
-			if h.server != nil {
-				h.server.die(guard.Exit{})
-			}
 			h.on()
 		}
 	}

@@ -71,6 +71,9 @@ func (h *host) on() {
 	if h.guard != nil && !h.guard.dead {
 		return
 	}
+	if h.server != nil { // left over from a guard that was killed
+		h.server.die(guard.Exit{})
+	}
 	h.guard = newGuard(h)
 	h.guard.loop.tell(guard.Begin{})
 }
@@ -140,6 +143,7 @@ func (g *guardProgram) perform(e guard.Effect) {
 	case guard.Start:
 		h.starts++
 		s := newServer(h, fmt.Sprintf("%s%d", h.name, h.starts))
+		s.guard = g
 		h.server = s
 		g.loop.tell(guard.Started{Incarnation: s.incarnation})
 		s.after(g.w.between(time.Millisecond, 5*time.Millisecond), s.open)

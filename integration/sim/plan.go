@@ -144,7 +144,7 @@ func NewPlan(seed uint64) *Plan {
 		Seed: seed, Servers: pick(g, 1, 2, 2, 3, 3, 3, 3, 3, 4, 5, 6), Partitions: pick(g, int32(1), 1, 2, 2, 3, 4, 8),
 		Hubs: g.IntN(4), Gates: g.IntN(4),
 		Codec: g.IntN(12) == 0, Oracle: g.IntN(40) == 0, Audit: g.IntN(6) == 0,
-		Ends: g.span(4*time.Second, 20*time.Second),
+		Ends: g.span(6*time.Second, 30*time.Second),
 	}
 	if g.IntN(25) == 0 {
 		p.Hubs, p.Gates = 1+g.IntN(10), 1+g.IntN(10)
@@ -241,7 +241,19 @@ func (p *Plan) faults(g *generator) {
 	}
 	points := Points()
 	gap := g.span(60*time.Millisecond, 800*time.Millisecond)
+	storm := g.IntN(2) == 0 // of what ends a term, and little else
+	if storm {
+		gap = g.span(30*time.Millisecond, 200*time.Millisecond)
+	}
 	for at := g.span(500*time.Millisecond, 3*time.Second); at < p.Ends; at += time.Duration(g.ExpFloat64() * float64(gap)) {
+		if storm && g.IntN(4) > 0 {
+			f := Fault{Do: pick(g, "kill", "kill", "kill", "kill", "switchover", "takeover", "kill host"), At: at, Host: -1, Arg: g.IntN(1 << 20)}
+			if f.Do == "kill host" {
+				f.For = g.span(20*time.Millisecond, 500*time.Millisecond)
+			}
+			p.Faults = append(p.Faults, f)
+			continue
+		}
 		n := g.IntN(total)
 		for i, k := range faultKinds {
 			if !allowed[i] {
@@ -267,7 +279,10 @@ func (p *Plan) faults(g *generator) {
 }
 
 func (p *Plan) traffic(g *generator) {
-	gap := g.span(5*time.Millisecond, 150*time.Millisecond)
+	gap := g.span(20*time.Millisecond, 400*time.Millisecond)
+	if g.IntN(8) == 0 {
+		gap = 5 * time.Millisecond
+	}
 	naughty := g.IntN(3) == 0
 	devices := p.Hubs + p.Gates
 	for at := 100 * time.Millisecond; at < p.Ends; at += time.Duration(g.ExpFloat64() * float64(gap)) {

@@ -31,6 +31,7 @@ const (
 type server struct {
 	program
 	incarnation string
+	guard       *guardProgram
 	scribe      domain.Scribe
 	lease       struct {
 		epoch uint64
@@ -623,7 +624,7 @@ func (s *server) die(exit guard.Exit) {
 		}
 	}
 	s.host.server = nil
-	if g := s.host.guard; g != nil && !g.dead {
+	if g := s.guard; !g.dead {
 		g.after(s.w.between(20*time.Microsecond, 300*time.Microsecond), func() { g.loop.tell(guard.Exited{Exit: exit}) })
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -64,6 +65,7 @@ func run() error {
 	if o.seed == 0 {
 		o.seed = rand.Uint64() >> 16 << 8
 	}
+	debug.SetGCPercent(800) // histories are short: most of what they make is gone with them
 	if o.minutes == 0 && o.takeovers == 0 {
 		o.minutes = 1
 	}
