@@ -22,6 +22,13 @@ func (q *Queue) end(j *job, o domain.Outcome, reason domain.Reason, detail strin
 	q.do(End{e})
 }
 
+// endUnsent ends a job that nothing was sent for, and that no newer wish has
+// overtaken. What comes behind it waits until that counts.
+func (q *Queue) endUnsent(j *job, o domain.Outcome, detail string) {
+	q.end(j, o, "", detail)
+	q.unsaid = append(q.unsaid, j.UID)
+}
+
 func lastOvertaker(j *job) string {
 	by := ""
 	for _, it := range j.items {

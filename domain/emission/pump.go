@@ -46,7 +46,7 @@ func (q *Queue) expire(now domain.Mono) {
 			q.miss(j)
 			q.end(j, outcomeOf(j), domain.ReasonDisconnected, "it was sent, the device went away, and did not return in time")
 		case j.unsent() && now >= j.Deadline:
-			q.end(j, domain.Expired, "", q.expired())
+			q.endUnsent(j, domain.Expired, q.expired())
 		case j.stage == sent && now >= j.giveUp:
 			q.giveUp(j)
 		}
@@ -65,6 +65,9 @@ func (q *Queue) expired() string {
 // pump sends the next action that may be sent, in log order.
 func (q *Queue) pump() {
 	defer q.forget()
+	if len(q.unsaid) > 0 {
+		return
+	}
 	outstanding := 0
 	for _, j := range q.jobs {
 		switch j.stage {
@@ -95,8 +98,8 @@ func (q *Queue) pump() {
 		}
 		if j.Effect == domain.Queryable && q.alreadySo(j) {
 			q.meet(j)
-			q.end(j, domain.Confirmed, "", "the device was in the wished state")
-			continue
+			q.endUnsent(j, domain.Confirmed, "the device was in the wished state")
+			return
 		}
 		q.emit(j)
 		return

@@ -1,6 +1,7 @@
 package emission
 
 import (
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -37,6 +38,7 @@ type Queue struct {
 	reread   reread      // of the device, in this term
 	unsure   Report      // of a polled device, while it has not been read in this term
 	retryAt  domain.Mono // the gate refused; not before this is it asked again
+	unsaid   []string    // UIDs that were ended without being sent, and whose outcomes do not count yet
 	progress domain.Mono // when something was last done
 	nextRef  uint64
 	effects  []Effect
@@ -74,6 +76,11 @@ type (
 	Accept struct{ Work }
 	// StartCounts says that the write-ahead of UID was read back as counting.
 	StartCounts struct{ UID string }
+	// EndCounts says that the outcome of UID was read back as counting. It is of
+	// interest where the queue ended a command without sending it: until then
+	// nothing that comes behind is sent, because a next primary that does not find
+	// that outcome would send the command after all, too late.
+	EndCounts struct{ UID string }
 	// LinkUp says that the device is connected and its state has been read.
 	LinkUp struct{}
 	// LinkDown says that the connection is lost.
@@ -120,6 +127,7 @@ const (
 
 func (Accept) input()      {}
 func (StartCounts) input() {}
+func (EndCounts) input()   {}
 func (LinkUp) input()      {}
 func (LinkDown) input()    {}
 func (Hold) input()        {}
@@ -172,6 +180,8 @@ func (q *Queue) Step(now domain.Mono, in Input) []Effect {
 		q.accept(in.Work)
 	case StartCounts:
 		q.startCounts(now, in.UID)
+	case EndCounts:
+		q.unsaid = slices.DeleteFunc(q.unsaid, func(uid string) bool { return uid == in.UID })
 	case LinkUp:
 		q.up, q.progress = true, now
 	case LinkDown:

@@ -294,7 +294,30 @@ func TestADeviceThatWasAwayGetsTheNewestRoutesAndNoOldOneShot(t *testing.T) {
 		t.Fatalf("%d of 100 one-shots expired", expired)
 	}
 	p.log = nil
-	p.step(emission.LinkUp{}).want("emit last [{crosspoint/video/1 7}]")
+	p.step(emission.LinkUp{}).want("")
+	for i := range 100 {
+		p.step(emission.EndCounts{UID: fmt.Sprintf("p%d", i)}).step(emission.EndCounts{UID: fmt.Sprintf("r%d", i)})
+	}
+	p.want("emit last [{crosspoint/video/1 7}]")
+}
+
+// A next primary that does not find the outcome of what was given up would send it
+// after what came behind it.
+func TestNothingPassesACommandThatEndedUnsentUntilThatCounts(t *testing.T) {
+	p := newPlay(t, 4).pulse("old")
+	p.wait(9 * time.Second).pulse("new")
+	p.log = nil
+	p.wait(2*time.Second).want("end old expired")
+	p.log = nil
+	p.step(emission.LinkUp{}).want("")
+	p.step(emission.EndCounts{UID: "old"}).want("start new")
+
+	q := polledPlay(t, value(1, "5")).step(emission.LinkUp{})
+	q.fresh().query("so", 1, "5").route("next", 2, "3")
+	q.fresh()
+	q.log = nil
+	q.step(emission.Timer{}).want("")
+	q.step(emission.EndCounts{UID: "so"}).want("emit next [{crosspoint/video/2 3}]")
 }
 
 func TestAnAbsoluteActionIsSentAgainAfterAReconnection(t *testing.T) {

@@ -89,6 +89,9 @@ func (c *checks) landed(to *part, s *stored) {
 	case domain.TopicElections:
 		if v, ok := r.Payload.(domain.Copied); ok {
 			c.copied[v.Control] = true
+			if c.w.telling() {
+				c.w.tell("    copied: %d of control", v.Control)
+			}
 		}
 	case domain.TopicDeadLetter:
 		if v, ok := r.Payload.(domain.DeadLetter); ok {

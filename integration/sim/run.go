@@ -91,6 +91,9 @@ func Run(plan *Plan, stats *Stats, say func(at time.Duration, line string)) (wro
 	return w.wrong
 }
 
+// shrinkWithin bounds the search for a smaller plan.
+const shrinkWithin = 30 * time.Second
+
 // Shrink looks for a smaller plan that is wrong too, for so many tries.
 func Shrink(plan *Plan, tries int) (*Plan, error) {
 	stats := NewStats()
@@ -99,8 +102,9 @@ func Shrink(plan *Plan, tries int) (*Plan, error) {
 	if wrong == nil {
 		return plan, nil
 	}
+	began := time.Now()
 	attempt := func(p *Plan) bool {
-		if tries <= 0 {
+		if tries <= 0 || time.Since(began) > shrinkWithin {
 			return false
 		}
 		tries--

@@ -108,11 +108,19 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 		if started, ok := r.Payload.(domain.Started); ok {
 			m.tell(r.Subject, device.StartCounts{UID: started.UID})
 		}
+	case change.Ended != nil && own && mayBeUnsent(change):
+		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})
 	case r.Type == domain.TypeConnection && applied:
 		m.restore(s, r)
 	case r.Type == domain.TypeReported && own:
 		m.relock(s, r)
 	}
+}
+
+// mayBeUnsent says whether a command may have ended without being sent: its device
+// waits to know that this counts.
+func mayBeUnsent(change partition.Change) bool {
+	return change.Ended.Outcome == domain.Expired || change.Pending != nil && change.Pending.Effect == domain.Queryable
 }
 
 // deadline is when a command that was read live is too old to be sent: its age is

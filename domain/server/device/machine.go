@@ -77,6 +77,8 @@ func (m *Machine) take(now domain.Mono, in Input) {
 		m.feed(now, emission.Accept{Work: in.Work})
 	case StartCounts:
 		m.feed(now, emission.StartCounts{UID: in.UID})
+	case EndCounts:
+		m.feed(now, emission.EndCounts{UID: in.UID})
 	case Hold:
 		m.hold(now, in)
 	case Resume:

@@ -28,6 +28,8 @@ type (
 	Accept struct{ emission.Work }
 	// StartCounts says that the write-ahead of UID was read back as counting.
 	StartCounts struct{ UID string }
+	// EndCounts says that the outcome of UID was read back as counting.
+	EndCounts struct{ UID string }
 	// Hold stops sending: the lease lapsed, or the epoch is contested or given up.
 	// Unless it is zero, Settle is answered by Settled.
 	Hold struct {
@@ -80,6 +82,7 @@ func (Promote) input()     {}
 func (Demote) input()      {}
 func (Accept) input()      {}
 func (StartCounts) input() {}
+func (EndCounts) input()   {}
 func (Hold) input()        {}
 func (Resume) input()      {}
 func (Finish) input()      {}
