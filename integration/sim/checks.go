@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"time"
 
@@ -28,18 +27,17 @@ type checks struct {
 	opener  string             // who opened an epoch last
 
 	orders  map[orderKey]*order
+	known   []orderKey                         // in log order
 	first   map[string]int64                   // by device: the latest command that was written a first time
 	targets map[string]map[domain.Target]int64 // by device and target: the latest command that was written
 
-	repeats  map[domain.Position]orderKey // that were not answered yet
-	strays   map[domain.Position]orderKey // commands in a wrong partition
-	dead     map[domain.Position]domain.Defect
-	letters  map[domain.Position]bool
-	toCopy   map[int64]domain.Type // control records that belong into elections
-	copied   map[int64]bool
-	files    []savedFile
-	oracles  []*oracle.Oracle
-	actingAt time.Duration // since when somebody has acted after the healing
+	repeats map[domain.Position]orderKey // that were not answered yet
+	strays  map[domain.Position]orderKey // commands in a wrong partition
+	dead    map[domain.Position]domain.Defect
+	letters map[domain.Position]bool
+	toCopy  map[int64]domain.Type // control records that belong into elections and are not there yet
+	files   []savedFile
+	oracles []*oracle.Oracle
 }
 
 type orderKey struct{ device, uid string }
@@ -66,7 +64,7 @@ func newChecks(w *world) *checks {
 		w: w, control: election.NewState(), out: make(map[string]bool), won: make(map[uint64]string),
 		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]int64),
 		repeats: make(map[domain.Position]orderKey), strays: make(map[domain.Position]orderKey), dead: make(map[domain.Position]domain.Defect),
-		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type), copied: make(map[int64]bool),
+		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type),
 	}
 	for p := range w.plan.Partitions {
 		c.states = append(c.states, partition.New(p, w.plan.Partitions, partition.DefaultLimits()))
@@ -88,7 +86,7 @@ func (c *checks) landed(to *part, s *stored) {
 		c.inControl(&r)
 	case domain.TopicElections:
 		if v, ok := r.Payload.(domain.Copied); ok {
-			c.copied[v.Control] = true
+			delete(c.toCopy, v.Control)
 			if c.w.telling() {
 				c.w.tell("    copied: %d of control", v.Control)
 			}
@@ -119,6 +117,7 @@ func (c *checks) inLog(p int32, r *domain.Record) {
 			o.effect, o.wishes = change.Pending.Effect, slices.Clone(change.Pending.Wishes)
 		}
 		c.orders[key] = o
+		c.known = append(c.known, key)
 	case partition.Duplicate, partition.Conflict:
 		c.repeats[r.Position] = key
 	case partition.Misplaced:
@@ -308,13 +307,11 @@ func (c *checks) oneShot(s *server, st *station, o *order, e device.Emit) {
 	c.w.failf("%s writes the one-shot %s to %s, and it was not written ahead in epoch %d (G3)", s.incarnation, e.Action.UID, st.name, e.Epoch)
 }
 
-var lax = os.Getenv("LAX") != ""
-
 // order: actions leave in log order, and no wish overtakes a newer one.
 func (c *checks) order(s *server, st *station, o *order, e device.Emit) {
 	w, at := c.w, e.Action.Command.Offset
 	if o.written == 0 {
-		if last, ok := c.first[st.name]; ok && at < last && !lax {
+		if last, ok := c.first[st.name]; ok && at < last {
 			w.failf("%s writes %s at %d to %s after a command at %d (G3)", s.incarnation, e.Action.UID, at, st.name, last)
 		}
 		c.first[st.name] = at

@@ -412,6 +412,9 @@ func (w *world) quiet() bool {
 	if s == nil || s.coreMachine == nil || !s.coreMachine.Acting() || !s.mayAct() {
 		return false
 	}
+	if len(w.checks.toCopy) > 0 {
+		return false
+	}
 	for p, state := range w.checks.states {
 		if state.Owed() > 0 || len(w.broker.parts[domain.TopicLog][p].records) != int(state.Next()) || !idle(state) {
 			return false

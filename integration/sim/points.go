@@ -64,7 +64,6 @@ var (
 	pointEncoded  = register("encoding of a snapshot")
 	pointWritten  = register("write of a snapshot")
 	pointRenamed  = register("rename of a snapshot")
-	pointLease    = register("the lease's check")
 )
 
 var (

@@ -199,7 +199,7 @@ func (s *server) newReader(kind domain.TopicKind, m *reader.Machine) *readerLoop
 
 func (s *server) fetch(r *readerLoop, kind domain.TopicKind, f reader.Fetch) {
 	r.loop.busy = true
-	wait := time.Duration(fetchWait)
+	wait := fetchWait
 	if kind == domain.TopicControl {
 		wait = s.controlMachine.Election().PollEvery()
 	}
