@@ -18,7 +18,7 @@ const (
 	redialUpTo   = 500 * time.Millisecond
 	silentAfter  = time.Second            // a device that owes an answer so long is gone
 	answerWithin = 400 * time.Millisecond // of a device that is asked by requests
-	userTimeout  = 60 * time.Millisecond  // TCP_USER_TIMEOUT
+	userTimeout  = 250 * time.Millisecond // TCP_USER_TIMEOUT
 )
 
 // deviceLoop is one server's side of one device.

@@ -19,7 +19,7 @@ const (
 	// actsWithin is how long it may take until somebody acts: the longest lease that
 	// a standby waits for that has lost the log, by the slowest clock, and what
 	// starting and catching up take.
-	actsWithin = 6 * time.Second
+	actsWithin = 4 * time.Second
 	// quietWithin is how long it may take until nothing is owed any more.
 	quietWithin = 15 * time.Second
 	settle      = 700 * time.Millisecond // the devices are read once more

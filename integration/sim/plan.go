@@ -24,6 +24,7 @@ type Plan struct {
 	Codec      bool    // records travel as bytes, through the product's codec
 	Oracle     bool    // the fold is held against a slow, plain one
 	Audit      bool    // at the end all is folded again, from zero and from snapshots
+	Long       bool    // long enough that views are written and begun with
 	SaveEvery  time.Duration
 	Guard      guard.Limits
 	Ends       time.Duration // when all faults are healed
@@ -155,6 +156,9 @@ func NewPlan(seed uint64) *Plan {
 	if g.IntN(3) == 0 {
 		p.SaveEvery = g.span(200*time.Millisecond, 2*time.Second)
 	}
+	if p.Long = g.IntN(50) == 0; p.Long {
+		p.Ends += time.Minute
+	}
 	low := g.span(80*time.Microsecond, 800*time.Microsecond)
 	p.Latency = Latency{low, low * time.Duration(2+g.IntN(6))}
 	p.Guard = guard.DefaultLimits()
@@ -245,6 +249,9 @@ func (p *Plan) faults(g *generator) {
 	if storm {
 		gap = g.span(30*time.Millisecond, 200*time.Millisecond)
 	}
+	if p.Long {
+		gap *= 4
+	}
 	for at := g.span(500*time.Millisecond, 3*time.Second); at < p.Ends; at += time.Duration(g.ExpFloat64() * float64(gap)) {
 		if storm && g.IntN(4) > 0 {
 			f := Fault{Do: pick(g, "kill", "kill", "kill", "kill", "switchover", "takeover", "kill host"), At: at, Host: -1, Arg: g.IntN(1 << 20)}
@@ -282,6 +289,9 @@ func (p *Plan) traffic(g *generator) {
 	gap := g.span(20*time.Millisecond, 400*time.Millisecond)
 	if g.IntN(8) == 0 {
 		gap = 5 * time.Millisecond
+	}
+	if p.Long {
+		gap = 300 * time.Millisecond
 	}
 	naughty := g.IntN(3) == 0
 	devices := p.Hubs + p.Gates

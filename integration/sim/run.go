@@ -21,7 +21,7 @@ type Stats struct {
 	writes, fenced               int
 	claims, void, again          int
 	saved, loaded, refusedFiles  int
-	audits, compared             int
+	audits, compared, views      int
 	slowest                      time.Duration // until somebody acted after a healing
 }
 
@@ -59,6 +59,7 @@ func (s *Stats) Add(o *Stats) {
 	s.claims, s.void, s.again = s.claims+o.claims, s.void+o.void, s.again+o.again
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
+	s.views += o.views
 	s.slowest = max(s.slowest, o.slowest)
 }
 

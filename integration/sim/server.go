@@ -127,10 +127,10 @@ func (s *server) findView() *election.State {
 	b := s.w.broker
 	for i := len(b.views) - 1; i >= 0; i-- {
 		r := b.decode(domain.TopicControl, 0, &b.parts[domain.TopicControl][0].records[b.views[i]])
-		if v, ok := r.Payload.(domain.View); ok && r.Defect == domain.DefectNone {
-			if state, err := election.Restore(v.State); err == nil && state.Next() == v.At+1 {
-				return state
-			}
+		if state, ok := election.FromView(r, 0); ok {
+			s.w.tell("%s begins with the view at %d", s.incarnation, b.views[i])
+			s.w.stats.views++
+			return state
 		}
 	}
 	return election.NewState()
