@@ -2,6 +2,7 @@ package main
 
 var (
 	queue     = test("domain/emission", "")
+	simulate  = test("integration/sim", "TestNoHistory", "-seed", "1", "-for", "60s")
 	doubtDone = test("integration/cluster", "TestAOneShotOfAPrimaryThatEndsBeforeTheAnswerIsInDoubt")
 )
 
@@ -26,7 +27,11 @@ var ofTheEmission = []mutant{
 	{"the device's window is ignored", "domain/emission/pump.go",
 		" || outstanding >= q.settings.Window {", " {", in(queue)},
 	{"what is too old is sent", "domain/emission/pump.go",
-		"case j.unsent() && now >= j.Deadline:\n			q.end(j, domain.Expired", "case false:\n			q.end(j, domain.Expired", in(queue)},
+		"case j.unsent() && now >= j.Deadline:\n			q.endUnsent(", "case false:\n			q.endUnsent(", in(queue)},
+	{"what comes behind a command that ended unsent does not wait", "domain/emission/pump.go",
+		"	if len(q.unsaid) > 0 {\n		return\n	}\n", "", in(queue)},
+	{"nobody says that the end of an unsent command counts", "domain/server/core/term.go",
+		"	case change.Ended != nil && own && mayBeUnsent(change):\n		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})\n", "", in(simulate)},
 	{"a planned move begins new work", "domain/emission/pump.go",
 		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",

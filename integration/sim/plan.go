@@ -153,7 +153,7 @@ func NewPlan(seed uint64) *Plan {
 	if p.Hubs+p.Gates == 0 {
 		p.Hubs, p.Gates = 1, 1
 	}
-	if g.IntN(3) == 0 {
+	if g.IntN(2) == 0 {
 		p.SaveEvery = g.span(200*time.Millisecond, 2*time.Second)
 	}
 	if p.Long = g.IntN(50) == 0; p.Long {

@@ -17,7 +17,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 0, "the first seed; 0 takes a fresh one")
-	span = flag.Duration("for", 20*time.Second, "how long to play histories")
+	span = flag.Duration("for", 15*time.Second, "how long to play histories")
 )
 
 // TestNoHistoryIsWrong plays histories with fresh seeds. It ends with the first one
