@@ -3,6 +3,7 @@
 //
 //	go run ./integration/mutants                  # all, as a table
 //	go run ./integration/mutants -only election   # those whose name or file has that
+//	go run ./integration/mutants -sim             # what the simulator alone finds of them
 //
 // A fault is a small change of one text of one file, made with go test -overlay, so
 // that no source is touched. Its checks are tried in the order that it declares,

@@ -2,7 +2,6 @@ package main
 
 var (
 	queue     = test("domain/emission", "")
-	simulate  = test("integration/sim", "TestNoHistory", "-seed", "1", "-for", "60s")
 	doubtDone = test("integration/cluster", "TestAOneShotOfAPrimaryThatEndsBeforeTheAnswerIsInDoubt")
 )
 
@@ -31,7 +30,7 @@ var ofTheEmission = []mutant{
 	{"what comes behind a command that ended unsent does not wait", "domain/emission/pump.go",
 		"	if len(q.unsaid) > 0 {\n		return\n	}\n", "", in(queue)},
 	{"nobody says that the end of an unsent command counts", "domain/server/core/term.go",
-		"	case change.Ended != nil && own && mayBeUnsent(change):\n		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})\n", "", in(simulate)},
+		"	case change.Ended != nil && own && mayBeUnsent(change):\n		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})\n", "", in(cores)},
 	{"a planned move begins new work", "domain/emission/pump.go",
 		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",

@@ -13,19 +13,23 @@ import (
 	"time"
 )
 
+// simulate plays whole landscapes, see -sim.
+var simulate = test("integration/sim", "TestNoHistory", "-seed", "1", "-for", "20s", "-shrink", "0")
+
 func main() {
 	only := flag.String("only", "", "run those whose name or file holds this")
+	bySim := flag.Bool("sim", false, "let the simulator alone look for those of the domain and the projections")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := report(ctx, *only); err != nil {
+	if err := report(ctx, *only, *bySim); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
 // report plants all faults and prints a row for each.
-func report(ctx context.Context, only string) error {
+func report(ctx context.Context, only string, bySim bool) error {
 	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return err
@@ -38,6 +42,12 @@ func report(ctx context.Context, only string) error {
 	l := &laboratory{top: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, made: map[string]string{}}
 	var chosen []mutant
 	for _, m := range all() {
+		if bySim {
+			if !strings.HasPrefix(m.file, "domain/") && !strings.HasPrefix(m.file, "projections/") {
+				continue
+			}
+			m.checks = in(simulate)
+		}
 		if strings.Contains(m.name+" "+m.file, only) {
 			chosen = append(chosen, m)
 		}

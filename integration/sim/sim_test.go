@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	seed = flag.Uint64("seed", 0, "the first seed; 0 takes a fresh one")
-	span = flag.Duration("for", 15*time.Second, "how long to play histories")
+	seed  = flag.Uint64("seed", 0, "the first seed; 0 takes a fresh one")
+	span  = flag.Duration("for", 12*time.Second, "how long to play histories")
+	tries = flag.Int("shrink", 100, "how many tries to make a wrong history shorter")
 )
 
 // TestNoHistoryIsWrong plays histories with fresh seeds. It ends with the first one
@@ -37,7 +38,7 @@ func TestNoHistoryIsWrong(t *testing.T) {
 	stats, wrong := playUntil(first, func(s *sim.Stats) bool { return time.Since(began) > limit })
 	if wrong != nil {
 		var play strings.Builder
-		sim.Tell(&play, wrong, 100)
+		sim.Tell(&play, wrong, *tries)
 		t.Fatalf("%s", play.String())
 	}
 	t.Log(stats.Report(time.Since(began)))

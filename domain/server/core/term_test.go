@@ -66,6 +66,10 @@ func TestTheWordOfTheLogReachesTheDevice(t *testing.T) {
 	p.command(0, "p", router, domain.Invoke{Verb: "pulse"}).wants("accept")
 	at := domain.Position{Offset: int64(len(p.logs[0]) - 1)}
 	p.fact(0, 2, router, domain.Started{UID: "p", Command: at}).wants("startcounts")
+	p.fact(0, 2, router, domain.Ended{UID: "p", Command: at, Outcome: domain.Confirmed}).wants()
+	p.command(0, "old", router, domain.Invoke{Verb: "pulse"}).wants("accept")
+	at.Offset = int64(len(p.logs[0]) - 1)
+	p.fact(0, 2, router, domain.Ended{UID: "old", Command: at, Outcome: domain.Expired}).wants("endcounts")
 	p.step(Over{}).wants("endterm", "demote")
 	p.command(0, "q", router, domain.Invoke{Verb: "pulse"}).wants()
 }
