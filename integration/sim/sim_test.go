@@ -3,6 +3,7 @@ package sim_test
 import (
 	"bufio"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -29,7 +30,7 @@ func TestNoHistoryIsWrong(t *testing.T) {
 	if first == 0 {
 		first = rand.Uint64() >> 16 << 8
 	}
-	t.Logf("seeds from %d: go test -run TestNoHistoryIsWrong ./integration/sim -args -seed %d", first, first)
+	fmt.Printf("seeds from %d: go test -run TestNoHistoryIsWrong ./integration/sim -args -seed %d\n", first, first)
 	limit := *span
 	if testing.Short() {
 		limit = 3 * time.Second
