@@ -11,6 +11,9 @@ import (
 	"github.com/understudy-io/understudy/domain/server/journal"
 )
 
+// brokenWrite is the share of writes in the middle of which the connection breaks.
+const brokenWrite = 0.003
+
 // Times of a link, as the drivers have them.
 const (
 	dialTimeout  = 500 * time.Millisecond
@@ -114,6 +117,14 @@ func (d *deviceLoop) emit(e device.Emit) emission.Emitted {
 	case !s.held(e.Epoch):
 		out.Result, out.Detail = emission.Fenced, "the lease is over"
 		s.w.stats.fenced++
+	case s.w.chance(brokenWrite):
+		// The connection breaks in the middle of the write: all of it may have left, or not enough.
+		s.w.checks.write(s, d.station, e)
+		if s.w.chance(0.5) {
+			d.link.request(request{ref: e.Action.Ref, action: e.Action, writer: s})
+		}
+		d.link.lost("broken pipe")
+		out.Result, out.Detail = emission.UnknownFate, "broken pipe"
 	default:
 		d.write(e)
 	}
