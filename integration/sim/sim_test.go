@@ -112,7 +112,9 @@ func TestOneSeedIsOneHistory(t *testing.T) {
 		var plays [2]string
 		for i := range plays {
 			var b strings.Builder
-			err := sim.Run(sim.NewPlan(n), sim.NewStats(), func(at time.Duration, line string) {
+			plan := sim.NewPlan(n)
+			plan.Ends = min(plan.Ends, 6*time.Second)
+			err := sim.Run(plan, sim.NewStats(), func(at time.Duration, line string) {
 				b.WriteString(at.String() + " " + line + "\n")
 			})
 			if err != nil {
@@ -159,6 +161,7 @@ func TestTheJudgesSeeWhatIsWrong(t *testing.T) {
 				if p.Servers < 2 {
 					continue
 				}
+				p.Ends = min(p.Ends, 8*time.Second)
 				x.spoil(p)
 				if err := sim.Run(p, sim.NewStats(), nil); err != nil {
 					t.Logf("seed %d: %v", n, err)
