@@ -155,6 +155,7 @@ func TestWrongUseIsSaidBeforeAnythingIsSent(t *testing.T) {
 		{"label", "set", "d", "--text", "x", "--input", "1", "--output", "2"},
 		{"label", "set", "d", "--text", "x", "--output", "0"},
 		{"command", "send", "d"},
+		{"command", "send", "d", "v", "--uid", ""},
 		{"command", "send", "d", "v", "--arg", "level"},
 		{"command", "send", "d", "v", "--arg", "a=1", "--arg", "a=2"},
 		{"indoubt", "resolve", "u", "--as", "maybe", "--reason", "x"},

@@ -93,6 +93,9 @@ func statusCommand(g *globals) *cobra.Command {
 
 // submit sends a command, shows its outcome, and ends with the exit code for it.
 func (g *globals) submit(cmd *cobra.Command, device string, p domain.Payload, o sending) error {
+	if o.uid == "" && cmd.Flags().Changed("uid") {
+		return usage(`--uid "": give 1 to %d bytes, or leave the flag out for a new UID; is a variable empty?`, domain.MaxUID)
+	}
 	if o.wait < 0 || o.wait > httpapi.MaxWait {
 		return usage("--timeout %s: give 0s to %s", o.wait, httpapi.MaxWait)
 	}

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,12 +134,18 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 		return err
 	}
 	defer end()
-	report, err := drill.Run(cmd.Context(), o.options(s.run, land, progress(cmd, o.runs)), land, log, relayed, records)
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second one ends the drill at once
+	report, err := drill.Run(ctx, o.options(s.run, land, progress(cmd, o.runs)), land, log, relayed, records)
 	if err != nil {
 		return err
 	}
 	if err := s.show(report, func(t *table) { drillTable(t, report) }); err != nil {
 		return err
+	}
+	if ctx.Err() != nil && report.Runs < o.runs {
+		return fmt.Errorf("interrupted: these are the figures of %d of %d runs", report.Runs, o.runs)
 	}
 	if !report.Passed() {
 		return errors.New("the drill has found what must not be: see the figures above")

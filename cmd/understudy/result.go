@@ -89,15 +89,15 @@ func resultTable(t *table, what string, r *httpapi.Result) {
 	if r.Reason != "" {
 		head += ", " + string(r.Reason)
 	}
+	subject := r.Device
 	switch {
 	case r.Conflict:
-		head += " (of another wish under this UID)"
-	case r.Duplicate:
-		head += " (the answer that this UID got before)"
-	}
-	subject := r.Device
-	if what != "" {
+		head = "not done: this UID belongs to another wish, which is " + head
+	case what != "":
 		subject += ": " + what
+	}
+	if r.Duplicate && !r.Conflict {
+		head += " (the answer that this UID got before)"
 	}
 	t.text("%s  %s", head, oneLine(subject))
 	t.field("detail", r.Detail)

@@ -32,6 +32,9 @@ guards, a simulated 40x40 Videohub and a simulated HTTP device. It follows what
 happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if run, err := up.Load(opts.Dir); err == nil && run.PortBase > 0 && !cmd.Flags().Changed("port-base") {
+				opts.PortBase = run.PortBase
+			}
 			if detach {
 				return detachUp(cmd, opts.Dir)
 			}
@@ -40,7 +43,7 @@ happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.Dir, "dir", up.DefaultDir, "folder for all data")
-	f.IntVar(&opts.PortBase, "port-base", 17500, "first of the ports, which all lie within the next 100")
+	f.IntVar(&opts.PortBase, "port-base", 17500, "first of the ports, which all lie within the next 100; a folder keeps those that it had")
 	f.IntVar(&opts.Servers, "servers", 3, "servers, 1 to 8")
 	f.StringVar(&opts.Landscape, "landscape", "", "name of the landscape (default: the folder's, or main)")
 	f.StringSliceVar(&opts.Kafka, "kafka", nil, "use this Kafka, host:port as its brokers advertise them, instead of the embedded broker")

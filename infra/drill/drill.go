@@ -103,7 +103,8 @@ func (r Report) Passed() bool {
 	return r.Lost == 0 && r.Doubled == 0 && r.OutOfOrder == 0 && r.Stale == 0 && r.Unsent == 0 && r.Repeated == 0 && r.Unfinished == 0
 }
 
-// Run rehearses. The commands go through log; relayed reaches the same broker
+// Run rehearses. When ctx ends it lifts the fault that it has just made, and
+// reports of the runs until then. The commands go through log; relayed reaches the same broker
 // through a relay, as the servers do, and is measured only.
 func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec Codec) (Report, error) {
 	w := newWatch(source{device: hubDevice, control: o.Hub}, source{device: gateDevice, control: o.Gate}, o.Servers)
@@ -129,8 +130,12 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 	faults, err := rehearse(ctx, o, land, w, raw)
 	stop()
 	producers.Wait()
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return Report{}, err
+	}
+	if ctx.Err() != nil { // interrupted: what there is, is judged all the same
+		o.Runs = len(faults)
+		ctx = context.WithoutCancel(ctx)
 	}
 	sent := s.all()
 	if err := settle(ctx, books, sent); err != nil {
@@ -212,16 +217,17 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 	if err != nil {
 		return fault, err
 	}
-	if err := awaitFirst(ctx, w, old, fault.At); err != nil {
+	if err := awaitFirst(ctx, w, old, fault.At); err != nil && ctx.Err() == nil {
 		o.Logger.Error("no takeover", "server", old, "cause", err)
 	}
+	lift := context.WithoutCancel(ctx) // whoever interrupts a drill wants no server left behind in it
 	switch o.Kind {
 	case Host:
-		err = land.Revive(ctx, old)
+		err = land.Revive(lift, old)
 	case Pause:
 		err = land.Continue(old)
 	case Isolate:
-		err = land.Heal(ctx, old)
+		err = land.Heal(lift, old)
 	}
 	if err != nil {
 		return fault, err

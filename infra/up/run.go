@@ -23,6 +23,7 @@ type Run struct {
 	Version   string         `json:"version"` // of the program that wrote it
 	Landscape string         `json:"landscape"`
 	Dir       string         `json:"dir"`
+	PortBase  int            `json:"port_base"`
 	Kafka     []string       `json:"kafka"` // brokers, host:port
 	Servers   []Server       `json:"servers"`
 	Devices   []Device       `json:"devices"`

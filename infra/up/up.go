@@ -154,7 +154,7 @@ func (u *Up) prepare() error {
 // plan lays the landscape out.
 func (o *Options) plan(f *folder) Run {
 	run := Run{
-		Version: o.Version, Landscape: o.Landscape, Dir: f.path,
+		Version: o.Version, Landscape: o.Landscape, Dir: f.path, PortBase: o.PortBase,
 		Kafka:    o.Kafka,
 		Control:  "http://" + o.address(portControl),
 		KeysFile: f.file(keysName), TokenFile: f.file(tokenName),
