@@ -132,7 +132,7 @@ var faultKinds = []struct {
 	{"leave", 3, 50 * time.Millisecond, time.Second},
 	{"remove", 1, 0, 0},
 	{"resolve", 6, 0, 0},
-	{"at point", 22, 20 * time.Millisecond, 1200 * time.Millisecond},
+	{"at point", 60, 20 * time.Millisecond, 1200 * time.Millisecond},
 }
 
 // atPoints is what can happen at a point.
@@ -144,7 +144,7 @@ func NewPlan(seed uint64) *Plan {
 	p := &Plan{
 		Seed: seed, Servers: pick(g, 1, 2, 2, 3, 3, 3, 3, 3, 4, 5, 6), Partitions: pick(g, int32(1), 1, 2, 2, 3, 4, 8),
 		Hubs: g.IntN(4), Gates: g.IntN(4),
-		Codec: g.IntN(12) == 0, Oracle: g.IntN(40) == 0, Audit: g.IntN(6) == 0,
+		Codec: g.IntN(12) == 0, Oracle: g.IntN(12) == 0, Audit: g.IntN(6) == 0,
 		Ends: g.span(6*time.Second, 30*time.Second),
 	}
 	if g.IntN(25) == 0 {
