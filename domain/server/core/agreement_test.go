@@ -203,6 +203,19 @@ func TestAWrongPrimaryStopsDrainsReleasesAndQuits(t *testing.T) {
 	p.command(0, "nowhere", "unknown", domain.Take{Destination: 1, Source: 1}).wants() // it does no chores either
 }
 
+// A claim that was under way when the server found itself to be wrong may still win.
+func TestAServerInQuarantineGivesAnEpochThatItWinsBackAtOnce(t *testing.T) {
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	other := p.m.hash(0)
+	other.Hash = domain.Hash{}
+	p.step(said("b1", 6, other), Refolded{Err: ErrWrong}).quietly()
+	p.step(Won{Epoch: 2}).wants("release")
+	p.mark(0, 2, "A").wants()
+	if p.m.Acting() {
+		t.Error("it acts")
+	}
+}
+
 func TestAPrimaryFoldsAgainForOneAndTheSameOnlySoOften(t *testing.T) {
 	p := primary(t).step(Complaint{Incarnation: "c1"}, Refolded{}).quietly()
 	p.step(Complaint{Incarnation: "c1"}).wants()

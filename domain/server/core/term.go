@@ -25,9 +25,15 @@ type term struct {
 
 func (t *term) isOpen() bool { return t.open == len(t.opened) }
 
-// beginTerm makes this server the primary of an epoch that it has won.
+// beginTerm makes this server the primary of an epoch that it has won. A claim
+// may have been under way when the server was quarantined: what it wins then goes
+// back at once.
 func (m *Machine) beginTerm(epoch uint64) {
 	m.endTerm("another epoch begins")
+	if m.quarantined {
+		m.do(Control{election.Release{Reason: "this server is in quarantine"}})
+		return
+	}
 	m.term = &term{
 		epoch: epoch, began: m.now.Mono, finishing: m.leaving,
 		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool),
