@@ -9,6 +9,7 @@
 package journal
 
 import (
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -40,13 +41,21 @@ type Machine struct {
 	epoch    uint64
 	waiting  [][]domain.Record // by partition
 	sequence []uint64          // given last, by partition
+	landed   []uint64          // of these, by partition
 	underWay []Batch           // the append that has not landed yet; nil for none
 	attempt  int               // of it
 	since    domain.Mono       // when its first attempt began
 	retryAt  domain.Mono       // the last attempt failed; zero for it is under way
-	flushes  []uint64          // not answered yet
+	flushes  []flush           // not answered yet
 	broken   bool
 	effects  []Effect
+}
+
+// flush waits for what had been added when it came, and for nothing later: on a
+// busy log something is always under way.
+type flush struct {
+	id   uint64
+	upTo []uint64 // by partition, the last sequence that it waits for
 }
 
 // New is the journal of an epoch that has appended nothing yet.
@@ -54,6 +63,7 @@ func New(scribe domain.Scribe, epoch uint64, partitions int32) *Machine {
 	return &Machine{
 		scribe: scribe, epoch: epoch,
 		waiting: make([][]domain.Record, partitions), sequence: make([]uint64, partitions),
+		landed: make([]uint64, partitions),
 	}
 }
 
@@ -114,6 +124,7 @@ func (m *Machine) Step(now domain.Now, ins ...Input) []Effect {
 	for _, in := range ins {
 		m.take(now, in)
 	}
+	m.answer() // first: to append takes its time
 	switch {
 	case m.broken:
 	case m.underWay == nil:
@@ -122,13 +133,20 @@ func (m *Machine) Step(now domain.Now, ins ...Input) []Effect {
 		m.attempt++
 		m.append()
 	}
-	if m.underWay == nil {
-		for _, id := range m.flushes {
-			m.do(Flushed{ID: id})
-		}
-		m.flushes = nil
-	}
 	return m.effects
+}
+
+// answer answers the flushes whose records have all landed.
+func (m *Machine) answer() {
+	m.flushes = slices.DeleteFunc(m.flushes, func(f flush) bool {
+		for p, last := range f.upTo {
+			if m.landed[p] < last {
+				return false
+			}
+		}
+		m.do(Flushed{ID: f.id})
+		return true
+	})
 }
 
 func (m *Machine) take(now domain.Now, in Input) {
@@ -138,9 +156,14 @@ func (m *Machine) take(now domain.Now, in Input) {
 			m.waiting[e.Partition] = append(m.waiting[e.Partition], m.scribe.Record(now.Wall, e.Subject, e.Payload))
 		}
 	case Flush:
-		m.flushes = append(m.flushes, in.ID)
+		f := flush{id: in.ID, upTo: slices.Clone(m.sequence)}
+		for p, records := range m.waiting {
+			f.upTo[p] += uint64(len(records))
+		}
+		m.flushes = append(m.flushes, f)
 	case Landed:
 		m.underWay = nil
+		copy(m.landed, m.sequence)
 	case Failed:
 		m.failed(now, in)
 	case Timer:

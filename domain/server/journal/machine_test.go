@@ -99,6 +99,19 @@ func TestAFlushIsAnsweredOnceAllHasLanded(t *testing.T) {
 		"flushed")
 }
 
+// A planned move waits for it: on a busy log something is always under way.
+func TestAFlushDoesNotWaitForWhatIsAddedAfterIt(t *testing.T) {
+	p := newPlay().step(add(0)).step(add(1), journal.Flush{}, add(0))
+	for range 2 {
+		p.step(add(1), journal.Landed{})
+	}
+	p.wants(t,
+		"append 1 [0/7#1:u1]",
+		"append 1 [0/7#2:u3 1/7#1:u2 1/7#2:u4]",
+		"flushed",
+		"append 1 [1/7#3:u5]")
+}
+
 func TestWhatCanNeverBeAppendedBreaksTheJournal(t *testing.T) {
 	newPlay().step(add(0)).step(journal.Failed{Invalid: true}).step(add(0), journal.Flush{}).wait(time.Second).wants(t,
 		"append 1 [0/7#1:u1]",
