@@ -2,6 +2,7 @@ package emission_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/emission"
@@ -19,6 +20,20 @@ func TestNoMoreActionsAreWithTheDeviceThanItsWindowAllows(t *testing.T) {
 	p.route("a", 1, "2").sent("a").route("b", 2, "3").sent("b").route("c", 3, "4")
 	p.want("emit a [{crosspoint/video/1 2}]", "emit b [{crosspoint/video/2 3}]")
 	p.reports(1, "2").want("log [{crosspoint/video/1 2}]", "end a confirmed", "emit c [{crosspoint/video/3 4}]")
+}
+
+// A device that is configured anew while its write-ahead is on its way is handed over
+// as not started: no second write-ahead would ever count.
+func TestAWriteAheadOfAnEarlierQueueCounts(t *testing.T) {
+	p := newPlay(t, 1).pulse("p").step(emission.StartCounts{UID: "p"}).want()
+	p.step(emission.LinkUp{}).want("emit p []")
+	p.sent("p").answer("p", domain.Done, "").want("end p confirmed")
+}
+
+func TestWhatMayHaveBeenSentDoesNotExpireAsUnsent(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.route("a", 1, "2").wait(time.Millisecond).result("a", emission.UnknownFate).want("emit a [{crosspoint/video/1 2}]")
+	p.wait(time.Minute).want("end a failed disconnected")
 }
 
 func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {

@@ -160,11 +160,16 @@ func (q *Queue) emit(j *job) {
 	}})
 }
 
+// startCounts lets a one-shot be sent. One that waits was written ahead by this
+// server before the device was configured anew, and not sent then: only what is
+// read back as started is sent, and would have been handed over as that.
 func (q *Queue) startCounts(now domain.Mono, uid string) {
-	if j := q.find(uid); j != nil && j.stage == starting {
-		j.stage = cleared
-		j.steps.Started = now - j.Read
+	j := q.find(uid)
+	if j == nil || j.Effect != domain.OneShot || (j.stage != starting && j.stage != waiting) {
+		return
 	}
+	j.stage = cleared
+	j.steps.Started = now - j.Read
 }
 
 func (q *Queue) emitted(now domain.Mono, in Emitted) {
@@ -191,6 +196,7 @@ func (q *Queue) emitted(now domain.Mono, in Emitted) {
 			q.end(j, domain.InDoubt, domain.ReasonUnknownFate, in.Detail)
 			return
 		}
+		j.steps.Sent = now - j.Read // it may have been: it does not end as unsent
 		q.requeue(j)
 		q.up = false
 	}
