@@ -36,6 +36,19 @@ func TestWhatMayHaveBeenSentDoesNotExpireAsUnsent(t *testing.T) {
 	p.wait(time.Minute).want("end a failed disconnected")
 }
 
+// The link outlives the queue: what an earlier one has asked for says nothing to this one.
+func TestAReadingOfAnEarlierQueueDecidesNothing(t *testing.T) {
+	q := emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: 1, Polled: true, LastRef: 7}, []domain.Value{value(5, "2")})
+	p := &play{t: t, ref: make(map[string]uint64), now: time.Second, q: q}
+	p.step(emission.LinkUp{}).reports(5, "1").want("read")
+	if p.read != 8 {
+		t.Errorf("its first reading is %d", p.read)
+	}
+	old := emission.Answer{Answered: domain.Answered{Ref: 7, Verdict: domain.Fresh}}
+	p.step(old).want()
+	p.reports(5, "3").fresh().want("log [{crosspoint/video/5 3}]")
+}
+
 func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {
 	p := newPlay(t, 1).step(emission.LinkUp{})
 	p.pulse("p").step(emission.StartCounts{UID: "p"}).sent("p").want("start p", "emit p []")

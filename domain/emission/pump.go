@@ -139,6 +139,9 @@ func (q *Queue) begin() {
 // fresh takes the news that the device has been read since the reading ref was
 // asked for.
 func (q *Queue) fresh(now domain.Mono, ref uint64) {
+	if ref <= q.settings.LastRef || ref > q.nextRef {
+		return // an earlier queue asked for it
+	}
 	if q.reread != done {
 		q.reread = done
 		if q.settings.Polled {

@@ -16,6 +16,9 @@ type Settings struct {
 	// Polled says that the device does not report by itself: what a server has
 	// read of it before its term may be older than what the log knows.
 	Polled bool
+	// LastRef is the last one that the device's link was given before: an answer
+	// to it, or to an older one, is not this queue's.
+	LastRef uint64
 }
 
 // fencedRetry is the pause after the gate refused. A gate that refuses for good
@@ -61,7 +64,7 @@ func NewQueue(s Settings, reported []domain.Value) *Queue {
 	if s.Window <= 0 {
 		s.Window = 1
 	}
-	q := &Queue{settings: s, reported: make(map[domain.Target]string, len(reported))}
+	q := &Queue{settings: s, nextRef: s.LastRef, reported: make(map[domain.Target]string, len(reported))}
 	for _, v := range reported {
 		q.reported[v.Target] = v.Value
 	}

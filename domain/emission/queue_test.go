@@ -28,7 +28,9 @@ func newPlay(t *testing.T, window int) *play {
 		t: t, ref: make(map[string]uint64), now: time.Second,
 		q: emission.NewQueue(emission.Settings{ConfirmWithin: time.Second, Window: window}, nil),
 	}
-	return p.fresh()
+	p.step(emission.LinkUp{}).fresh().step(emission.LinkDown{})
+	p.log = nil
+	return &p
 }
 
 // polledPlay is that of a device that must be asked for its state, with what the
@@ -307,7 +309,7 @@ func TestNothingPassesACommandThatEndedUnsentUntilThatCounts(t *testing.T) {
 	p := newPlay(t, 4).pulse("old")
 	p.wait(9 * time.Second).pulse("new")
 	p.log = nil
-	p.wait(2*time.Second).want("end old expired")
+	p.wait(2 * time.Second).want("end old expired")
 	p.log = nil
 	p.step(emission.LinkUp{}).want("")
 	p.step(emission.EndCounts{UID: "old"}).want("start new")

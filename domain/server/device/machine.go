@@ -37,6 +37,7 @@ type Machine struct {
 	epoch    uint64          // that this server is the primary of; 0 for none
 	queue    *emission.Queue // of this epoch; nil for none
 	settling []uint64
+	lastRef  uint64 // that the link was given, in any epoch
 
 	said    []journal.Entry
 	effects []Effect
@@ -143,8 +144,10 @@ func (m *Machine) feed(now domain.Mono, in emission.Input) {
 			e.Server = m.settings.Server
 			m.say(e.Ended)
 		case emission.Emit:
+			m.lastRef = e.Ref
 			m.do(Emit{Epoch: m.epoch, Action: e.Action})
 		case emission.Read:
+			m.lastRef = e.Ref
 			m.do(Read{Ref: e.Ref})
 		}
 	}

@@ -14,6 +14,7 @@ func (m *Machine) promote(now domain.Mono, p Promote) {
 		ConfirmWithin: m.settings.Definition.ConfirmWithin,
 		Window:        protocol.window,
 		Polled:        protocol.polled,
+		LastRef:       m.lastRef,
 	}, p.Reported)
 	if p.Held {
 		m.feed(now, emission.Hold{})
