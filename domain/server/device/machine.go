@@ -36,6 +36,7 @@ type Machine struct {
 
 	epoch    uint64          // that this server is the primary of; 0 for none
 	queue    *emission.Queue // of this epoch; nil for none
+	ending   bool            // it begins nothing more, for good
 	settling []uint64
 	lastRef  uint64 // that the link was given, in any epoch
 
@@ -84,11 +85,12 @@ func (m *Machine) take(now domain.Mono, in Input) {
 		m.hold(now, in)
 	case Resume:
 		m.feed(now, emission.Resume{})
-		if m.queue != nil {
+		if m.queue != nil && !m.ending {
 			m.open()
 		}
 	case Finish:
 		m.settling = append(m.settling, in.Settle)
+		m.ending = true
 		m.feed(now, emission.Finish{})
 	case NotOpened:
 		m.linked = false

@@ -154,6 +154,7 @@ func TestTheConnectionAtTheEndOfTheLease(t *testing.T) {
 		"hot, a contest":           {hotRouter, []device.Input{contest, device.Demote{}}, []string{"reset"}},
 		"warm, the end":            {warmRouter, []device.Input{device.Demote{}}, []string{"close"}},
 		"warm, a lapse and return": {warmRouter, []device.Input{lapse, device.Resume{}, device.Demote{}}, []string{"close", "open", "close"}},
+		"warm, an end and a lapse": {warmRouter, []device.Input{device.Finish{Settle: 4}, lapse, device.Resume{}}, []string{"close", "settled 4"}},
 		"warm, a planned end":      {warmRouter, []device.Input{device.Finish{Settle: 4}}, []string{"close", "settled 4"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,6 +210,17 @@ func TestADeviceThatCannotBeOpenedIsToldToTheLog(t *testing.T) {
 			t.Errorf("%s: the log is told %q", name, told)
 		}
 	}
+}
+
+// The link is the same in the next term: a late answer is not taken for another's.
+func TestAnAnswerToAnEarlierTermSettlesNothing(t *testing.T) {
+	p := newPlay(hotGate).connect().step(device.Promote{Epoch: 3, Connected: true, Work: []emission.Work{route("r").Work}}).sent()
+	action, reading := p.action, p.reading
+	p.step(device.Demote{}, device.Promote{Epoch: 5, Connected: true, Work: []emission.Work{route("s").Work}}).sent().quietly()
+	for _, ref := range []uint64{action, reading} {
+		p.step(device.Answered{Opening: p.opening, Answered: domain.Answered{Ref: ref, Verdict: domain.Done}}).wants(t)
+	}
+	p.step(device.Answered{Opening: p.opening, Answered: domain.Answered{Ref: p.action, Verdict: domain.Done}}).wants(t, "action.outcome.v1@5")
 }
 
 // A planned move: what was written ahead is sent before it is settled.

@@ -9,7 +9,7 @@ import (
 // the device.
 func (m *Machine) promote(now domain.Mono, p Promote) {
 	protocol := protocols[m.settings.Definition.Driver]
-	m.epoch = p.Epoch
+	m.epoch, m.ending = p.Epoch, p.Finishing
 	m.queue = emission.NewQueue(emission.Settings{
 		ConfirmWithin: m.settings.Definition.ConfirmWithin,
 		Window:        protocol.window,
