@@ -86,14 +86,9 @@ func (c *controlLoop) elect(in election.Input) { c.step(control.Election{Input: 
 
 // ask runs f in the control loop and waits for it.
 func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {
-	done := make(chan struct{})
-	c.asks.put(func(m *election.Server) { f(m); close(done) })
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	var m *election.Server
+	put := func(run func()) { c.asks.put(func(own *election.Server) { m = own; run() }) }
+	return callIn(ctx, put, func() { f(m) })
 }
 
 // take hands on what was read, one record at a time: what one of them ends is

@@ -62,14 +62,7 @@ func (c *coreLoop) tell(in core.Input) { c.inbox.put(in) }
 
 // call runs f in the core loop and waits for it.
 func (c *coreLoop) call(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	c.calls.put(func() { f(); close(done) })
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return callIn(ctx, c.calls.put, f)
 }
 
 // later runs f in the core loop.
