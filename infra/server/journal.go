@@ -17,7 +17,6 @@ import (
 const (
 	maxAppendBytes = 512 << 10 // of the values of one partition: well below what a topic takes
 	appendTimeout  = 2 * time.Second
-	appendRetry    = 20 * time.Millisecond
 )
 
 // journalLoop feeds the journal of one epoch, and appends what it gives.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,13 +15,16 @@ import (
 // view of control.
 const viewStep = 20_000
 
+// errUnusable ends a server: waiting does not mend what control is.
+var errUnusable = errors.New("no server can begin with it")
+
 // openControl finds where to begin with control: behind the newest view, or at
 // the beginning if the whole topic is there. It waits for the log.
 func (s *Server) openControl(ctx context.Context) error {
 	for wait := fetchRetryFrom; ; wait = min(2*wait, fetchRetryUpTo) {
 		err := s.findView(ctx)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, errUnusable) {
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -43,7 +47,7 @@ func (s *Server) findView(ctx context.Context) error {
 		return err
 	}
 	if len(bounds) != 1 {
-		return fmt.Errorf("topic %s has %d partitions, not 1: %w", topic, len(bounds), domain.ErrInvalid)
+		return fmt.Errorf("topic %s has %d partitions, not 1: %w: %w", topic, len(bounds), errUnusable, domain.ErrInvalid)
 	}
 	start, end := bounds[0].Start, bounds[0].End
 	for to := end; to > start; to -= viewStep {
@@ -57,7 +61,7 @@ func (s *Server) findView(ctx context.Context) error {
 		}
 	}
 	if start > 0 {
-		return fmt.Errorf("control begins at %d and holds no view to start from: %w", start, domain.ErrCorrupt)
+		return fmt.Errorf("control begins at %d and holds no view to start from: %w: %w", start, errUnusable, domain.ErrCorrupt)
 	}
 	s.begin(election.NewState())
 	return nil

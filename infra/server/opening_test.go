@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+)
+
+// emptied is a log whose control topic has no records, with the bounds it is given,
+// one answer after the other; the last one stays.
+type emptied struct {
+	Log
+	answers []bounded
+}
+
+type bounded struct {
+	bounds []domain.Bounds
+	err    error
+}
+
+func (e *emptied) Bounds(context.Context, string) ([]domain.Bounds, error) {
+	a := e.answers[0]
+	if len(e.answers) > 1 {
+		e.answers = e.answers[1:]
+	}
+	return a.bounds, a.err
+}
+
+// A server that tries for ever looks like one that waits for its log.
+func TestAControlTopicThatNoServerCanBeginWithEndsTheServer(t *testing.T) {
+	away := fmt.Errorf("away: %w", domain.ErrTransient)
+	denied := fmt.Errorf("no permission yet: %w", domain.ErrInvalid)
+	for name, c := range map[string]struct {
+		answers []bounded
+		want    error
+	}{
+		"cut, without a view": {[]bounded{{bounds: []domain.Bounds{{Start: 7, End: 7}}}}, domain.ErrCorrupt},
+		"two partitions":      {[]bounded{{bounds: make([]domain.Bounds, 2)}}, domain.ErrInvalid},
+		"away for a while":    {[]bounded{{err: away}, {err: denied}, {bounds: make([]domain.Bounds, 1)}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				s := New(Options{
+					Landscape: "test", Partitions: 1, Control: &emptied{answers: c.answers}, Logger: slog.New(slog.DiscardHandler),
+					Election: election.Config{Member: "A", Incarnation: "a1"},
+				})
+				if err := s.openControl(ctx); !errors.Is(err, c.want) {
+					t.Errorf("it says %v, wanted %v", err, c.want)
+				}
+			})
+		})
+	}
+}
