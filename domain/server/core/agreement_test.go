@@ -198,7 +198,7 @@ func TestAWrongPrimaryStopsDrainsReleasesAndQuits(t *testing.T) {
 	p.step(Complaint{Incarnation: "c1"}).wants() // one is under way
 	p.step(Refolded{Err: fmt.Errorf("partition 0: %w", ErrWrong)}).wants("notice", "hold", "hold")
 	p.step(Settled{Device: router, Settle: 1}).wants("flush")
-	p.step(Flushed{ID: 1}).wants("release", "publish member.quarantined.v1", "quit")
+	p.step(Flushed{ID: 1}).wants("hold", "release", "publish member.quarantined.v1", "quit")
 	p.step(Resume{}).wants()
 	p.command(0, "nowhere", "unknown", domain.Take{Destination: 1, Source: 1}).wants() // it does no chores either
 }

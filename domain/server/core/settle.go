@@ -26,6 +26,7 @@ type settling struct {
 	left     []string    // devices that have not settled yet
 	until    domain.Mono // at the latest
 	flushing bool        // all have, and the journal was asked
+	drains   bool        // the epoch is contested
 	then     []Effect
 }
 
@@ -35,7 +36,7 @@ func (m *Machine) finish(then []Effect) {
 	if m.term != nil {
 		m.term.finishing = true // also for devices whose partition is not open yet
 	}
-	m.settle(then, FinishLimit, func(id uint64) device.Input { return device.Finish{Settle: id} })
+	m.settle(settling{until: m.now.Mono + FinishLimit, then: then}, func(id uint64) device.Input { return device.Finish{Settle: id} })
 }
 
 // drain stops sending for good in this epoch: it is contested.
@@ -43,21 +44,21 @@ func (m *Machine) drain(then []Effect) {
 	if m.term != nil {
 		m.term.draining = true
 	}
-	m.settle(then, drainLimit, func(id uint64) device.Input { return device.Hold{Settle: id} })
+	m.settle(settling{until: m.now.Mono + drainLimit, drains: true, then: then}, func(id uint64) device.Input { return device.Hold{Settle: id} })
 }
 
-func (m *Machine) settle(then []Effect, limit time.Duration, ask func(uint64) device.Input) {
+func (m *Machine) settle(s settling, ask func(uint64) device.Input) {
 	if m.term == nil {
-		m.effects = append(m.effects, then...)
+		m.effects = append(m.effects, s.then...)
 		return
 	}
 	m.lastSettle++
-	s := &settling{id: m.lastSettle, left: slices.Clone(m.names), until: m.now.Mono + limit, then: then}
-	m.settlings = append(m.settlings, s)
+	s.id, s.left = m.lastSettle, slices.Clone(m.names)
+	m.settlings = append(m.settlings, &s)
 	for _, d := range m.names {
 		m.tell(d, ask(s.id))
 	}
-	m.flushIfSettled(s)
+	m.flushIfSettled(&s)
 }
 
 func (m *Machine) settled(in Settled) {
@@ -93,11 +94,17 @@ func (m *Machine) settleDue() {
 
 func (m *Machine) settleAll() { m.settleWhere(func(*settling) bool { return true }) }
 
-// settleWhere ends the waiting of some.
+// settleWhere ends the waiting of some. After a contest somebody else may act from
+// then on, as after a lapse.
 func (m *Machine) settleWhere(over func(*settling) bool) {
 	m.settlings = slices.DeleteFunc(m.settlings, func(s *settling) bool {
 		if !over(s) {
 			return false
+		}
+		if s.drains && m.term != nil {
+			for _, d := range m.names {
+				m.tell(d, device.Hold{Lapsed: true})
+			}
 		}
 		m.effects = append(m.effects, s.then...)
 		return true

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -141,11 +142,30 @@ func TestAPlannedEndWaitsForTheDevicesAndThenForTheLog(t *testing.T) {
 	p.step(Flushed{ID: 1}).wait(time.Minute).quietly()
 
 	p = primary(t).step(Finish{Then: then}, Drain{Then: []Effect{Control{election.Drained{}}}}).wants("finish", "hold")
-	p.wait(drainLimit).wants("drained")
+	p.wait(drainLimit).wants("hold", "drained")
 	p.wait(FinishLimit).wants("publish state.checkpoint.v1", "release")
 
 	primary(t).step(Finish{Then: then}, Over{}).wants("finish", "endterm", "demote", "release")
 	newPlay(t, 1).step(Finish{Then: then}).wants("release")
+}
+
+// The next primary may act once this one has released: what a device has not
+// acknowledged until then must not reach it any more.
+func TestADrainEndsAsALapse(t *testing.T) {
+	for name, end := range map[string]func(*play){
+		"with all answers": func(p *play) {
+			p.step(Settled{Device: router, Settle: 1}).quietly().step(Flushed{ID: 1})
+		},
+		"without": func(p *play) { p.wait(drainLimit) },
+	} {
+		p := primary(t).step(Drain{Then: []Effect{Control{election.Drained{}}}}).wants("hold")
+		end(p)
+		p.wants("hold", "drained")
+		if !slices.Contains(p.last, Effect(Device{Device: router, Input: device.Hold{Lapsed: true}})) {
+			t.Errorf("%s: the device is told of no lapse: %+v", name, p.last)
+		}
+	}
+	primary(t).step(Drain{}).quietly().step(Over{}).wants("endterm", "demote")
 }
 
 func TestADeviceThatGoesIsNotWaitedFor(t *testing.T) {
