@@ -29,7 +29,7 @@ const (
 	// riseBy and fallBy are the shares of a difference that one sample moves the
 	// estimate.
 	riseBy = 4
-	fallBy = 8
+	fallBy = 16
 )
 
 // ttl is the length of the lease for the next record, in whole milliseconds.

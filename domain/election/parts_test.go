@@ -84,7 +84,7 @@ func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
 		{"one slow append lengthens it somewhat", 1, 20 * time.Millisecond, false, 100 * time.Millisecond, 150 * time.Millisecond},
 		{"a log that stays slow has 20 times what it takes", 30, 20 * time.Millisecond, false, 380 * time.Millisecond, 400 * time.Millisecond},
 		{"a log that stands still has the longest", 30, time.Minute, false, 990 * time.Millisecond, time.Second},
-		{"it shortens smoothly", 10, time.Millisecond, false, 200 * time.Millisecond, 350 * time.Millisecond},
+		{"it shortens smoothly", 10, time.Millisecond, false, 450 * time.Millisecond, 650 * time.Millisecond},
 		{"to the shortest again", 600, time.Millisecond, false, 60 * time.Millisecond, 60 * time.Millisecond},
 	} {
 		if got := beats(test.beats, test.took, test.paused); got < test.min || got > test.max {
