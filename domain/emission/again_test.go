@@ -34,6 +34,8 @@ func TestWhatMayHaveBeenSentDoesNotExpireAsUnsent(t *testing.T) {
 	p := newPlay(t, 1).step(emission.LinkUp{})
 	p.route("a", 1, "2").wait(time.Millisecond).result("a", emission.UnknownFate).want("emit a [{crosspoint/video/1 2}]")
 	p.wait(time.Minute).want("end a failed disconnected")
+	p.step(emission.LinkUp{}).route("b", 2, "3").want() // a next primary that does not find that outcome may send it again
+	p.step(emission.EndCounts{UID: "a"}).want("emit b [{crosspoint/video/2 3}]")
 }
 
 // The link outlives the queue: what an earlier one has asked for says nothing to this one.

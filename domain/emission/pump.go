@@ -45,6 +45,7 @@ func (q *Queue) expire(now domain.Mono) {
 		case j.unsent() && now >= j.Deadline && j.steps.Sent > 0:
 			q.miss(j)
 			q.end(j, outcomeOf(j), domain.ReasonDisconnected, "it was sent, the device went away, and did not return in time")
+			q.unsaid = append(q.unsaid, j.UID) // a next primary that does not find that may send it again
 		case j.unsent() && now >= j.Deadline:
 			q.endUnsent(j, domain.Expired, q.expired())
 		case j.stage == sent && now >= j.giveUp:

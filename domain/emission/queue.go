@@ -41,7 +41,7 @@ type Queue struct {
 	reread   reread      // of the device, in this term
 	unsure   Report      // of a polled device, while it has not been read in this term
 	retryAt  domain.Mono // the gate refused; not before this is it asked again
-	unsaid   []string    // UIDs that were ended without being sent, and whose outcomes do not count yet
+	unsaid   []string    // UIDs that were ended while they waited to be sent, and whose outcomes do not count yet
 	progress domain.Mono // when something was last done
 	nextRef  uint64
 	effects  []Effect
@@ -80,7 +80,7 @@ type (
 	// StartCounts says that the write-ahead of UID was read back as counting.
 	StartCounts struct{ UID string }
 	// EndCounts says that the outcome of UID was read back as counting. It is of
-	// interest where the queue ended a command without sending it: until then
+	// interest where the queue ended a command that waited to be sent: until then
 	// nothing that comes behind is sent, because a next primary that does not find
 	// that outcome would send the command after all, too late.
 	EndCounts struct{ UID string }

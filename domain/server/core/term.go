@@ -123,10 +123,11 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 	}
 }
 
-// mayBeUnsent says whether a command may have ended without being sent: its device
-// waits to know that this counts.
+// mayBeUnsent says whether a command may have ended while it waited to be sent: its
+// device waits to know that this counts.
 func mayBeUnsent(change partition.Change) bool {
-	return change.Ended.Outcome == domain.Expired || change.Pending != nil && change.Pending.Effect == domain.Queryable
+	return change.Ended.Outcome == domain.Expired || change.Ended.Reason == domain.ReasonDisconnected ||
+		change.Pending != nil && change.Pending.Effect == domain.Queryable
 }
 
 // deadline is when a command that was read live is too old to be sent: its age is

@@ -71,6 +71,9 @@ func TestTheWordOfTheLogReachesTheDevice(t *testing.T) {
 	p.command(0, "old", router, domain.Invoke{Verb: "pulse"}).wants("accept")
 	at.Offset = int64(len(p.logs[0]) - 1)
 	p.fact(0, 2, router, domain.Ended{UID: "old", Command: at, Outcome: domain.Expired}).wants("endcounts")
+	p.command(0, "gone", router, domain.Invoke{Verb: "pulse"}).wants("accept")
+	at.Offset = int64(len(p.logs[0]) - 1)
+	p.fact(0, 2, router, domain.Ended{UID: "gone", Command: at, Outcome: domain.Failed, Reason: domain.ReasonDisconnected}).wants("endcounts")
 	p.step(Over{}).wants("endterm", "demote")
 	p.command(0, "q", router, domain.Invoke{Verb: "pulse"}).wants()
 }
