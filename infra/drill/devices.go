@@ -141,15 +141,13 @@ func (w *watch) pollGate(ctx context.Context) (int, error) {
 	return len(page.Writes), nil
 }
 
+// server names the server that a client of a device is; empty for anybody else.
 func (w *watch) server(client string) string {
 	host, _, err := net.SplitHostPort(client)
 	if err != nil {
-		return client
+		host = client
 	}
-	if name, ok := w.servers[host]; ok {
-		return name
-	}
-	return host
+	return w.servers[host]
 }
 
 func (w *watch) get(ctx context.Context, url string, into any) error {
@@ -173,7 +171,7 @@ func (w *watch) first(old string, at domain.Mono) (Received, bool) {
 	var first Received
 	for i := len(w.received) - 1; i >= 0; i-- {
 		r := w.received[i]
-		if r.At > at && r.Server != old && (first.At == 0 || r.At < first.At) {
+		if r.At > at && r.Server != "" && r.Server != old && (first.At == 0 || r.At < first.At) {
 			first = r
 		}
 		if r.At < at-time.Second {

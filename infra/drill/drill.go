@@ -71,6 +71,7 @@ const (
 	steady        = 250 * time.Millisecond // of the stream before each fault
 	baseline      = 3 * time.Second        // of the stream before the first one, to measure commands undisturbed
 	settleLimit   = 60 * time.Second       // for the last outcomes, after the stream has ended
+	settleRetry   = 100 * time.Millisecond // after a look at them that failed
 )
 
 // Report is the result of a drill, as `-o json` prints it.
@@ -256,20 +257,26 @@ func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono) error
 	}
 }
 
-// settle waits until every logged command has its outcome.
+// settle waits until every logged command has its outcome. A log that cannot be
+// read for a while does not end it, only one that still cannot at the end.
 func settle(ctx context.Context, books *ledger, sent []Sent) error {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
+	var failed error
 	for ctx.Err() == nil {
 		news, err := books.read(ctx)
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("read the outcomes: %w", err)
-		}
-		if !news && books.missing(sent) == 0 {
+		switch {
+		case ctx.Err() != nil: // that is why it failed, if it did
+		case err != nil:
+			failed = fmt.Errorf("read the outcomes: %w", err)
+			_ = sleep(ctx, settleRetry)
+		case !news && books.missing(sent) == 0:
 			return nil
+		default:
+			failed = nil
 		}
 	}
-	return nil // what is missing is reported as lost
+	return failed // without: what is missing is reported as lost
 }
 
 func report(o Options, h History, raw *raw) Report {

@@ -24,7 +24,7 @@ type Sent struct {
 // Received is one action that a device received.
 type Received struct {
 	At     domain.Mono
-	Server string // who sent it
+	Server string // who sent it; empty for a client that is none of the servers
 	Device string
 	UID    string        // of a one-shot
 	Target domain.Target // of a route
@@ -138,6 +138,7 @@ func (f *Findings) judgeTakeovers(h History) {
 				break
 			}
 			switch {
+			case r.Server == "":
 			case r.Server == fault.Old && first == 0:
 				lastOld = r.At
 			case r.At < fault.At:
@@ -156,11 +157,18 @@ func (f *Findings) judgeTakeovers(h History) {
 			f.Gaps = append(f.Gaps, first-fault.At)
 		}
 	}
-	for i := 1; i < len(h.Received); i++ {
-		f.LongestGap = max(f.LongestGap, h.Received[i].At-h.Received[i-1].At)
-		if h.Received[i].Server != h.Received[i-1].Server {
+	acting := ""
+	for i, r := range h.Received {
+		if i > 0 {
+			f.LongestGap = max(f.LongestGap, r.At-h.Received[i-1].At)
+		}
+		if r.Server == "" {
+			continue
+		}
+		if acting != "" && r.Server != acting {
 			f.Changes++
 		}
+		acting = r.Server
 	}
 }
 

@@ -47,6 +47,25 @@ func TestAPlannedMoveIsCountedFromTheLastActionOfTheOldOne(t *testing.T) {
 	}
 }
 
+// Somebody's browser at a device is no takeover.
+func TestAnUnknownClientOfADeviceIsNoTakeover(t *testing.T) {
+	w := newWatch(source{}, source{}, map[string]string{"127.0.0.11": "A", "127.0.0.12": "B"})
+	h := history()
+	stranger := Received{At: 105 * ms, Server: w.server("127.0.0.1:4000"), Device: gateDevice}
+	h.Received = append(h.Received[:2], stranger, h.Received[2], h.Received[3])
+	w.received = h.Received
+	if r, ok := w.first("A", 100*ms); !ok || r.Server != "B" {
+		t.Errorf("the takeover is %+v", r)
+	}
+	if f := Judge(h); len(f.Gaps) != 1 || f.Gaps[0] != 12*ms || f.Changes != 1 {
+		t.Errorf("gaps %v, %d changes", f.Gaps, f.Changes)
+	}
+	h.Received = h.Received[:3]
+	if f := Judge(h); f.Unfinished != 1 {
+		t.Errorf("%d runs are without a takeover", f.Unfinished)
+	}
+}
+
 func TestTheJudgeFindsWhatMustNotBe(t *testing.T) {
 	for _, c := range []struct {
 		name  string
