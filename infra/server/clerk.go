@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/server/clerk"
@@ -26,21 +25,11 @@ func (k *clerkLoop) do(e clerk.Errand) { k.inbox.put(clerk.Do{Errand: e}) }
 
 // run works until ctx ends: the epoch is over.
 func (k *clerkLoop) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-k.inbox.ready:
-			for _, in := range k.inbox.take() {
-				k.step(ctx, in)
-			}
-		case <-timer.C:
-			k.step(ctx, clerk.Timer{})
+	feed(ctx, k.inbox, k.machine.NextWake, func(ins []clerk.Input) {
+		for _, in := range ins {
+			k.step(ctx, in)
 		}
-		rearm(timer, k.machine.NextWake())
-	}
+	}, func() { k.step(ctx, clerk.Timer{}) })
 }
 
 func (k *clerkLoop) step(ctx context.Context, in clerk.Input) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
-	"time"
 
 	codecs "github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
@@ -34,21 +33,12 @@ func (c *copierLoop) tell(in copier.Input) { c.inbox.put(in) }
 
 // run is the loop. It ends with ctx.
 func (c *copierLoop) run(ctx context.Context) error {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-c.inbox.ready:
-			for _, in := range c.inbox.take() {
-				c.step(ctx, in)
-			}
-		case <-timer.C:
-			c.step(ctx, copier.Timer{})
+	feed(ctx, c.inbox, c.machine.NextWake, func(ins []copier.Input) {
+		for _, in := range ins {
+			c.step(ctx, in)
 		}
-		rearm(timer, c.machine.NextWake())
-	}
+	}, func() { c.step(ctx, copier.Timer{}) })
+	return ctx.Err()
 }
 
 func (c *copierLoop) step(ctx context.Context, in copier.Input) {

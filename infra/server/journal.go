@@ -41,19 +41,9 @@ func (j *journalLoop) flush(id uint64) { j.inbox.put(journal.Flush{ID: id}) }
 
 // run appends until ctx ends: the epoch is over.
 func (j *journalLoop) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-j.inbox.ready:
-			j.step(ctx, j.inbox.take()...)
-		case <-timer.C:
-			j.step(ctx, journal.Timer{})
-		}
-		rearm(timer, j.machine.NextWake())
-	}
+	feed(ctx, j.inbox, j.machine.NextWake,
+		func(ins []journal.Input) { j.step(ctx, ins...) },
+		func() { j.step(ctx, journal.Timer{}) })
 }
 
 // step feeds what has come together. While an append is under way the next
@@ -131,6 +121,24 @@ func (j *journalLoop) appendOne(ctx context.Context, request []domain.Batch) err
 // readClocks gives the time to a step machine.
 func readClocks() domain.Now {
 	return domain.Now{Mono: clock.Boot(), Wall: domain.InstantOf(time.Now())}
+}
+
+// feed gives a machine what comes into its inbox, and wakes it when it wants to
+// be, until ctx ends.
+func feed[I any](ctx context.Context, inbox *mailbox[I], wake func() domain.Mono, step func([]I), timer func()) {
+	t := time.NewTimer(time.Hour)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-inbox.ready:
+			step(inbox.take())
+		case <-t.C:
+			timer()
+		}
+		rearm(t, wake())
+	}
 }
 
 // rearm sets a timer to when a machine wants to be stepped; zero is never.
