@@ -117,10 +117,9 @@ func runServer(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
-// garbagePercent is how much garbage may gather beside what lives. A process
-// that was killed is seen dead only after the kernel has taken its memory back,
-// which costs about 0.1 ms for each megabyte; so a takeover is the faster the
-// smaller the dead primary was.
+// garbagePercent is how much garbage may gather beside what lives. On a kernel
+// before 6.9 a process that was killed is seen dead only after its memory has
+// been given back, which costs about 0.1 ms for each megabyte.
 const garbagePercent = 25
 
 // keepSmall keeps the heap small, unless GOGC says otherwise.

@@ -17,6 +17,11 @@ func awaitEnd(ctx context.Context, pid int, still func() bool) bool {
 	if err != nil {
 		return pollEnd(ctx, still) // a kernel before 5.10, or it has ended
 	}
+	return awaitPidfd(ctx, fd, still)
+}
+
+// awaitPidfd is awaitEnd for an open pidfd, which it closes.
+func awaitPidfd(ctx context.Context, fd int, still func() bool) bool {
 	f := os.NewFile(uintptr(fd), "pidfd")
 	if !still() {
 		_ = f.Close()

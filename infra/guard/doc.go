@@ -7,17 +7,20 @@
 //		Signals: signals, Logger: logger,
 //	})
 //
-// A dead process is not a silent one. When the kernel reports that the server
-// has ended, nothing of it can act any more, so the guard says so in the log and
-// the next server takes over within milliseconds instead of after the lease.
+// A dead process is not a silent one. When the kernel reports that every thread
+// of the server has ended, nothing of it can act any more, so the guard says so in
+// the log and the next server takes over within milliseconds instead of after the
+// lease. It does not wait until the memory of the dead process has been given back
+// (docs/adr/0008-a-process-is-dead-when-its-threads-are.md).
 // What the kernel cannot witness (the host, the network, a pause) is left to the
 // lease.
 //
 // Guarantees:
 //
-//   - Died is called only for a process whose end the kernel has reported: never
-//     on suspicion, never for a pause. It is called again until it succeeds, or
-//     says with domain.ErrFenced that the landscape has moved on.
+//   - Died is called only for a process whose end, or that of all its threads, the
+//     kernel has reported: never on suspicion, never for a pause. It is called
+//     again until it succeeds, or says with domain.ErrFenced that the landscape has
+//     moved on.
 //   - Each start has a new random incarnation; a restarted server is never taken
 //     for the one that ended.
 //   - A server that ended cleanly (status 0) has said goodbye itself: nothing is

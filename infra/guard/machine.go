@@ -17,6 +17,7 @@ type Machine struct {
 
 	incarnation string // of the server that runs; empty if none does
 	startedAt   domain.Mono
+	mourned     bool // its death has been given to the log
 	starting    bool
 	stopping    bool
 	finished    bool
@@ -51,6 +52,10 @@ func (m *Machine) Step(now domain.Mono, in Input) []Effect {
 		m.starting = false
 		m.status = 1
 		m.planRestart(now)
+	case Ending:
+		if in.Incarnation == m.incarnation {
+			out = m.mourn(in.Exit)
+		}
 	case Exited:
 		out = m.exited(now, in.Exit)
 	case Written:
@@ -80,7 +85,7 @@ func (m *Machine) NextWake() domain.Mono {
 
 func (m *Machine) started(now domain.Mono, in Started) []Effect {
 	m.starting = false
-	m.incarnation, m.startedAt = in.Incarnation, now
+	m.incarnation, m.startedAt, m.mourned = in.Incarnation, now, false
 	if m.stopping { // the request came while it was being started
 		m.killAt = now + m.limits.StopWithin
 		return []Effect{Forward{Signal: terminate}}
@@ -88,16 +93,11 @@ func (m *Machine) started(now domain.Mono, in Started) []Effect {
 	return nil
 }
 
-// exited writes the death first: every microsecond before it is one in which
-// nobody acts.
 func (m *Machine) exited(now domain.Mono, exit Exit) []Effect {
 	if m.incarnation == "" {
 		return nil
 	}
-	var out []Effect
-	if exit.Status != 0 {
-		out = m.mourn(death{m.incarnation, exit.Text})
-	}
+	out := m.mourn(exit)
 	lived := now - m.startedAt
 	m.incarnation, m.killAt = "", 0
 	switch {
@@ -116,10 +116,18 @@ func (m *Machine) exited(now domain.Mono, exit Exit) []Effect {
 	return out
 }
 
-func (m *Machine) mourn(d death) []Effect {
+// mourn writes the death of the server, before all else: every microsecond
+// before it is one in which nobody acts. A server that ended cleanly has said
+// goodbye itself.
+func (m *Machine) mourn(exit Exit) []Effect {
+	if exit.Status == 0 || m.mourned {
+		return nil
+	}
+	m.mourned = true
 	if len(m.unwritten) == maxUnwritten {
 		return nil
 	}
+	d := death{m.incarnation, exit.Text}
 	m.unwritten = append(m.unwritten, d)
 	if len(m.unwritten) > 1 {
 		return nil // an earlier one is under way; they go in order

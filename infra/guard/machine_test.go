@@ -22,6 +22,10 @@ func exited(status int, text string) guard.Input {
 	return guard.Exited{Exit: guard.Exit{Status: status, Text: text}}
 }
 
+func ending(incarnation string, status int, text string) guard.Input {
+	return guard.Ending{Incarnation: incarnation, Exit: guard.Exit{Status: status, Text: text}}
+}
+
 func TestMachine(t *testing.T) {
 	const ms = time.Millisecond
 	killed := exited(-1, "signal: killed")
@@ -33,6 +37,32 @@ func TestMachine(t *testing.T) {
 			{51 * ms, guard.Written{Incarnation: "i1"}, ""},
 			{149 * ms, guard.Timer{}, ""},
 			{150 * ms, guard.Timer{}, "start"},
+		},
+		"a server whose threads have all ended is mourned at once, and once": {
+			{0, guard.Begin{}, "start"},
+			{1 * ms, guard.Started{Incarnation: "i1"}, ""},
+			{50 * ms, ending("i1", -1, "signal: killed"), "write i1 signal: killed"},
+			{51 * ms, guard.Written{Incarnation: "i1"}, ""},
+			{60 * ms, killed, ""},
+			{160 * ms, guard.Timer{}, "start"},
+			{161 * ms, guard.Started{Incarnation: "i2"}, ""},
+			{162 * ms, killed, "write i2 signal: killed"},
+		},
+		"the end of a server that was followed already means nothing": {
+			{0, guard.Begin{}, "start"},
+			{1 * ms, guard.Started{Incarnation: "i1"}, ""},
+			{50 * ms, killed, "write i1 signal: killed"},
+			{51 * ms, guard.Written{Incarnation: "i1"}, ""},
+			{52 * ms, ending("i1", -1, "signal: killed"), ""},
+			{150 * ms, guard.Timer{}, "start"},
+			{151 * ms, guard.Started{Incarnation: "i2"}, ""},
+			{152 * ms, ending("i1", -1, "signal: killed"), ""},
+		},
+		"a clean end that is seen early is a goodbye too": {
+			{0, guard.Begin{}, "start"},
+			{1 * ms, guard.Started{Incarnation: "i1"}, ""},
+			{8 * ms, ending("i1", 0, "exit status 0"), ""},
+			{9 * ms, exited(0, "exit status 0"), "finish 0"},
 		},
 		"a pause is no death": {
 			{0, guard.Begin{}, "start"},

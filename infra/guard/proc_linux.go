@@ -21,7 +21,7 @@ var errEnded = errors.New("it has ended")
 
 // startOf returns the boot and the clock tick in which a live process began.
 func startOf(pid int) (string, error) {
-	st, err := readStat(pid)
+	st, err := readStat("/proc/" + strconv.Itoa(pid))
 	if err != nil {
 		return "", err
 	}
@@ -38,22 +38,27 @@ type stat struct {
 	parent  int
 	threads int
 	start   string
+	flags   uint64
+	exit    uint64 // as wait(2) gives it
 }
 
-// readStat reads /proc/PID/stat; see proc_pid_stat(5) for the order of fields.
-func readStat(pid int) (stat, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+// readStat reads the stat file of a process, or of a thread, in this folder; see
+// proc_pid_stat(5) for the order of fields.
+func readStat(folder string) (stat, error) {
+	b, err := os.ReadFile(folder + "/stat")
 	if err != nil {
 		return stat{}, err
 	}
 	// The second field is the name in parentheses, which may hold anything.
 	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 {
+	if len(f) < 50 {
 		return stat{}, errors.New("short /proc stat")
 	}
 	parent, err := strconv.Atoi(f[1])
 	threads, err2 := strconv.Atoi(f[17])
-	return stat{state: f[0], parent: parent, threads: threads, start: f[19]}, errors.Join(err, err2)
+	flags, err3 := strconv.ParseUint(f[6], 10, 32)
+	exit, err4 := strconv.ParseUint(f[49], 10, 32)
+	return stat{f[0], parent, threads, f[19], flags, exit}, errors.Join(err, err2, err3, err4)
 }
 
 // zombies lists the children of a process that have ended and wait to be
@@ -71,7 +76,7 @@ func zombies(parent int) []int {
 		if err != nil {
 			continue
 		}
-		if st, err := readStat(pid); err == nil && st.parent == parent && st.state == "Z" {
+		if st, err := readStat("/proc/" + name); err == nil && st.parent == parent && st.state == "Z" {
 			out = append(out, pid)
 		}
 	}

@@ -10,10 +10,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,8 +27,9 @@ import (
 
 // The test binary also plays the processes: envRole says which.
 const (
+	large    = 256 << 20 // bytes of the role "large"
 	envRole  = "GUARD_TEST_ROLE"
-	envReady = "GUARD_TEST_READY" // a file that "stubborn" writes once it ignores signals
+	envReady = "GUARD_TEST_READY" // a file that "stubborn" writes once it ignores signals, "large" once it has its memory
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +40,33 @@ func TestMain(m *testing.M) {
 		playServer()
 	case "guard":
 		playGuard()
+	case "headless": // its first thread ends, the others live on
+		go func() {
+			fmt.Println("ready")
+			for {
+				time.Sleep(time.Hour)
+			}
+		}()
+		runtime.LockOSThread()
+		time.Sleep(10 * time.Millisecond)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
+	case "fails":
+		fmt.Println("ready")
+		os.Exit(3)
+	case "ends":
+		fmt.Println("ready")
+		os.Exit(0)
+	case "large":
+		memory := make([]byte, large)
+		for i := 0; i < len(memory); i += os.Getpagesize() {
+			memory[i] = 1
+		}
+		fmt.Println("ready")
+		if file := os.Getenv(envReady); file != "" {
+			_ = os.WriteFile(file, nil, 0o600)
+		}
+		time.Sleep(time.Hour)
+		runtime.KeepAlive(memory)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		_ = os.WriteFile(os.Getenv(envReady), nil, 0o600)
@@ -121,6 +151,7 @@ type deaths struct {
 	who  []string
 	exit []string
 	fail int // attempts that are to fail
+	seen func()
 }
 
 func (d *deaths) died(_ context.Context, incarnation, exit string) error {
@@ -130,6 +161,9 @@ func (d *deaths) died(_ context.Context, incarnation, exit string) error {
 	if d.fail > 0 {
 		d.fail--
 		return fmt.Errorf("the log is away: %w", domain.ErrTransient)
+	}
+	if d.seen != nil {
+		d.seen()
 	}
 	d.at, d.who, d.exit = append(d.at, now), append(d.who, incarnation), append(d.exit, exit)
 	return nil
@@ -228,6 +262,43 @@ func TestAKilledServerIsReportedWithinAMillisecond(t *testing.T) {
 	// may be busy with other tests.
 	if took[kills/2] > 20*time.Millisecond {
 		t.Errorf("p50 from kill -9 to Died is %v, want some milliseconds at most", took[kills/2])
+	}
+}
+
+// The next primary must not wait until a large process has given its memory
+// back. Whether the process was still there when its death was written depends
+// on the scheduler, so one of some deaths is enough.
+func TestADeathIsWrittenBeforeTheMemoryIsGivenBack(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells of the end of a thread")
+	}
+	const kills = 5
+	ready := filepath.Join(t.TempDir(), "ready")
+	t.Setenv(envReady, ready)
+	var d deaths
+	var alive atomic.Pointer[guard.Running]
+	early := 0
+	d.seen = func() {
+		if alive.Load().Alive() {
+			early++
+		}
+	}
+	runFile, stop := inProcess(t, "large", &d, guard.Limits{RestartMin: time.Millisecond, RestartMax: time.Millisecond})
+	last := ""
+	for i := range kills {
+		run := running(t, runFile, last)
+		last = run.Incarnation
+		alive.Store(&run)
+		eventually(t, "it has its memory", func() bool { return os.Remove(ready) == nil })
+		if err := run.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the death is written", func() bool { return d.count() > i })
+	}
+	stop()
+	t.Logf("%d of %d deaths were written while the memory was still held", early, kills)
+	if early == 0 {
+		t.Error("every death was written after the memory had been given back")
 	}
 }
 

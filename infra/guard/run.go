@@ -171,6 +171,7 @@ func (r *runner) start() {
 	r.remember(cmd.Process.Pid, incarnation)
 	r.opts.Logger.Info("server started", "pid", cmd.Process.Pid, "incarnation", incarnation)
 	go r.wait(cmd) // ends with the server; not waited for, a server may outlive its guard
+	r.watchEnding(cmd.Process.Pid, incarnation)
 	r.step(Started{Incarnation: incarnation})
 }
 
@@ -190,6 +191,19 @@ func (r *runner) wait(cmd *exec.Cmd) {
 		exit = Exit{Status: failed.ExitCode(), Text: failed.String()}
 	}
 	r.tell(Exited{Exit: exit})
+}
+
+// watchEnding tells of the end of a server before its memory is given back.
+func (r *runner) watchEnding(pid int, incarnation string) {
+	id, err := Identify(pid)
+	if err != nil {
+		return // it has ended, which wait reports
+	}
+	r.wg.Go(func() {
+		if exit, ok := awaitEnding(r.ctx, pid, id.Alive); ok {
+			r.tell(Ending{Incarnation: incarnation, Exit: exit})
+		}
+	})
 }
 
 func (r *runner) write(w Write) {

@@ -83,6 +83,7 @@ func (r *runner) takeOn() bool {
 	r.server = process
 	r.remember(run.PID, run.Incarnation) // it reads there that it has a guard again
 	r.opts.Logger.Warn("server taken on from a guard that ended", "pid", run.PID, "incarnation", run.Incarnation)
+	r.watchEnding(run.PID, run.Incarnation)
 	r.wg.Go(func() {
 		if awaitEnd(r.ctx, run.PID, run.Alive) {
 			r.tell(Exited{Exit: Exit{Status: -1, Text: "ended"}})

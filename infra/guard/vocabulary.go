@@ -13,6 +13,12 @@ type (
 	Started struct{ Incarnation string }
 	// NotStarted says that the operating system refused to start it.
 	NotStarted struct{ Err error }
+	// Ending says that the kernel has ended every thread of this server, and
+	// still has its memory to give back: Exited follows.
+	Ending struct {
+		Incarnation string
+		Exit        Exit
+	}
 	// Exited says that the kernel reported the server's end.
 	Exited struct{ Exit Exit }
 	// Written says that a death is in the log, or does not matter any more.
@@ -52,6 +58,7 @@ type (
 func (Begin) input()      {}
 func (Started) input()    {}
 func (NotStarted) input() {}
+func (Ending) input()     {}
 func (Exited) input()     {}
 func (Written) input()    {}
 func (NotWritten) input() {}

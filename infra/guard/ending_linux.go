@@ -1,0 +1,138 @@
+package guard
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// pidfdThread asks for a pidfd of one thread: PIDFD_THREAD of linux/pidfd.h, since Linux 6.9.
+	pidfdThread = unix.O_EXCL
+	// flagExiting marks a thread that has left user space for good: PF_EXITING
+	// of linux/sched.h, in the flags of proc_pid_stat(5).
+	flagExiting = 0x4
+
+	// watched is how many threads are waited for. The last thread of a process
+	// gives back the memory before its own end is reported, so one is too few.
+	watched = 3
+	// The runtime of a process starts its threads at once.
+	threadsEvery = time.Millisecond
+	threadsFor   = time.Second
+	// A thread of a killed process ends when it leaves the call to the kernel
+	// that it is in: microseconds after the others, or one write to the disk.
+	lookEvery = 50 * time.Microsecond
+	lookFor   = time.Second
+)
+
+// awaitEnding waits until every thread of a process has left user space for
+// good, and tells how the process ends. Nothing of it can act from then on. The
+// kernel gives back its memory next, 0.1 ms for each MB, and only then reports
+// the end to who waits for it.
+//
+// It returns false where this cannot be seen: on a kernel before 6.9, and for a
+// process that ended too early. The report of the end is not missed by that.
+func awaitEnding(ctx context.Context, pid int, still func() bool) (Exit, bool) {
+	for still() && awaitThread(ctx, pid, still) {
+		for began := time.Now(); time.Since(began) < lookFor && still(); time.Sleep(lookEvery) {
+			if allExiting(pid) {
+				return exitOf(pid)
+			}
+		}
+		// A thread ended by itself.
+	}
+	return Exit{}, false
+}
+
+// awaitThread waits for the end of one of some threads of a process, and returns
+// false if there is none to wait for, or ctx ends first.
+func awaitThread(ctx context.Context, pid int, still func() bool) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	fds := openThreads(ctx, pid)
+	first := make(chan bool, len(fds)+1)
+	for _, fd := range fds {
+		go func() { first <- awaitPidfd(ctx, fd, still) }()
+	}
+	if len(fds) == 0 {
+		first <- false
+	}
+	return <-first
+}
+
+// openThreads opens pidfds of threads other than the first one, whose end the
+// kernel reports only together with the end of the process.
+func openThreads(ctx context.Context, pid int) []int {
+	var threads []int
+	for began := time.Now(); len(threads) <= watched && time.Since(began) < threadsFor && ctx.Err() == nil; time.Sleep(threadsEvery) {
+		var err error
+		if threads, err = threadsOf(pid); err != nil {
+			return nil
+		}
+	}
+	var fds []int
+	for _, tid := range threads {
+		if tid == pid || len(fds) == watched {
+			continue
+		}
+		if fd, err := unix.PidfdOpen(tid, unix.PIDFD_NONBLOCK|pidfdThread); err == nil {
+			fds = append(fds, fd)
+		}
+	}
+	return fds
+}
+
+// allExiting tells whether no thread of a process will run in user space again.
+// It looks twice: a thread that was started during the first look, by one that
+// has ended since, is there at the second.
+func allExiting(pid int) bool {
+	for range 2 {
+		threads, err := threadsOf(pid)
+		if err != nil {
+			return false // collected already: whoever collected it knows more
+		}
+		for _, tid := range threads {
+			st, err := readStat(taskFolder(pid) + strconv.Itoa(tid))
+			if err == nil && st.flags&flagExiting == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func taskFolder(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task/" }
+
+func threadsOf(pid int) ([]int, error) {
+	dir, err := os.Open(taskFolder(pid))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Close() }()
+	names, err := dir.Readdirnames(-1)
+	threads := make([]int, 0, len(names))
+	for _, name := range names {
+		if tid, err := strconv.Atoi(name); err == nil {
+			threads = append(threads, tid)
+		}
+	}
+	return threads, err
+}
+
+// exitOf tells how an ending process ends.
+func exitOf(pid int) (Exit, bool) {
+	st, err := readStat("/proc/" + strconv.Itoa(pid))
+	if err != nil {
+		return Exit{}, false
+	}
+	status := syscall.WaitStatus(st.exit)
+	if status.Signaled() {
+		return Exit{Status: -1, Text: "signal: " + status.Signal().String()}, true
+	}
+	code := status.ExitStatus()
+	return Exit{Status: code, Text: "exit status " + strconv.Itoa(code)}, true
+}

@@ -1,0 +1,138 @@
+package guard
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// play starts the test binary in a role of TestMain, and ends it with the test.
+func playing(t *testing.T, role string) (pid int, kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "GUARD_TEST_ROLE="+role)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if _, err := out.Read(make([]byte, 64)); err != nil {
+		t.Fatal("it does not say that it is ready: ", err)
+	}
+	return cmd.Process.Pid, func() { _ = cmd.Process.Kill() }
+}
+
+func within(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(lookEvery) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("not within 10 s: ", what)
+		}
+	}
+}
+
+// A witness that is mistaken here makes two servers act.
+func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
+	t.Run("it runs", func(t *testing.T) {
+		pid, kill := playing(t, "server")
+		if allExiting(pid) {
+			t.Error("seen as ending while it runs")
+		}
+		kill()
+		within(t, "it is seen as ending", func() bool { return allExiting(pid) })
+	})
+	t.Run("it is paused", func(t *testing.T) {
+		pid, _ := playing(t, "server")
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "it stands still", func() bool {
+			st, err := readStat("/proc/" + strconv.Itoa(pid))
+			return err == nil && st.state == "T"
+		})
+		if allExiting(pid) {
+			t.Error("seen as ending while it is paused")
+		}
+	})
+	t.Run("its first thread has ended, others run", func(t *testing.T) {
+		pid, _ := playing(t, "headless")
+		within(t, "its first thread ends", func() bool {
+			st, err := readStat("/proc/" + strconv.Itoa(pid))
+			return err == nil && st.state == "Z"
+		})
+		if allExiting(pid) {
+			t.Error("seen as ending while threads of it run")
+		}
+	})
+	t.Run("the thread that is watched has ended, others run", func(t *testing.T) {
+		pid, _ := playing(t, "server")
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if exit, ok := awaitEnding(ctx, pid, func() bool { return true }); ok {
+			t.Errorf("seen as ending with %q while it runs", exit.Text)
+		}
+	})
+}
+
+func TestTheEndingOfAProcessTellsHowItEnds(t *testing.T) {
+	for role, want := range map[string]Exit{
+		"server": {Status: -1, Text: "signal: killed"},
+		"fails":  {Status: 3, Text: "exit status 3"},
+		"ends":   {Status: 0, Text: "exit status 0"},
+	} {
+		t.Run(role, func(t *testing.T) {
+			pid, kill := playing(t, role)
+			if role == "server" {
+				kill()
+			}
+			within(t, "it is seen as ending", func() bool { return allExiting(pid) })
+			if got, ok := exitOf(pid); !ok || got != want {
+				t.Errorf("it ends with %+v, %v; want %+v", got, ok, want)
+			}
+		})
+	}
+}
+
+// BenchmarkEnding is from kill -9 to the witness, for a process of 256 MB; the
+// report of its end comes when its memory has been given back.
+func BenchmarkEnding(b *testing.B) {
+	var seen, reported time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "GUARD_TEST_ROLE=large")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 64)); err != nil {
+			b.Fatal(err)
+		}
+		ending := make(chan time.Time, 1)
+		go func() {
+			_, _ = awaitEnding(b.Context(), cmd.Process.Pid, func() bool { return true })
+			ending <- time.Now()
+		}()
+		time.Sleep(10 * time.Millisecond) // until it waits
+		b.StartTimer()
+		killed := time.Now()
+		_ = unix.Kill(cmd.Process.Pid, unix.SIGKILL)
+		seen += (<-ending).Sub(killed)
+		_ = cmd.Wait()
+		reported += time.Since(killed)
+	}
+	b.ReportMetric(seen.Seconds()*1e3/float64(b.N), "ms-seen")
+	b.ReportMetric(reported.Seconds()*1e3/float64(b.N), "ms-reported")
+}
