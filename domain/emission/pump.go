@@ -158,7 +158,7 @@ func (q *Queue) fresh(now domain.Mono, ref uint64) {
 func (q *Queue) emit(j *job) {
 	q.nextRef++
 	j.ref, j.stage, j.acked = q.nextRef, emitting, false
-	q.do(Emit{domain.Action{
+	q.do(Emit{Deadline: j.Deadline, Action: domain.Action{
 		Ref: j.ref, UID: j.UID, Command: j.Command,
 		Effect: j.Effect, Payload: j.Payload, Wishes: j.remaining(),
 	}})

@@ -151,8 +151,12 @@ type (
 		UID     string
 		Command domain.Position
 	}
-	// Emit hands the action to the link, to be answered by Emitted.
-	Emit struct{ domain.Action }
+	// Emit hands the action to the link, to be answered by Emitted. From the
+	// deadline on it is not sent any more: it is refused, as by the lease.
+	Emit struct {
+		domain.Action
+		Deadline domain.Mono
+	}
 	// Read has the link read the device, to be answered as fresh, or by LinkDown.
 	// It is no action, and needs no lease.
 	Read struct{ Ref uint64 }

@@ -69,19 +69,27 @@ func (d *deviceLoop) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-d.inbox.ready:
-			for _, in := range d.inbox.take() {
-				if ctx.Err() != nil {
-					return
-				}
-				d.handle(in)
-			}
+			d.handleAll(ctx)
 		case <-timer.C:
-			d.step(clock.Boot(), device.Timer{})
+			d.handleAll(ctx) // what the device has said is heard before the wait for it is over
+			if ctx.Err() == nil {
+				d.step(clock.Boot(), device.Timer{})
+			}
 		}
 		d.pending.Store(int64(d.machine.Pending()))
 		d.idle.Store(int64(d.machine.IdleSince()))
 		d.away.Store(!d.machine.Up())
 		rearm(timer, d.machine.NextWake())
+	}
+}
+
+// handleAll hands on what has come.
+func (d *deviceLoop) handleAll(ctx context.Context) {
+	for _, in := range d.inbox.take() {
+		if ctx.Err() != nil {
+			return
+		}
+		d.handle(in)
 	}
 }
 
@@ -107,7 +115,7 @@ func (d *deviceLoop) step(at domain.Mono, in device.Input) {
 				d.term.journal.add(e.Entries...)
 			case device.Emit:
 				at = clock.Boot() // what the device answers may be here before emit returns
-				in = d.emit(e.Action)
+				in = d.emit(e)
 			case device.Open:
 				in = d.open(e.Opening)
 			case device.Connection:
@@ -182,13 +190,13 @@ func (d *deviceLoop) interrupt() {
 }
 
 // emit hands one action to the device's socket and tells how that went.
-func (d *deviceLoop) emit(a domain.Action) device.Input {
+func (d *deviceLoop) emit(e device.Emit) device.Input {
 	ctx, cancel := context.WithTimeout(d.term.ctx, emitTimeout)
 	defer cancel()
 	d.sending.Store(&cancel)
 	defer d.sending.Store(nil)
-	err := d.link.Emit(ctx, a, d.term.gate)
-	out := emission.Emitted{Ref: a.Ref}
+	err := d.link.Emit(ctx, e.Action, notAfter(e.Deadline, d.term.gate))
+	out := emission.Emitted{Ref: e.Action.Ref}
 	switch {
 	case err == nil:
 		out.Result = emission.Sent
@@ -211,4 +219,18 @@ func (d *deviceLoop) idleFor() time.Duration {
 		return 0
 	}
 	return clock.Boot() - time.Duration(since)
+}
+
+// notAfter is a gate that is closed for what is too old to be sent. A step knows
+// only when its input happened, and the link may have waited for the device. Once
+// the first bytes may have left, the rest follows.
+func notAfter(deadline domain.Mono, gate domain.Gate) domain.Gate {
+	begun := false
+	return func() error {
+		if !begun && clock.Boot() >= deadline {
+			return fmt.Errorf("it is older than its validity: %w", domain.ErrFenced)
+		}
+		begun = true
+		return gate()
+	}
 }

@@ -114,8 +114,8 @@ func (d *deviceLoop) emit(e device.Emit) emission.Emitted {
 	switch {
 	case d.link == nil || !d.link.up || d.link.conn == nil:
 		out.Result, out.Detail = emission.NotSent, "not connected"
-	case !s.held(e.Epoch):
-		out.Result, out.Detail = emission.Fenced, "the lease is over"
+	case !s.held(e.Epoch) || s.mono() >= e.Deadline:
+		out.Result, out.Detail = emission.Fenced, "the lease is over, or it is too old"
 		s.w.stats.fenced++
 	case s.w.chance(brokenWrite):
 		// The connection breaks in the middle of the write: all of it may have left, or not enough.

@@ -147,7 +147,7 @@ func (m *Machine) feed(now domain.Mono, in emission.Input) {
 			m.say(e.Ended)
 		case emission.Emit:
 			m.lastRef = e.Ref
-			m.do(Emit{Epoch: m.epoch, Action: e.Action})
+			m.do(Emit{Epoch: m.epoch, Action: e.Action, Deadline: e.Deadline})
 		case emission.Read:
 			m.lastRef = e.Ref
 			m.do(Read{Ref: e.Ref})

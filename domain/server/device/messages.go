@@ -115,10 +115,12 @@ type (
 	// ResetUnacknowledged does so if the device has not acknowledged all of it.
 	ResetUnacknowledged struct{}
 	// Emit asks the lease of the epoch and hands the action to the link, to be
-	// answered by Emitted.
+	// answered by Emitted. From the deadline on it is refused, as by the lease: the
+	// time of a step may be older than the present.
 	Emit struct {
-		Epoch  uint64
-		Action domain.Action
+		Epoch    uint64
+		Action   domain.Action
+		Deadline domain.Mono
 	}
 	// Read has the link read the device, to be answered as fresh, or by Down.
 	Read struct{ Ref uint64 }
