@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/server/clerk"
@@ -18,6 +20,7 @@ type clerkLoop struct {
 	machine   *clerk.Machine
 	inbox     *mailbox[clerk.Input]
 	journal   *journalLoop
+	gaveUp    *atomic.Int64
 }
 
 // do hands on an errand.
@@ -46,6 +49,9 @@ func (k *clerkLoop) step(ctx context.Context, in clerk.Input) {
 				k.journal.add(e.Entry)
 			case clerk.Retrying:
 				k.logger.Warn("a chore failed, trying again", "position", e.Errand.At().String(), "kind", e.Errand.What(), "cause", e.Cause)
+			case clerk.GaveUp:
+				k.gaveUp.Add(1)
+				k.logger.Error("a chore cannot be done and is left to the next primary", "position", e.Errand.At().String(), "kind", e.Errand.What(), "cause", e.Cause)
 			}
 		}
 	}
@@ -54,9 +60,13 @@ func (k *clerkLoop) step(ctx context.Context, in clerk.Input) {
 func (k *clerkLoop) fetch(ctx context.Context, f clerk.Fetch) clerk.Input {
 	stored, err := readStored(ctx, k.log, k.landscape, f.At)
 	if err != nil {
-		return clerk.Failed{Cause: err.Error()}
+		return failed(err)
 	}
 	return clerk.Fetched{Stored: stored, Record: k.codec.Decode(domain.TopicLog, f.At.Partition, stored)}
+}
+
+func failed(err error) clerk.Input {
+	return clerk.Failed{Invalid: errors.Is(err, domain.ErrInvalid), Cause: err.Error()}
 }
 
 func (k *clerkLoop) append(ctx context.Context, a clerk.Append) clerk.Input {
@@ -69,7 +79,7 @@ func (k *clerkLoop) append(ctx context.Context, a clerk.Append) clerk.Input {
 		cancel()
 	}
 	if err != nil {
-		return clerk.Failed{Cause: err.Error()}
+		return failed(err)
 	}
 	return clerk.Appended{}
 }

@@ -9,7 +9,7 @@ import (
 
 // counts are what the metrics show.
 type counts struct {
-	records, accepted, refused, duplicates, dead, fenced, foreign, misplaced atomic.Int64
+	records, accepted, refused, duplicates, dead, fenced, foreign, misplaced, gaveUp atomic.Int64
 }
 
 // watch sees each record right after it was folded.

@@ -41,6 +41,7 @@ func (c *coreLoop) beginTerm(epoch uint64) {
 		}),
 		inbox:   newMailbox[clerk.Input](),
 		journal: t.journal,
+		gaveUp:  &c.counts.gaveUp,
 	}
 	c.term = t
 	c.background.Go(func() { t.journal.run(ctx) })

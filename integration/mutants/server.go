@@ -68,7 +68,7 @@ var ofTheServer = []mutant{
 	{"primacy is released while a device that takes one connection has it", "domain/server/device/machine.go",
 		"		m.shut(now, \"this server gives primacy up\") // before the next one connects\n", "", in(devices)},
 	{"an errand is given up", "domain/server/clerk/machine.go",
-		"			m.begun, m.retryAt = false, now.Mono+m.pause\n", "			m.begun, m.waiting = false, m.waiting[1:]\n", in(clerks)},
+		"	m.current, m.lanes = nil, append(m.lanes, l)\n", "	m.done()\n", in(clerks)},
 	{"a forwarded command is another one", "domain/server/clerk/machine.go",
 		"	r.Origin = &origin\n", "	r.Origin, r.UID = &origin, m.scribe.UID()\n", in(clerks)},
 	{"an epoch that is over is not ended", "domain/server/control/machine.go",

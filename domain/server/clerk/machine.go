@@ -5,11 +5,14 @@
 //
 // A [Machine] is one epoch's: feed it inputs with the time, and carry out its
 // effects in order. It has no clock, goroutine or I/O. It does one errand after
-// the other, each until it has succeeded; what is left when the epoch ends is
+// the other, each until it has succeeded or never can. One that has to wait holds
+// up those alone that are read from the same partition and go to the same one, so
+// that their order stays. What is left when the epoch ends, or was given up, is
 // still owed in the fold, so the next primary does it. Doing one twice is no harm.
 package clerk
 
 import (
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -26,7 +29,7 @@ const (
 // Bury makes the dead letter of a record of the log topic.
 type Bury func(domain.Stored, domain.Record) domain.DeadLetter
 
-// Errand is something to be done until it has succeeded.
+// Errand is something to be done.
 type Errand interface {
 	// At is the record that asks for it.
 	At() domain.Position
@@ -64,16 +67,14 @@ func (r Relock) What() string { return "relock" }
 type Machine struct {
 	scribe  domain.Scribe
 	bury    Bury
-	waiting []Errand // the first one is under way
-	begun   bool     // it is
-	retryAt domain.Mono
-	pause   time.Duration
+	current *lane   // whose first errand is under way; nil for none
+	lanes   []*lane // the others that have something to do, in turn
 	effects []Effect
 }
 
 // New is a clerk that has nothing to do yet.
 func New(scribe domain.Scribe, bury Bury) *Machine {
-	return &Machine{scribe: scribe, bury: bury, pause: retryFrom}
+	return &Machine{scribe: scribe, bury: bury}
 }
 
 // Input is what can happen to a clerk.
@@ -89,8 +90,12 @@ type (
 	}
 	// Appended answers Append: it was acknowledged.
 	Appended struct{}
-	// Failed answers either: it did not succeed, or nobody knows.
-	Failed struct{ Cause string }
+	// Failed answers either: it did not succeed, or nobody knows. Invalid means
+	// that no attempt can ever succeed.
+	Failed struct {
+		Invalid bool
+		Cause   string
+	}
 	// Timer says that NextWake has come.
 	Timer struct{}
 )
@@ -121,12 +126,18 @@ type (
 		Errand Errand
 		Cause  string
 	}
+	// GaveUp tells that an errand cannot be done. It is left to the next primary.
+	GaveUp struct {
+		Errand Errand
+		Cause  string
+	}
 )
 
 func (Fetch) effect()    {}
 func (Append) effect()   {}
 func (Journal) effect()  {}
 func (Retrying) effect() {}
+func (GaveUp) effect()   {}
 
 // Step takes one input at the time now and returns what is to be done, in order.
 // The slice is valid until the next step.
@@ -134,29 +145,31 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 	m.effects = m.effects[:0]
 	switch in := in.(type) {
 	case Do:
-		m.waiting = append(m.waiting, in.Errand)
+		l := m.lane(routeOf(in.Errand))
+		l.waiting = append(l.waiting, in.Errand)
 	case Fetched:
 		m.fetched(now, in)
 	case Appended:
 		m.appended()
 	case Failed:
-		if m.begun {
-			m.do(Retrying{Errand: m.waiting[0], Cause: in.Cause})
-			m.begun, m.retryAt = false, now.Mono+m.pause
-			m.pause = min(2*m.pause, retryUpTo)
-		}
+		m.failed(now, in)
 	case Timer:
 	}
-	if !m.begun && len(m.waiting) > 0 && now.Mono >= m.retryAt {
-		m.begin(now)
+	if m.current == nil {
+		m.next(now)
 	}
 	return m.effects
 }
 
-// begin makes an attempt at the first errand.
-func (m *Machine) begin(now domain.Now) {
-	m.begun, m.retryAt = true, 0
-	switch e := m.waiting[0].(type) {
+// next makes an attempt at an errand whose turn it is.
+func (m *Machine) next(now domain.Now) {
+	i := slices.IndexFunc(m.lanes, func(l *lane) bool { return now.Mono >= l.retryAt })
+	if i < 0 {
+		return
+	}
+	m.current = m.lanes[i]
+	m.lanes = slices.Delete(m.lanes, i, i+1)
+	switch e := m.current.waiting[0].(type) {
 	case Chore:
 		if e.Kind == partition.Again {
 			m.again(now, e)
@@ -168,12 +181,39 @@ func (m *Machine) begin(now domain.Now) {
 	}
 }
 
-// fetched goes on with the record that was read again.
-func (m *Machine) fetched(now domain.Now, in Fetched) {
-	if !m.begun {
+// failed puts off the errand that is under way, or gives it up.
+func (m *Machine) failed(now domain.Now, in Failed) {
+	l := m.current
+	if l == nil {
 		return
 	}
-	switch e := m.waiting[0].(type) {
+	if in.Invalid {
+		m.do(GaveUp{Errand: l.waiting[0], Cause: in.Cause})
+		m.done()
+		return
+	}
+	m.do(Retrying{Errand: l.waiting[0], Cause: in.Cause})
+	l.retryAt = now.Mono + l.pause
+	l.pause = min(2*l.pause, retryUpTo)
+	m.current, m.lanes = nil, append(m.lanes, l)
+}
+
+// done ends the errand that is under way.
+func (m *Machine) done() {
+	l := m.current
+	l.waiting[0] = nil
+	l.waiting, l.retryAt, l.pause = l.waiting[1:], 0, retryFrom
+	if m.current = nil; len(l.waiting) > 0 {
+		m.lanes = append(m.lanes, l)
+	}
+}
+
+// fetched goes on with the record that was read again.
+func (m *Machine) fetched(now domain.Now, in Fetched) {
+	if m.current == nil {
+		return
+	}
+	switch e := m.current.waiting[0].(type) {
 	case Chore:
 		if e.Kind == partition.Forward {
 			m.forward(e, in.Record)
@@ -232,26 +272,30 @@ func (m *Machine) command(now domain.Now, device, uid string, p domain.Payload) 
 // appended ends the errand. What was copied is told to the fold; a command that
 // was appended speaks for itself.
 func (m *Machine) appended() {
-	if !m.begun {
+	if m.current == nil {
 		return
 	}
-	if c, ok := m.waiting[0].(Chore); ok && c.Kind != partition.Again {
+	if c, ok := m.current.waiting[0].(Chore); ok && c.Kind != partition.Again {
 		subject := c.Device
 		if subject == "" {
 			subject = "log"
 		}
 		m.do(Journal{journal.Entry{Partition: c.Position.Partition, Subject: subject, Payload: domain.Handled{Record: c.Position}}})
 	}
-	m.waiting[0] = nil
-	m.waiting, m.begun, m.pause = m.waiting[1:], false, retryFrom
+	m.done()
 }
 
 func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
 
 // NextWake is when the clerk wants a Timer; zero if never.
-func (m *Machine) NextWake() domain.Mono {
-	if m.begun {
+func (m *Machine) NextWake() (at domain.Mono) {
+	if m.current != nil {
 		return 0
 	}
-	return m.retryAt
+	for _, l := range m.lanes {
+		if at == 0 || l.retryAt < at {
+			at = l.retryAt
+		}
+	}
+	return at
 }

@@ -90,11 +90,13 @@ func TestALockIsTakenAgainForWhoHasAskedForIt(t *testing.T) {
 	}
 }
 
-func TestAnErrandIsTriedUntilItSucceedsAndTheNextOneWaits(t *testing.T) {
+func TestAnErrandIsTriedUntilItSucceedsAndTheNextOneOnItsWayWaits(t *testing.T) {
 	m := newClerk()
 	now := noon
 	m.Step(now, clerk.Do{Errand: dead})
-	if effects := m.Step(now, clerk.Do{Errand: again}); len(effects) > 0 {
+	second := dead
+	second.Position.Offset++
+	if effects := m.Step(now, clerk.Do{Errand: second}); len(effects) > 0 {
 		t.Fatalf("two at once: %+v", effects)
 	}
 	var pauses []string
@@ -114,5 +116,47 @@ func TestAnErrandIsTriedUntilItSucceedsAndTheNextOneWaits(t *testing.T) {
 	effects := m.Step(now, clerk.Appended{})
 	if len(effects) != 2 {
 		t.Fatalf("it did %+v, wanted the end of the one and the beginning of the other", effects)
+	}
+}
+
+// What cannot be done, because a record is too large or a permission is missing,
+// must not hold up what can.
+func TestAnErrandThatCanNeverSucceedIsGivenUp(t *testing.T) {
+	m := newClerk()
+	m.Step(noon, clerk.Do{Errand: again})
+	m.Step(noon, clerk.Do{Errand: relock}) // behind it, on the same way
+	effects := m.Step(noon, clerk.Failed{Invalid: true, Cause: "too large"})
+	if len(effects) != 2 {
+		t.Fatalf("it did %+v, wanted the end of the one and the beginning of the other", effects)
+	}
+	if g, ok := effects[0].(clerk.GaveUp); !ok || g.Errand != clerk.Errand(again) || g.Cause != "too large" {
+		t.Errorf("it tells %+v", effects[0])
+	}
+	if f, ok := effects[1].(clerk.Fetch); !ok || f.At != relock.Asked {
+		t.Errorf("it goes on with %+v", effects[1])
+	}
+	if wake := m.NextWake(); wake != 0 {
+		t.Errorf("it wants to be woken at %s", wake)
+	}
+}
+
+func TestWhatHasToWaitHoldsUpOnlyWhatGoesTheSameWay(t *testing.T) {
+	m := newClerk()
+	m.Step(noon, clerk.Do{Errand: lost})
+	second := lost
+	second.Position.Offset++
+	m.Step(noon, clerk.Do{Errand: second})
+	m.Step(noon, clerk.Do{Errand: dead})
+	effects := m.Step(noon, clerk.Failed{Cause: "partition 3 has no leader"})
+	if len(effects) != 2 || effects[1] != clerk.Effect(clerk.Fetch{At: dead.Position}) {
+		t.Fatalf("it did %+v, wanted the dead letter next", effects)
+	}
+	m.Step(noon, clerk.Fetched{Record: domain.Record{Position: at}})
+	if effects := m.Step(noon, clerk.Appended{}); len(effects) != 1 {
+		t.Errorf("then it did %+v, wanted nothing but the journal's entry", effects)
+	}
+	later := domain.Now{Mono: m.NextWake()}
+	if f := one[clerk.Fetch](t, m.Step(later, clerk.Timer{})); f.At != lost.Position {
+		t.Errorf("the first one of two on a way is not %s", f.At)
 	}
 }
