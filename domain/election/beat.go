@@ -44,7 +44,7 @@ func (s *Server) beat() {
 	if !s.beats() || s.now < s.beatAt {
 		return
 	}
-	ttl := s.pace.ttl()
+	ttl := s.pace.ttl(s.now)
 	h := domain.Heartbeat{
 		Incarnation: s.cfg.Incarnation, N: s.n + 1, Acked: s.acked, TTL: ttl,
 		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash, Agreed: s.health.Agreed,

@@ -53,18 +53,19 @@ func (s *Server) reckon(n uint64, ttl time.Duration) {
 	}
 }
 
-// renew extends the lease: a record of the holder was read back as counting.
-func (s *Server) renew(n uint64, ttl time.Duration) {
+// renew extends the lease: a record of the holder was read back as counting. It
+// reports whether the lease had run out before.
+func (s *Server) renew(n uint64, ttl time.Duration) (resumed bool) {
 	s.sends.readBack(n)
 	if !s.leads() {
-		return
+		return false
 	}
 	end := s.sends.end()
 	if !s.cfg.broken.keeps(ruleSendTime) {
 		end = s.now + s.cfg.lease(ttl)
 	}
 	if end <= s.now {
-		return // too late to act on; a later one may do
+		return false // too late to act on; a later one may do
 	}
 	was := s.tenure.acting
 	s.tenure.acting = true
@@ -75,7 +76,9 @@ func (s *Server) renew(n uint64, ttl time.Duration) {
 		s.emit(Won{Epoch: s.tenure.epoch})
 	case !was:
 		s.emit(Resumed{Epoch: s.tenure.epoch})
+		return true
 	}
+	return false
 }
 
 func (s *Server) extend(end domain.Mono) {

@@ -57,20 +57,21 @@ func TestReckoningIsBoundedAndErrsOnTheEarlySide(t *testing.T) {
 
 func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
 	p := pace{min: 60 * time.Millisecond, max: time.Second}
-	if p.ttl() != time.Second {
-		t.Errorf("without a sample the TTL is %s, want the longest", p.ttl())
+	if got := p.ttl(0); got != time.Second {
+		t.Errorf("without a sample the TTL is %s, want the longest", got)
 	}
-	n := uint64(0)
+	n, now := uint64(0), time.Hour
 	beats := func(count int, took time.Duration, paused bool) time.Duration {
 		for range count {
 			n++
-			p.sent(n, time.Hour)
+			now += p.ttl(now) / beatsPerTTL
+			p.sent(n, now-took)
 			if paused {
 				p.paused()
 			}
-			p.readBack(n, time.Hour+took)
+			p.readBack(n, now)
 		}
-		return p.ttl()
+		return p.ttl(now)
 	}
 	for _, test := range []struct {
 		name     string
@@ -84,11 +85,40 @@ func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
 		{"one slow append lengthens it somewhat", 1, 20 * time.Millisecond, false, 100 * time.Millisecond, 150 * time.Millisecond},
 		{"a log that stays slow has 20 times what it takes", 30, 20 * time.Millisecond, false, 380 * time.Millisecond, 400 * time.Millisecond},
 		{"a log that stands still has the longest", 30, time.Minute, false, 990 * time.Millisecond, time.Second},
-		{"it shortens smoothly", 10, time.Millisecond, false, 450 * time.Millisecond, 650 * time.Millisecond},
-		{"to the shortest again", 600, time.Millisecond, false, 60 * time.Millisecond, 60 * time.Millisecond},
+		{"it shortens smoothly", 2, time.Millisecond, false, 500 * time.Millisecond, 650 * time.Millisecond},
+		{"to the shortest again", 20, time.Millisecond, false, 60 * time.Millisecond, 60 * time.Millisecond},
 	} {
 		if got := beats(test.beats, test.took, test.paused); got < test.min || got > test.max {
 			t.Errorf("%s: %s, want %s to %s", test.name, got, test.min, test.max)
+		}
+	}
+}
+
+func TestALeaseThatRanOutKeepsTheNextOnesLongerForAWhile(t *testing.T) {
+	p := pace{min: 60 * time.Millisecond, max: time.Second}
+	now := time.Hour
+	p.sample(time.Millisecond, now)
+	for _, test := range []struct {
+		name   string
+		lapses int
+		after  time.Duration
+		want   time.Duration
+	}{
+		{"nothing has happened", 0, time.Minute, 60 * time.Millisecond},
+		{"one is twice the shortest", 1, 0, 120 * time.Millisecond},
+		{"for half a minute", 0, 29 * time.Second, 120 * time.Millisecond},
+		{"another one doubles it again", 1, 0, 240 * time.Millisecond},
+		{"half of that is forgotten", 0, 30 * time.Second, 120 * time.Millisecond},
+		{"and then all", 0, 30 * time.Second, 60 * time.Millisecond},
+		{"many give the longest", 20, 0, time.Second},
+		{"also forgotten", 0, 24 * time.Hour, 60 * time.Millisecond},
+	} {
+		for range test.lapses {
+			p.lapsed(now)
+		}
+		now += test.after
+		if got := p.ttl(now); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
 }

@@ -139,23 +139,26 @@ func (s *Server) readBack(r *domain.Record, ruling Ruling) {
 		}
 	case domain.Heartbeat:
 		if p.Incarnation == s.cfg.Incarnation {
-			s.acknowledge(p.N)
-			if ruling.Counts {
-				s.renew(p.N, p.TTL)
+			fair := s.acknowledge(p.N)
+			if ruling.Counts && s.renew(p.N, p.TTL) && fair {
+				s.pace.lapsed(s.now)
 			}
 		}
 	}
 }
 
-func (s *Server) acknowledge(n uint64) {
-	s.pace.readBack(n, s.now)
+// acknowledge notes that send n was read back, and reports whether the time that
+// it took was the log's, and not a pause of this server.
+func (s *Server) acknowledge(n uint64) (fair bool) {
+	fair = s.pace.readBack(n, s.now)
 	if n > s.acked && n <= s.n {
 		s.acked, s.ackedAt = n, s.now
 	}
 	if s.leads() {
 		// The log answers: a beat that was put off while it did not is due soon.
-		s.beatAt = min(s.beatAt, s.now+s.interval(s.pace.ttl()))
+		s.beatAt = min(s.beatAt, s.now+s.interval(s.pace.ttl(s.now)))
 	}
+	return fair
 }
 
 // standing draws the conclusions for a holder: it is one no more, or contested.

@@ -220,7 +220,7 @@ func (s *Server) LeaseEnd() domain.Mono {
 }
 
 // TTL is what the server's next record would carry.
-func (s *Server) TTL() time.Duration { return s.pace.ttl() }
+func (s *Server) TTL() time.Duration { return s.pace.ttl(s.now) }
 
 // PollEvery is how often the log should be asked at least: often enough to tell a
 // silent holder from a silent log, and more seldom than the holder beats, so that

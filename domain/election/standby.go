@@ -39,7 +39,7 @@ func (s *Server) claimDue() (due domain.Mono, seen int64, ok bool) {
 	}
 	ttl := s.state.ttl
 	if !s.cfg.broken.keeps(ruleRecordTTL) {
-		ttl = s.pace.ttl()
+		ttl = s.pace.ttl(s.now)
 	}
 	from := max(w.heardAt, w.caughtAt)
 	if s.state.contested {
@@ -68,7 +68,7 @@ func (s *Server) claim() {
 		s.emit(Append{Type: domain.TypeFloor, Payload: domain.Floor{Epoch: s.floor}})
 		return
 	}
-	ttl := s.pace.ttl()
+	ttl := s.pace.ttl(s.now)
 	c := domain.Claim{
 		Incarnation: s.cfg.Incarnation, Epoch: s.state.epoch + 1, Seen: seen, N: s.n + 1, TTL: ttl, Cause: s.state.cause,
 	}
