@@ -44,7 +44,7 @@ var ofTheServer = []mutant{
 	{"the mark of any epoch opens a partition", "domain/server/core/term.go",
 		"r.Type == domain.TypeEpochOpened && own {", "r.Type == domain.TypeEpochOpened && applied {", in(cores)},
 	{"the age of what waits begins with the term", "domain/server/core/term.go",
-		" - max(0, mark.Sub(w.Appended))", "", in(cores)},
+		" - max(0, appended.Sub(w.Appended))", "", in(cores)},
 	{"what is opened after a planned end begins new work", "domain/server/core/term.go",
 		"Finishing: t.finishing,", "Finishing: false,", in(cores)},
 	{"a planned end does not wait for the outcomes", "domain/server/core/settle.go",

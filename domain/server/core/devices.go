@@ -10,7 +10,7 @@ import (
 )
 
 // configured follows a change of a device's definition.
-func (m *Machine) configured(r *domain.Record) {
+func (m *Machine) configured(in *Read, r *domain.Record) {
 	payload, ok := r.Payload.(domain.Configured)
 	if !ok {
 		return
@@ -27,7 +27,7 @@ func (m *Machine) configured(r *domain.Record) {
 	}
 	m.openDevice(def, payload.Removed)
 	if m.term != nil && m.term.opened[s.Partition()] {
-		m.handOver(s, def.Device, s.LogTime())
+		m.handOver(s, def.Device, in, s.LogTime())
 	}
 }
 

@@ -178,7 +178,7 @@ func (m *Machine) read(in *Read) {
 // follow is what the live server does because of one folded record.
 func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change partition.Change) {
 	if r.Type == domain.TypeConfigured && change.Verdict == partition.Applied {
-		m.configured(r)
+		m.configured(in, r)
 	}
 	if m.term != nil {
 		m.act(s, in, r, change)

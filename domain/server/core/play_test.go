@@ -19,13 +19,14 @@ const (
 
 // play drives the core of server A, and keeps the log that it folds.
 type play struct {
-	t    *testing.T
-	m    *Machine
-	now  domain.Now
-	logs [][]domain.Record
-	seq  []uint64
-	said []string // one word or more an effect
-	last []Effect
+	t     *testing.T
+	m     *Machine
+	now   domain.Now
+	since domain.Mono // of what is read
+	logs  [][]domain.Record
+	seq   []uint64
+	said  []string // one word or more an effect
+	last  []Effect
 }
 
 func definition() domain.Definition {
@@ -109,7 +110,7 @@ func (p *play) record(on int32, r domain.Record) *play {
 }
 
 func (p *play) read(on int32, records ...domain.Record) *play {
-	return p.step(Read{At: p.now.Mono, Partition: on, Records: records, High: int64(len(p.logs[on]))})
+	return p.step(Read{At: p.now.Mono, Since: p.since, Partition: on, Records: records, High: int64(len(p.logs[on]))})
 }
 
 // fact puts a record of the primary of an epoch into the log.

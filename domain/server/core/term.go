@@ -96,7 +96,7 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 	applied := change.Verdict == partition.Applied
 	own := applied && r.Epoch == m.term.epoch
 	if r.Type == domain.TypeEpochOpened && own {
-		m.markFolded(s, r)
+		m.markFolded(s, in, r)
 		return
 	}
 	if _, known := m.devices[r.Subject]; !known || !m.term.opened[in.Partition] {
@@ -141,13 +141,13 @@ func deadline(in *Read, p *partition.Pending) domain.Mono {
 }
 
 // markFolded hands a partition's devices over to their queues.
-func (m *Machine) markFolded(s *partition.State, mark *domain.Record) {
+func (m *Machine) markFolded(s *partition.State, in *Read, mark *domain.Record) {
 	p := s.Partition()
 	m.term.opened[p] = true
 	m.term.open++
 	for _, d := range m.names {
 		if m.devices[d].Partition == p {
-			m.handOver(s, d, mark.Appended)
+			m.handOver(s, d, in, mark.Appended)
 		}
 	}
 	m.configure(s)
@@ -158,15 +158,17 @@ func (m *Machine) markFolded(s *partition.State, mark *domain.Record) {
 	}
 }
 
-// handOver builds a device's work from the fold. The age of what waits is
-// counted in log time up to the mark, and from before the mark's sending on
-// this server's clock: never less than it is.
-func (m *Machine) handOver(s *partition.State, name string, mark domain.Instant) {
+// handOver builds a device's work from the fold, because of a record that was just
+// folded: the mark, or a configuration. The age of what waits is counted in log time
+// up to that record, and on this server's clock from a moment at which it was not in
+// the log yet: never less than it is.
+func (m *Machine) handOver(s *partition.State, name string, in *Read, appended domain.Instant) {
 	dev, ok := s.Device(name)
 	if !ok {
 		return
 	}
 	t := m.term
+	before := max(t.began, in.Since)
 	p := device.Promote{
 		Epoch: t.epoch, Connected: dev.Connected,
 		Held: t.held || t.draining, Finishing: t.finishing,
@@ -180,7 +182,7 @@ func (m *Machine) handOver(s *partition.State, name string, mark domain.Instant)
 		work := emission.Work{
 			UID: w.UID, Command: w.Command, Effect: w.Effect, Payload: w.Payload,
 			Wishes: s.Newest(name, w), Read: m.now.Mono,
-			Deadline: t.began + w.ValidFor - max(0, mark.Sub(w.Appended)),
+			Deadline: before + w.ValidFor - max(0, appended.Sub(w.Appended)),
 			Started:  w.Started,
 		}
 		for _, l := range s.Superseded(name, w) {

@@ -60,6 +60,31 @@ func TestAgeIsNeverLessThanItIs(t *testing.T) {
 	}
 }
 
+// A term can be old when a device is configured anew, or when a partition that
+// was away takes its mark: that is no age of what waits.
+func TestTheAgeOfATermIsNoneOfWhatWaits(t *testing.T) {
+	want := func(p *play) {
+		t.Helper()
+		if got, want := p.promoted().Work[0].Deadline, p.now.Mono-time.Second+10*time.Second-5*time.Second; got != want {
+			t.Errorf("the deadline of what waits is %s, wanted %s", got, want)
+		}
+	}
+	take := domain.Record{UID: "u", Source: "/test", Subject: router, ValidFor: 10 * time.Second, Payload: domain.Take{Destination: 1, Source: 2}}
+
+	p := primary(t).wait(5 * time.Minute)
+	take.Created = p.now.Wall
+	p.record(0, take).wait(5 * time.Second)
+	p.since = p.now.Mono - time.Second // the log was read to its end then
+	want(p.fact(0, 2, router, domain.Configured{Definition: definition()}))
+
+	p = newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	p.step(Won{Epoch: 2}).wait(5 * time.Minute)
+	take.Created = p.now.Wall
+	p.record(0, take).wait(5 * time.Second)
+	p.since = p.now.Mono - time.Second
+	want(p.mark(0, 2, "A"))
+}
+
 func TestTheWordOfTheLogReachesTheDevice(t *testing.T) {
 	gate := domain.Definition{Device: router, Driver: domain.DriverHTTP, ValidOneShot: time.Minute, Verbs: []domain.Verb{{Name: "pulse", Effect: domain.OneShot}}}
 	p := newPlay(t, 1, gate).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: gate})
