@@ -112,11 +112,16 @@ func (r *readerLoop) step(ctx context.Context, in reader.Input) error {
 func (r *readerLoop) topic() string { return domain.Topic(r.landscape, r.kind) }
 
 func (r *readerLoop) fetch(ctx context.Context, f reader.Fetch) reader.Input {
-	from := make([]domain.FetchFrom, len(f.Offsets))
+	from := make([]domain.FetchFrom, 0, len(f.Offsets))
 	for p, offset := range f.Offsets {
-		from[p] = domain.FetchFrom{Topic: r.topic(), Partition: int32(p), Offset: offset}
+		if offset >= 0 {
+			from = append(from, domain.FetchFrom{Topic: r.topic(), Partition: int32(p), Offset: offset})
+		}
 	}
 	wait := r.wait()
+	if f.Within > 0 {
+		wait = min(wait, f.Within)
+	}
 	try, cancel := context.WithTimeout(ctx, wait+fetchGrace)
 	defer cancel()
 	answers, err := r.log.Fetch(try, from, wait, fetchBytes)

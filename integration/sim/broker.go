@@ -246,7 +246,7 @@ func (f *fetch) timeout() {
 // ready says whether there is anything to answer with.
 func (f *fetch) ready() bool {
 	for p, part := range f.b.parts[f.kind] {
-		if part.away || int64(len(part.records)) > f.from[p] {
+		if f.from[p] >= 0 && (part.away || int64(len(part.records)) > f.from[p]) {
 			return true
 		}
 	}
@@ -265,8 +265,11 @@ func (f *fetch) serve() {
 		}
 		return
 	}
-	answers := make([]domain.Fetched, len(f.from))
+	answers := make([]domain.Fetched, 0, len(f.from))
 	for i, part := range f.b.parts[f.kind] {
+		if f.from[i] < 0 {
+			continue // not asked for
+		}
 		a := domain.Fetched{Partition: int32(i), HighWatermark: int64(len(part.records)), Next: f.from[i]}
 		if part.away {
 			a.Err, a.HighWatermark = errAway, -1
@@ -279,7 +282,7 @@ func (f *fetch) serve() {
 			}
 			a.Next = f.from[i] + n
 		}
-		answers[i] = a
+		answers = append(answers, a)
 	}
 	back := w.now + f.b.way()
 	if h.slowFetch > 0 {

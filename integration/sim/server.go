@@ -203,6 +203,9 @@ func (s *server) fetch(r *readerLoop, kind domain.TopicKind, f reader.Fetch) {
 	if kind == domain.TopicControl {
 		wait = s.controlMachine.Election().PollEvery()
 	}
+	if f.Within > 0 {
+		wait = min(wait, f.Within)
+	}
 	s.w.broker.fetch(&s.program, kind, append([]int64(nil), f.Offsets...), wait, func(answers []domain.Fetched, err error) {
 		if err != nil {
 			r.loop.answer(reader.Failed{Err: err})

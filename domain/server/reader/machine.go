@@ -1,7 +1,7 @@
-// Package reader follows all partitions of one topic, in order. After every
+// Package reader follows all partitions of one topic, each in order. After every
 // interruption it reads the last record again: if another one, or none, stands
 // there, it stops with [ErrLogReplaced], or, where control's retention has taken
-// it, with [ErrOvertaken].
+// it, with [ErrOvertaken]. A partition that fails holds up no other one.
 //
 // A [Machine] is one reader: feed it inputs with the time, and carry out its
 // effects in order. It has no clock, goroutine or I/O, and decodes nothing. On a
@@ -37,13 +37,14 @@ type Machine struct {
 	last     []domain.Fingerprint
 	verify   []bool        // the last record is to be read again
 	since    []domain.Mono // the log was known to hold nothing that was not read
+	outage   []outage      // of each partition
 
 	asked    domain.Mono
 	fetching bool
 	resting  bool
 	wakeAt   domain.Mono
-	retry    time.Duration
-	away     bool
+	whole    outage // of the log
+	away     bool   // that was told
 	stopped  bool
 	effects  []Effect
 }
@@ -54,7 +55,7 @@ func New(from []domain.Fingerprint, retained bool) *Machine {
 	n := len(from)
 	m := &Machine{
 		retained: retained, next: make([]int64, n), last: slices.Clone(from),
-		verify: make([]bool, n), since: make([]domain.Mono, n), retry: retryFrom,
+		verify: make([]bool, n), since: make([]domain.Mono, n), outage: make([]outage, n),
 	}
 	for p, f := range from {
 		if !f.Empty() {
@@ -97,8 +98,12 @@ type Effect interface{ effect() }
 
 type (
 	// Fetch asks for what stands at an offset of each partition, and behind it, to
-	// be answered by Fetched or Failed.
-	Fetch struct{ Offsets []int64 }
+	// be answered by Fetched or Failed. Partitions with a negative offset are left
+	// out; unless Within is zero, an empty answer is wanted after that.
+	Fetch struct {
+		Offsets []int64
+		Within  time.Duration
+	}
 	// Hand hands on what is new of one partition. It may be nothing: the log has answered.
 	Hand struct {
 		At        domain.Mono // when the answer was here
@@ -150,37 +155,60 @@ func (m *Machine) Step(now domain.Mono, in Input) []Effect {
 	return m.effects
 }
 
+// fetch asks all partitions but those that have failed a moment ago. Who waits for
+// the others must not wait beyond their next turn.
 func (m *Machine) fetch(now domain.Mono) {
-	m.asked, m.fetching, m.resting = now, true, false
-	offsets := make([]int64, len(m.next))
+	m.resting = false
+	e := Fetch{Offsets: make([]int64, len(m.next))}
+	due, asked := domain.Mono(0), false
 	for p, next := range m.next {
-		offsets[p] = next
+		if at := m.outage[p].retryAt; at > now {
+			e.Offsets[p] = -1
+			if due == 0 || at < due {
+				due = at
+			}
+			continue
+		}
+		asked = true
+		e.Offsets[p] = next
 		if m.verify[p] {
-			offsets[p]--
+			e.Offsets[p]--
 		}
 	}
-	m.do(Fetch{Offsets: offsets})
+	if !asked {
+		m.wakeAt = due
+		return
+	}
+	if due > 0 {
+		e.Within = due - now
+	}
+	m.asked, m.fetching = now, true
+	m.do(e)
 }
 
 func (m *Machine) fetched(now domain.Mono, in Fetched) {
 	var failed error
 	for i := range in.Answers {
-		err := m.take(now, &in.Answers[i])
-		if errors.Is(err, domain.ErrCorrupt) {
-			m.failed(now, err)
+		a := &in.Answers[i]
+		switch err := m.take(now, a); {
+		case errors.Is(err, domain.ErrCorrupt):
+			m.stop(err)
 			return
+		case err != nil:
+			m.outage[a.Partition].failed(now)
+			m.distrust(a.Partition)
+			failed = errors.Join(failed, err)
+		default:
+			m.outage[a.Partition] = outage{}
 		}
-		failed = errors.Join(failed, err)
 	}
+	m.whole = outage{}
 	if failed != nil {
-		m.failed(now, failed)
-		return
-	}
-	if m.away {
+		m.lost(failed)
+	} else if m.away && !slices.ContainsFunc(m.outage, outage.lasts) {
 		m.away = false
 		m.do(Back{})
 	}
-	m.retry = retryFrom
 	if in.Rest > 0 {
 		m.resting, m.wakeAt = true, now+in.Rest
 		return
@@ -188,23 +216,47 @@ func (m *Machine) fetched(now domain.Mono, in Fetched) {
 	m.fetch(now)
 }
 
-// failed tries again after a while. What was read last is then read once more.
+// failed tries again after a while.
 func (m *Machine) failed(now domain.Mono, err error) {
 	if errors.Is(err, domain.ErrCorrupt) {
-		m.stopped = true
-		m.do(Stop{Err: err})
+		m.stop(err)
 		return
 	}
+	m.lost(err)
+	for p := range m.verify {
+		m.distrust(int32(p))
+	}
+	m.whole.failed(now)
+	m.wakeAt = m.whole.retryAt
+}
+
+// distrust has the last record of a partition read once more.
+func (m *Machine) distrust(p int32) { m.verify[p] = !m.last[p].Empty() }
+
+func (m *Machine) lost(err error) {
 	if !m.away {
 		m.away = true
 		m.do(Lost{Cause: err})
 	}
-	for p := range m.verify {
-		m.verify[p] = !m.last[p].Empty()
-	}
-	m.wakeAt = now + m.retry
-	m.retry = min(2*m.retry, retryUpTo)
 }
+
+func (m *Machine) stop(err error) {
+	m.stopped = true
+	m.do(Stop{Err: err})
+}
+
+// outage is how long something has failed.
+type outage struct {
+	retryAt domain.Mono
+	pause   time.Duration // until then; zero while it answers
+}
+
+func (o *outage) failed(now domain.Mono) {
+	o.pause = min(max(2*o.pause, retryFrom), retryUpTo)
+	o.retryAt = now + o.pause
+}
+
+func (o outage) lasts() bool { return o.pause > 0 }
 
 // take checks and hands on what one partition gave.
 func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {

@@ -113,19 +113,61 @@ func TestAStandbyRestsUntilSomebodyHurries(t *testing.T) {
 }
 
 func TestAPartitionThatFailsHoldsUpNoOther(t *testing.T) {
-	m := reader.New(make([]domain.Fingerprint, 2), false)
-	m.Step(0, reader.Begin{})
-	effects := m.Step(0, reader.Fetched{Answers: []domain.Fetched{
-		{Partition: 0, Err: domain.ErrTransient}, {Partition: 1, Messages: []domain.Stored{message(0, "a")}, Next: 1, HighWatermark: 1},
-	}})
-	if len(effects) != 2 {
-		t.Fatalf("it did %+v", effects)
+	const n = 2
+	m := reader.New(make([]domain.Fingerprint, n), false)
+	now := time.Second
+	words := func(in reader.Input) string {
+		var said []string
+		for _, e := range m.Step(now, in) {
+			switch e := e.(type) {
+			case reader.Fetch:
+				said = append(said, fmt.Sprintf("fetch %d within %s", e.Offsets, e.Within))
+			case reader.Hand:
+				said = append(said, fmt.Sprintf("hand %d of %d", len(e.Messages), e.Partition))
+			default:
+				said = append(said, strings.TrimPrefix(fmt.Sprintf("%T", e), "reader."))
+			}
+		}
+		return strings.Join(said, ", ")
 	}
-	if h, ok := effects[0].(reader.Hand); !ok || h.Partition != 1 {
-		t.Errorf("it did %+v", effects)
+	good := func(p int32, offset int64) domain.Fetched {
+		return domain.Fetched{Partition: p, Messages: []domain.Stored{message(offset, "x")}, Next: offset + 1, HighWatermark: offset + 1}
 	}
-	if _, ok := effects[1].(reader.Lost); !ok {
-		t.Errorf("it did %+v", effects)
+	bad := domain.Fetched{Partition: 0, Err: domain.ErrTransient}
+	for _, step := range []struct {
+		after time.Duration
+		in    reader.Input
+		want  string
+	}{
+		{0, reader.Begin{}, "fetch [0 0] within 0s"},
+		{0, reader.Fetched{Answers: []domain.Fetched{good(0, 0), good(1, 0)}}, "hand 1 of 0, hand 1 of 1, fetch [1 1] within 0s"},
+		// It fails: the other one is asked at once, and not to be trusted less for it.
+		{0, reader.Fetched{Answers: []domain.Fetched{bad, good(1, 1)}}, "hand 1 of 1, Lost, fetch [-1 2] within 5ms"},
+		{4 * time.Millisecond, reader.Fetched{Answers: []domain.Fetched{good(1, 2)}}, "hand 1 of 1, fetch [-1 3] within 1ms"},
+		// Its turn has come: what was read of it last is read again.
+		{time.Millisecond, reader.Fetched{Answers: []domain.Fetched{good(1, 3)}}, "hand 1 of 1, fetch [0 4] within 0s"},
+		{0, reader.Fetched{Answers: []domain.Fetched{bad}}, "fetch [-1 4] within 10ms"},
+		{10 * time.Millisecond, reader.Fetched{}, "fetch [0 4] within 0s"},
+		{0, reader.Fetched{Answers: []domain.Fetched{good(0, 0)}}, "hand 0 of 0, Back, fetch [1 4] within 0s"},
+	} {
+		now += step.after
+		if got := words(step.in); got != step.want {
+			t.Errorf("at %s it did %q, wanted %q", now, got, step.want)
+		}
+	}
+}
+
+func TestWhenAllPartitionsFailTheyAreAskedAgainAfterAPause(t *testing.T) {
+	p := newPlay(domain.Fingerprint{}).wants(t, "fetch 0")
+	bad := reader.Fetched{Answers: []domain.Fetched{{Err: domain.ErrTransient}}}
+	p.step(bad).wants(t, "lost")
+	for _, pause := range []string{"5ms", "10ms", "20ms", "40ms", "80ms", "160ms", "200ms", "200ms"} {
+		if got := (p.m.NextWake() - p.now).String(); got != pause {
+			t.Errorf("it pauses for %s, not for %s", got, pause)
+		}
+		p.step(reader.Timer{}).wants(t)
+		p.now = p.m.NextWake()
+		p.step(reader.Timer{}).wants(t, "fetch 0").step(bad)
 	}
 }
 
