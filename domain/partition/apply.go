@@ -51,7 +51,7 @@ func (s *State) drop(r *domain.Record, ch *Change, v Verdict, d domain.Defect) {
 	if v != Dead {
 		return
 	}
-	s.counters.Defects[d]++
+	s.counters.Defects.add(string(d), 1)
 	if s.owe(Chore{Kind: DeadLetter, Position: r.Position, Defect: d}) {
 		ch.ChoresChanged = true
 	} else {

@@ -144,7 +144,7 @@ func (s *State) turnAway(r *domain.Record, ch *Change, reason domain.Reason, det
 
 func (s *State) refused(r *domain.Record, ch *Change, reason domain.Reason) {
 	ch.Verdict, ch.Reason, ch.Command = Refused, reason, r.Position
-	s.counters.Reasons[reason]++
+	s.counters.Reasons.add(string(reason), 1)
 }
 
 // misplaced leaves a command to the partition that owns its device. It is only

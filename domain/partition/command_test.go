@@ -152,7 +152,7 @@ func TestAMessageThatIsUnsoundIsADeadLetter(t *testing.T) {
 			c.change(&r)
 			ch := s.apply(r)
 			s.verdict(ch, partition.Dead)
-			if ch.Defect != c.defect || s.s.Counters().Defects[c.defect] != 1 {
+			if ch.Defect != c.defect || s.s.Counters().Defects.Of(string(c.defect)) != 1 {
 				t.Fatalf("defect %q, want %q", ch.Defect, c.defect)
 			}
 			if list := s.s.Chores(); len(list) != 1 || list[0].Kind != partition.DeadLetter || list[0].Defect != c.defect {

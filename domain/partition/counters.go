@@ -1,8 +1,8 @@
 package partition
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -29,8 +29,48 @@ type Counters struct {
 	Unlettered uint64 // dead letters, likewise
 	Unkept     uint64 // reported values and actions in doubt that were over a limit
 
-	Reasons map[domain.Reason]uint64 // of the refusals
-	Defects map[domain.Defect]uint64 // of the dead
+	Reasons Tallies // of the refusals, by domain.Reason
+	Defects Tallies // of the dead, by domain.Defect
+}
+
+// Tallies are named counters, by name: the state is hashed after many a record,
+// and must not sort them each time.
+type Tallies []Tally
+
+// Tally is one of them.
+type Tally struct {
+	Name string `msgpack:"name" json:"name"`
+	N    uint64 `msgpack:"n" json:"n"`
+}
+
+// Of is the counter of a name; 0 if nothing was counted.
+func (t Tallies) Of(name string) uint64 {
+	if i, ok := t.search(name); ok {
+		return t[i].N
+	}
+	return 0
+}
+
+func (t Tallies) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(t, name, func(x Tally, name string) int { return strings.Compare(x.Name, name) })
+}
+
+func (t *Tallies) add(name string, n uint64) {
+	i, ok := t.search(name)
+	if !ok {
+		*t = slices.Insert(*t, i, Tally{Name: name})
+	}
+	(*t)[i].N += n
+}
+
+func (t Tallies) clone() Tallies { return append(make(Tallies, 0, len(t)), t...) }
+
+func (t Tallies) appendTo(b []byte) []byte {
+	b = count(b, uint64(len(t)))
+	for _, x := range t {
+		b = count(text(b, x.Name), x.N)
+	}
+	return b
 }
 
 // plain lists the counters that are numbers, in the order in which they are hashed.
@@ -67,7 +107,7 @@ func (c *Counters) verdict(v Verdict) {
 
 func (c *Counters) clone() Counters {
 	out := *c
-	out.Reasons, out.Defects = maps.Clone(c.Reasons), maps.Clone(c.Defects)
+	out.Reasons, out.Defects = c.Reasons.clone(), c.Defects.clone()
 	return out
 }
 
@@ -75,15 +115,7 @@ func (c *Counters) appendTo(b []byte) []byte {
 	for _, n := range c.plain() {
 		b = count(b, *n)
 	}
-	b = count(b, uint64(len(c.Reasons)))
-	for _, k := range slices.Sorted(maps.Keys(c.Reasons)) {
-		b = count(text(b, string(k)), c.Reasons[k])
-	}
-	b = count(b, uint64(len(c.Defects)))
-	for _, k := range slices.Sorted(maps.Keys(c.Defects)) {
-		b = count(text(b, string(k)), c.Defects[k])
-	}
-	return b
+	return c.Defects.appendTo(c.Reasons.appendTo(b))
 }
 
 // known is the defect itself if decoding or the fold may find it; the counters

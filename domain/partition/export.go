@@ -2,7 +2,6 @@ package partition
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/understudy-io/understudy/domain"
@@ -15,7 +14,7 @@ func (s *State) Export() Export {
 		Begun: s.begun, LogTime: s.logTime, Suspect: s.suspect,
 		Epoch: s.epoch, Sequence: s.sequence, Opener: s.opener,
 		Forgot: s.index.forgot, Forgotten: s.index.forgotten,
-		Reasons: tallies(s.counters.Reasons), Defects: tallies(s.counters.Defects), Hash: s.Hash(),
+		Reasons: s.counters.Reasons.clone(), Defects: s.counters.Defects.clone(), Hash: s.Hash(),
 	}
 	for _, n := range s.counters.plain() {
 		x.Counts = append(x.Counts, *n)
@@ -28,14 +27,6 @@ func (s *State) Export() Export {
 		x.Chores = append(x.Chores, c.export())
 	}
 	return x
-}
-
-func tallies[K ~string](m map[K]uint64) []Tally {
-	out := make([]Tally, 0, len(m))
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, Tally{string(k), m[k]})
-	}
-	return out
 }
 
 func (d *Device) export() ExportedDevice {

@@ -23,19 +23,13 @@ type Export struct {
 	Forgotten  domain.Instant `msgpack:"forgotten" json:"forgotten"`
 
 	Counts  []uint64         `msgpack:"counts" json:"counts"`
-	Reasons []Tally          `msgpack:"reasons" json:"reasons"`
-	Defects []Tally          `msgpack:"defects" json:"defects"`
+	Reasons Tallies          `msgpack:"reasons" json:"reasons"`
+	Defects Tallies          `msgpack:"defects" json:"defects"`
 	Devices []ExportedDevice `msgpack:"devices" json:"devices"`
 	Entries []ExportedEntry  `msgpack:"entries" json:"entries"`
 	Chores  []ExportedChore  `msgpack:"chores" json:"chores"`
 
 	Hash domain.Hash `msgpack:"hash" json:"hash"` // of the state; Restore checks it
-}
-
-// Tally is one named counter.
-type Tally struct {
-	Name string `msgpack:"name" json:"name"`
-	N    uint64 `msgpack:"n" json:"n"`
 }
 
 // ExportedDevice is a device with everything that belongs to it.

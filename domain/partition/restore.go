@@ -49,10 +49,10 @@ func (c *Counters) restore(x *Export) error {
 		*n = x.Counts[i]
 	}
 	for _, t := range x.Reasons {
-		c.Reasons[domain.Reason(t.Name)] = t.N
+		c.Reasons.add(t.Name, t.N)
 	}
 	for _, t := range x.Defects {
-		c.Defects[domain.Defect(t.Name)] = t.N
+		c.Defects.add(t.Name, t.N)
 	}
 	return nil
 }

@@ -41,7 +41,6 @@ func New(partition, partitions int32, limits Limits) *State {
 		devices:    make(map[string]*Device),
 		index:      index{entries: make(map[key]*entry)},
 		chores:     newChores(),
-		counters:   Counters{Reasons: make(map[domain.Reason]uint64), Defects: make(map[domain.Defect]uint64)},
 	}
 }
 
