@@ -67,7 +67,7 @@ func (s *State) headForm(b []byte) []byte {
 	b = flag(flag(b, s.begun), s.suspect)
 	b = text(count(count(b, s.epoch), s.sequence), s.opener)
 	b = number(flag(b, s.index.forgot), int64(s.index.forgotten))
-	b = number(number(b, int64(len(s.devices))), int64(len(s.index.entries)))
+	b = number(number(b, int64(len(s.devices))), int64(s.index.len()))
 	b = number(number(b, int64(len(s.chores.at))), int64(s.waiting))
 	return s.counters.appendTo(b)
 }
@@ -178,7 +178,7 @@ func payload(b []byte, p domain.Payload) []byte {
 	return append(text(flag(b, true), string(typeOf(p))), d[:]...)
 }
 
-func text(b []byte, s string) []byte {
+func text[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 

@@ -10,9 +10,9 @@ import (
 // repeat is answered whatever else would be wrong with it now.
 func (s *State) command(r *domain.Record, ch *Change) {
 	digest := domain.DigestOf(r.Payload)
-	if e := s.index.entries[key{r.Subject, r.UID}]; e != nil {
+	if e, ok := s.index.find(r.Subject, r.UID); ok {
 		s.arrived(r, ch)
-		s.repeat(r, ch, e, digest)
+		s.repeat(r, ch, &e, digest)
 		return
 	}
 	d := s.devices[r.Subject]
@@ -44,7 +44,7 @@ func (s *State) checkTime(r *domain.Record, ch *Change, digest domain.Digest) bo
 	case s.index.forgot && created <= s.index.forgotten:
 		s.turnAway(r, ch, domain.ReasonTooOld, "ce_time "+created.String()+" is not after "+
 			s.index.forgotten.String()+", up to which commands are forgotten; send it anew with a new UID if it is still wanted")
-	case len(s.index.entries) >= overfull*s.limits.UIDs:
+	case s.index.len() >= overfull*s.limits.UIDs:
 		s.turnAway(r, ch, domain.ReasonOverloaded, "too many commands wait for their outcome; send it again later")
 	case after(created, s.logTime, MaxAhead):
 		// Remembered by log time, not by its own: a time far ahead would
@@ -102,30 +102,25 @@ func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, crea
 		c.ask(wish{w.Value, p.UID, p.Command})
 		s.recount(&c.item, c.form(s.buf[:0], d.ID()))
 	}
-	s.remember(&entry{key: key{d.ID(), r.UID}, command: r.Position.Offset, indexed: created, digest: digest, pending: p})
+	s.remember(r.UID, entry{device: d.ID(), command: r.Position.Offset, indexed: created, digest: digest})
 	ch.Verdict, ch.Command, ch.Pending = Accepted, r.Position, p
 	ch.PendingChanged, ch.ValuesChanged = true, len(p.Wishes) > 0
-}
-
-func (s *State) remember(e *entry) {
-	s.index.add(e)
-	s.recount(&e.item, e.form(s.buf[:0]))
 }
 
 // refuse gives a command its final outcome, which the primary owes to the log.
 // If it owes too much already, the refusal is remembered all the same: repeats
 // get it as their answer.
 func (s *State) refuse(r *domain.Record, ch *Change, indexed domain.Instant, digest domain.Digest, reason domain.Reason, detail string) {
-	e := &entry{
-		key: key{r.Subject, r.UID}, command: r.Position.Offset, indexed: indexed, digest: digest,
-		outcome: domain.Refused, reason: reason,
+	e := entry{
+		device: r.Subject, command: r.Position.Offset, indexed: indexed, digest: digest,
+		ending: ending{outcome: domain.Refused, reason: reason},
 	}
 	ch.ChoresChanged = s.owe(Chore{Kind: Refuse, Position: r.Position, Device: r.Subject, UID: r.UID, Reason: reason, Detail: detail})
 	if !ch.ChoresChanged {
 		e.done, e.outcomeAt = true, r.Position.Offset
 		s.counters.Unanswered++
 	}
-	s.remember(e)
+	s.remember(r.UID, e)
 	s.refused(r, ch, reason)
 }
 
@@ -180,15 +175,16 @@ func (s *State) repeat(r *domain.Record, ch *Change, e *entry, digest domain.Dig
 	default:
 		s.counters.Unanswered++
 	}
-	s.recount(&e.item, e.form(s.buf[:0]))
+	s.change(e)
 }
 
 // answer is what a repeat of e is owed.
 func (s *State) answer(e *entry, w waiting) Chore {
+	uid := string(e.uid)
 	return Chore{
-		Kind: GiveAnswer, Position: s.at(w.offset), Device: e.device, UID: e.uid, Reason: e.reason, Detail: e.detail,
+		Kind: GiveAnswer, Position: s.at(w.offset), Device: e.device, UID: uid, Reason: e.reason, Detail: e.detail,
 		Answer: domain.Answer{
-			UID: e.uid, Repeat: s.at(w.offset), Original: s.at(e.command),
+			UID: uid, Repeat: s.at(w.offset), Original: s.at(e.command),
 			Outcome: e.outcome, Reason: e.reason, Detail: e.detail, Conflict: w.conflict,
 		},
 	}

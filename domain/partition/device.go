@@ -81,6 +81,15 @@ type Pending struct {
 	item
 }
 
+// awaited finds the pending command at an offset where there is one.
+func (d *Device) awaited(offset int64) *Pending {
+	if p := d.pending[0]; p.Command.Offset == offset { // nearly always
+		return p
+	}
+	i, _ := slices.BinarySearchFunc(d.pending, offset, byOffset)
+	return d.pending[i]
+}
+
 func byOffset(p *Pending, offset int64) int { return cmp.Compare(p.Command.Offset, offset) }
 
 func (d *Device) drop(p *Pending) {

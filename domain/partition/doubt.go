@@ -65,13 +65,13 @@ func (s *State) resolve(r *domain.Record, ch *Change, d *Device, v domain.Resolv
 	}
 	s.uncount(&x.item)
 	d.doubts = slices.Delete(d.doubts, i, i+1)
-	if e := s.index.entries[key{d.ID(), v.UID}]; e != nil && e.command == x.Command.Offset {
+	if e, ok := s.index.find(d.ID(), v.UID); ok && e.command == x.Command.Offset {
 		e.resolved = &Resolved{As: v.As, By: r.User, Reason: clip(v.Reason), At: r.Position}
-		s.recount(&e.item, e.form(s.buf[:0]))
+		s.change(&e)
 	}
-	s.remember(&entry{
-		key: key{d.ID(), r.UID}, command: r.Position.Offset, indexed: created, digest: digest,
-		done: true, outcome: domain.Confirmed, outcomeAt: r.Position.Offset,
+	s.remember(r.UID, entry{
+		device: d.ID(), command: r.Position.Offset, indexed: created, digest: digest,
+		ending: ending{done: true, outcome: domain.Confirmed}, outcomeAt: r.Position.Offset,
 	})
 	ch.Verdict, ch.Command, ch.Resolve, ch.DoubtsChanged = Applied, r.Position, &v, true
 	s.dropIfEmpty(d)

@@ -1,7 +1,6 @@
 package partition
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/understudy-io/understudy/domain"
@@ -70,15 +69,13 @@ func (c *cell) export() ExportedCell {
 
 // export lists the entries in the order in which they will be forgotten.
 func (x *index) export() []ExportedEntry {
-	order := slices.Clone(x.queue)
-	slices.SortFunc(order, func(a, b queued) int {
-		return cmp.Or(cmp.Compare(a.indexed, b.indexed), cmp.Compare(a.command, b.command))
-	})
+	p := x.packed()
+	order := x.queue.list()
 	out := make([]ExportedEntry, len(order))
-	for i, q := range order {
-		e := q.entry
+	for i, n := range order {
+		e := p.entry(n)
 		out[i] = ExportedEntry{
-			Device: e.device, UID: e.uid, Command: e.command, Indexed: e.indexed, Digest: e.digest,
+			Device: e.device, UID: string(e.uid), Command: e.command, Indexed: e.indexed, Digest: e.digest,
 			Done: e.done, Outcome: e.outcome, Reason: e.reason, Detail: e.detail, OutcomeAt: e.outcomeAt, Conflicts: e.conflicts,
 		}
 		for _, w := range e.waiting {

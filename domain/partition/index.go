@@ -1,8 +1,7 @@
 package partition
 
 import (
-	"slices"
-	"strings"
+	"hash/maphash"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -10,123 +9,212 @@ import (
 // index remembers the UIDs of the window: what each asked for, and what became
 // of it. It forgets in the order of time, so that whatever is not newer than
 // the newest forgotten one can be refused: it may have been here before.
+//
+// There may be a million of them, so an entry is packed into a slot while
+// nobody works with it. The seed of the hash is random, as that of Go's maps
+// is, and shows as little: it decides where to look and nothing else.
 type index struct {
-	entries   map[key]*entry
-	queue     queue
-	forgotten domain.Instant // highest time of a forgotten entry
-	forgot    bool           // forgotten is set
+	slots   slab[slot]
+	extras  slab[extra]
+	devices pool[string]
+	endings pool[ending]
+
+	seed      maphash.Seed
+	chains    map[uint32]uint32 // hash of device and UID, to the first slot; the others follow by next
+	queue     queue             // of slots, in the order in which they are forgotten
+	forgotten domain.Instant    // highest time of a forgotten entry
+	forgot    bool              // forgotten is set
 }
 
-type key struct{ device, uid string }
-
-type entry struct {
-	key
-	command int64          // offset of the command
-	indexed domain.Instant // the time by which it is forgotten
-	digest  domain.Digest
-	done    bool // has its final outcome
-	outcome domain.Outcome
-	reason  domain.Reason
-	detail  string
-	// outcomeAt is the offset of the outcome's record; of a resolution, and of
-	// a refusal that was not owed an outcome for lack of room, its own.
-	outcomeAt int64
-	conflicts uint32
-	pending   *Pending  // while it waits for its outcome
-	waiting   []waiting // repeats that are owed the answer then
-	resolved  *Resolved
-	item
+// slot is an entry at rest. It has no pointers: there is nothing in it for the
+// garbage collector to follow.
+type slot struct {
+	command, outcomeAt int64
+	indexed            domain.Instant
+	digest             domain.Digest
+	device, ending     uint32 // in their pools
+	extra              uint32 // nearly always none
+	next               uint32 // with the same hash
+	length             uint8  // of the UID; or isLong, then it is in extra
+	short              [39]byte
 }
 
-// waiting is a repeat that came before the outcome.
-type waiting struct {
-	offset   int64
-	conflict bool
+const isLong = 255
+
+// packed reads the index; that of a frozen one as it was then.
+type packed struct {
+	slots   view[slot]
+	extras  view[extra]
+	devices view[pooled[string]]
+	endings view[pooled[ending]]
 }
 
-// Resolved is what an operator decided about an action in doubt.
-type Resolved struct {
-	As     domain.Resolution `msgpack:"as" json:"as"`
-	By     string            `msgpack:"by" json:"by"`
-	Reason string            `msgpack:"reason" json:"reason"`
-	At     domain.Position   `msgpack:"at" json:"at"`
-}
-
-// Entry is what is remembered of a UID.
-type Entry struct {
-	Device, UID string
-	Command     domain.Position // of the first record with the UID: the one that counts
-	Digest      domain.Digest
-	Done        bool // the final outcome is in the log
-	Outcome     domain.Outcome
-	Reason      domain.Reason
-	Detail      string
-	OutcomeAt   domain.Position // where the outcome stands
-	Conflicts   int             // repeats that asked for something else
-	Waiting     int             // repeats that wait for the outcome
-	Resolved    *Resolved       // how a doubt ended; nil if it was none or is still one
-}
-
-// Lookup finds what is remembered of a UID. An accepted command that has no
-// outcome yet has an entry with an empty Outcome; a refused one is Done when
-// its outcome record has been read.
-func (s *State) Lookup(device, uid string) (Entry, bool) {
-	e := s.index.entries[key{device, uid}]
-	if e == nil {
-		return Entry{}, false
+func newIndex() index {
+	return index{
+		devices: newPool[string](), endings: newPool[ending](),
+		seed: maphash.MakeSeed(), chains: make(map[uint32]uint32),
 	}
-	out := Entry{
-		Device: e.device, UID: e.uid, Command: s.at(e.command), Digest: e.digest,
-		Done: e.done, Outcome: e.outcome, Reason: e.reason, Detail: e.detail,
-		Conflicts: int(e.conflicts), Waiting: len(e.waiting),
-	}
-	if e.done {
-		out.OutcomeAt = s.at(e.outcomeAt)
-	}
-	if e.resolved != nil {
-		r := *e.resolved
-		out.Resolved = &r
-	}
-	return out, true
 }
 
-func (x *index) add(e *entry) {
-	x.entries[e.key] = e
-	x.queue.push(e)
+func (x *index) len() int { return x.queue.count }
+
+func (x *index) packed() packed {
+	return packed{x.slots.view, x.extras.view, x.devices.view, x.endings.view}
 }
 
-// LookupUID finds what is remembered of a UID on any device. It looks at every
-// UID; Lookup is the quick way where the device is known.
-func (s *State) LookupUID(uid string) []Entry {
-	var out []Entry
-	for k := range s.index.entries {
-		if k.uid != uid {
-			continue
-		}
-		if e, ok := s.Lookup(k.device, uid); ok {
-			out = append(out, e)
+func (p *packed) uid(t *slot) []byte {
+	if t.length == isLong {
+		return []byte(p.extras.at(t.extra).long)
+	}
+	return t.short[:t.length]
+}
+
+func (p *packed) entry(n uint32) entry {
+	t := p.slots.at(n)
+	e := entry{
+		slot: n, device: p.devices.at(t.device).value, uid: p.uid(t), command: t.command, indexed: t.indexed,
+		digest: t.digest, ending: p.endings.at(t.ending).value, outcomeAt: t.outcomeAt,
+	}
+	if t.extra != 0 {
+		e.extra = *p.extras.at(t.extra)
+	}
+	return e
+}
+
+func (x *index) find(device, uid string) (entry, bool) {
+	d, ok := x.devices.numbers[device]
+	if !ok {
+		return entry{}, false
+	}
+	p := x.packed()
+	for n := x.chains[x.hash(d, maphash.String(x.seed, uid))]; n != 0; n = p.slots.at(n).next {
+		if t := p.slots.at(n); t.device == d && string(p.uid(t)) == uid {
+			return p.entry(n), true
 		}
 	}
-	slices.SortFunc(out, func(a, b Entry) int { return strings.Compare(a.Device, b.Device) })
-	return out
+	return entry{}, false
+}
+
+func (x *index) hash(device uint32, uid uint64) uint32 {
+	return uint32(uid) ^ device*0x9e3779b1 // an odd number: no two devices have the same
+}
+
+// add takes in what is to be remembered of a UID that is not there yet, and
+// gives the entry its place.
+func (x *index) add(uid string, e *entry) {
+	t := slot{
+		command: e.command, outcomeAt: e.outcomeAt, indexed: e.indexed, digest: e.digest,
+		device: x.devices.use(e.device), ending: x.endings.use(e.ending),
+	}
+	if len(uid) <= len(t.short) {
+		t.length = uint8(copy(t.short[:], uid))
+	} else {
+		t.length, e.long = isLong, uid
+	}
+	if !e.plain() {
+		t.extra = x.extras.add(e.extra)
+	}
+	h := x.hash(t.device, maphash.String(x.seed, uid))
+	t.next = x.chains[h]
+	n := x.slots.add(t)
+	x.chains[h] = n
+	x.queue.push(n, x.before)
+	*e = x.entry(n)
+}
+
+func (x *index) entry(n uint32) entry {
+	p := x.packed()
+	return p.entry(n)
+}
+
+// before is the order of time, and of the log where that is equal.
+func (x *index) before(a, b uint32) bool {
+	s, t := x.slots.at(a), x.slots.at(b)
+	return s.indexed < t.indexed || s.indexed == t.indexed && s.command < t.command
+}
+
+// put replaces what has become of a command.
+func (x *index) put(e *entry) {
+	t := x.slots.edit(e.slot)
+	t.outcomeAt = e.outcomeAt
+	now := x.endings.use(e.ending)
+	x.endings.release(t.ending)
+	t.ending = now
+	switch {
+	case t.extra != 0 && e.plain():
+		x.extras.drop(t.extra)
+		t.extra = 0
+	case t.extra != 0:
+		*x.extras.edit(t.extra) = e.extra
+	case !e.plain():
+		t.extra = x.extras.add(e.extra)
+	}
+}
+
+// pop drops the first of the queue.
+func (x *index) pop() {
+	n := x.queue.first()
+	x.queue.pop()
+	p := x.packed()
+	t := p.slots.at(n)
+	h := x.hash(t.device, maphash.Bytes(x.seed, p.uid(t)))
+	switch before := x.chains[h]; {
+	case before != n:
+		for p.slots.at(before).next != n {
+			before = p.slots.at(before).next
+		}
+		x.slots.edit(before).next = t.next
+	case t.next != 0:
+		x.chains[h] = t.next
+	default:
+		delete(x.chains, h)
+	}
+	x.devices.release(t.device)
+	x.endings.release(t.ending)
+	if t.extra != 0 {
+		x.extras.drop(t.extra)
+	}
+	x.slots.drop(n)
+}
+
+func (s *State) remember(uid string, e entry) {
+	s.index.add(uid, &e)
+	var i item
+	s.recount(&i, e.form(s.buf[:0]))
+}
+
+// change replaces what is remembered of a UID.
+func (s *State) change(e *entry) {
+	i := s.counted(e.slot)
+	s.recount(&i, e.form(s.buf[:0]))
+	s.index.put(e)
+}
+
+// counted is what an entry counts for. It is computed where it is needed: to
+// remember it would cost more than a third of a slot.
+func (s *State) counted(n uint32) (i item) {
+	e := s.index.entry(n)
+	s.buf = e.form(s.buf[:0])
+	i.sum.Add(s.buf)
+	return i
 }
 
 // forget drops what is older than the window, or more than the limit. It stops
 // at a command that has no outcome yet: that one must not be run again.
 func (s *State) forget() {
 	x := &s.index
-	for len(x.queue) > 0 {
-		first := x.queue[0]
+	for x.len() > 0 {
+		first := x.slots.at(x.queue.first())
 		old := after(s.logTime, first.indexed, s.limits.Window)
-		if !first.entry.done || !old && len(x.entries) <= s.limits.UIDs {
+		if !old && x.len() <= s.limits.UIDs || !x.endings.at(first.ending).value.done {
 			return
 		}
-		x.queue.pop()
-		delete(x.entries, first.entry.key)
-		s.uncount(&first.entry.item)
-		s.counters.Evicted++
 		if !x.forgot || first.indexed > x.forgotten {
 			x.forgot, x.forgotten = true, first.indexed
 		}
+		i := s.counted(x.queue.first())
+		s.uncount(&i)
+		x.pop()
+		s.counters.Evicted++
 	}
 }

@@ -6,13 +6,17 @@ import "github.com/understudy-io/understudy/domain"
 // mark counts: whoever sends a second time would do it twice.
 func (s *State) started(r *domain.Record, ch *Change, v domain.Started) {
 	ch.UID = v.UID
-	d, e := s.devices[r.Subject], s.index.entries[key{r.Subject, v.UID}]
-	if d == nil || e == nil || e.pending == nil || e.pending.Command != v.Command ||
-		e.pending.Effect != domain.OneShot || e.pending.Started {
+	e, ok := s.index.find(r.Subject, v.UID)
+	if !ok || !e.open() || s.at(e.command) != v.Command {
 		s.impossible(r, ch)
 		return
 	}
-	p := e.pending
+	d := s.devices[r.Subject]
+	p := d.awaited(e.command)
+	if p.Effect != domain.OneShot || p.Started {
+		s.impossible(r, ch)
+		return
+	}
 	p.Started, p.StartedEpoch, p.StartedAt = true, r.Epoch, r.Position
 	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
 	ch.Verdict, ch.Command, ch.Pending, ch.PendingChanged = Applied, v.Command, p, true
@@ -21,26 +25,26 @@ func (s *State) started(r *domain.Record, ch *Change, v domain.Started) {
 // outcome ends a command, whether it was accepted or refused.
 func (s *State) outcome(r *domain.Record, ch *Change, v domain.Ended) {
 	ch.UID = v.UID
-	e := s.index.entries[key{r.Subject, v.UID}]
-	if e == nil || e.done || s.at(e.command) != v.Command || !fits(e, v) {
+	e, ok := s.index.find(r.Subject, v.UID)
+	if !ok || e.done || s.at(e.command) != v.Command || !fits(&e, v) {
 		s.impossible(r, ch)
 		return
 	}
-	if e.pending != nil {
-		s.end(r, ch, e, v)
+	if e.open() {
+		s.end(r, ch, &e, v)
 	} else if c := s.owed(v.Command, Refuse); c != nil {
 		s.done(c)
 		ch.ChoresChanged = true
 	}
-	e.done, e.outcome, e.reason, e.detail = true, v.Outcome, v.Reason, clip(v.Detail)
+	e.ending = ending{done: true, outcome: v.Outcome, reason: v.Reason, detail: clip(v.Detail)}
 	e.outcomeAt = r.Position.Offset
 	for _, w := range e.waiting {
-		s.note(s.answer(e, w), r.Position.Offset)
+		s.note(s.answer(&e, w), r.Position.Offset)
 		ch.ChoresChanged = true
 	}
 	s.waiting -= len(e.waiting)
 	e.waiting = nil
-	s.recount(&e.item, e.form(s.buf[:0]))
+	s.change(&e)
 	ch.Verdict, ch.Command, ch.Reason, ch.Ended = Applied, v.Command, v.Reason, &v
 }
 
@@ -49,18 +53,18 @@ func (s *State) outcome(r *domain.Record, ch *Change, v domain.Ended) {
 func fits(e *entry, v domain.Ended) bool {
 	switch v.Outcome {
 	case domain.Confirmed, domain.Failed, domain.Expired, domain.Superseded, domain.InDoubt:
-		return e.pending != nil
+		return e.open()
 	case domain.Refused:
-		return e.pending == nil && v.Reason == e.reason
+		return !e.open() && v.Reason == e.reason
 	}
 	return false
 }
 
 // end takes an accepted command off the pending ones.
 func (s *State) end(r *domain.Record, ch *Change, e *entry, v domain.Ended) {
-	d, p := s.devices[r.Subject], e.pending
+	d := s.devices[r.Subject]
+	p := d.awaited(e.command)
 	d.drop(p)
-	e.pending = nil
 	s.uncount(&p.item)
 	s.counters.Outcomes++
 	ch.Pending, ch.PendingChanged = p, true

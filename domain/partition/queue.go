@@ -1,56 +1,60 @@
 package partition
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"slices"
+	"sort"
+)
 
-// queue orders entries by their time, and by their offset where that is equal:
-// a heap with four branches, which for entries that come almost in order costs
-// next to nothing to fill.
-type queue []queued
-
-type queued struct {
-	indexed domain.Instant
-	command int64
-	entry   *entry
+// queue is a sorted list in runs of bounded length: what comes in order, as
+// nearly everything does, is appended, and what comes late moves no more than
+// a run.
+type queue struct {
+	runs  [][]uint32 // none is empty
+	count int
 }
 
-const branches = 4
+const runLength = 512
 
-func (a *queued) before(b *queued) bool {
-	return a.indexed < b.indexed || a.indexed == b.indexed && a.command < b.command
-}
+func (q *queue) first() uint32 { return q.runs[0][0] }
 
-func (q *queue) push(e *entry) {
-	h := append(*q, queued{e.indexed, e.command, e})
-	i := len(h) - 1
-	for i > 0 {
-		up := (i - 1) / branches
-		if !h[i].before(&h[up]) {
-			break
+func (q *queue) push(n uint32, before func(a, b uint32) bool) {
+	q.count++
+	last := len(q.runs) - 1
+	if last < 0 || !before(n, q.runs[last][len(q.runs[last])-1]) {
+		if last < 0 || len(q.runs[last]) == cap(q.runs[last]) {
+			q.runs = append(q.runs, make([]uint32, 0, runLength))
+			last++
 		}
-		h[i], h[up] = h[up], h[i]
-		i = up
+		q.runs[last] = append(q.runs[last], n)
+		return
 	}
-	*q = h
+	at := sort.Search(last, func(i int) bool { return before(n, q.runs[i][len(q.runs[i])-1]) })
+	run := q.runs[at]
+	i := sort.Search(len(run), func(i int) bool { return before(n, run[i]) })
+	if len(run) < cap(run) {
+		q.runs[at] = slices.Insert(run, i, n)
+		return
+	}
+	half := len(run) / 2
+	behind := append(make([]uint32, 0, runLength), run[half:]...)
+	run = run[:half]
+	if i <= half {
+		run = slices.Insert(run, i, n)
+	} else {
+		behind = slices.Insert(behind, i-half, n)
+	}
+	q.runs[at] = run
+	q.runs = slices.Insert(q.runs, at+1, behind)
 }
 
 // pop drops the first.
 func (q *queue) pop() {
-	h := *q
-	last := len(h) - 1
-	h[0], h[last] = h[last], queued{}
-	h = h[:last]
-	for i := 0; ; {
-		least := i
-		for c := i*branches + 1; c <= i*branches+branches && c < len(h); c++ {
-			if h[c].before(&h[least]) {
-				least = c
-			}
-		}
-		if least == i {
-			break
-		}
-		h[i], h[least] = h[least], h[i]
-		i = least
+	q.count--
+	if q.runs[0] = q.runs[0][1:]; len(q.runs[0]) == 0 {
+		q.runs[0] = nil
+		q.runs = q.runs[1:]
 	}
-	*q = h
 }
+
+// list is a copy in order.
+func (q *queue) list() []uint32 { return slices.Concat(q.runs...) }

@@ -158,25 +158,26 @@ func (s *State) restoreEntries(list []ExportedEntry) error {
 	}
 	for i := range list {
 		x := &list[i]
-		e := &entry{
-			key: key{x.Device, x.UID}, command: x.Command, indexed: x.Indexed, done: x.Done, outcome: x.Outcome,
-			reason: x.Reason, digest: x.Digest, detail: x.Detail, outcomeAt: x.OutcomeAt, conflicts: x.Conflicts, resolved: x.Resolved,
+		e := entry{
+			device: x.Device, command: x.Command, indexed: x.Indexed, digest: x.Digest,
+			ending:    ending{done: x.Done, outcome: x.Outcome, reason: x.Reason, detail: x.Detail},
+			outcomeAt: x.OutcomeAt, extra: extra{conflicts: x.Conflicts, resolved: x.Resolved},
 		}
-		if s.index.entries[e.key] != nil {
+		if _, twice := s.index.find(x.Device, x.UID); twice {
 			return corrupt("uid %q of device %q is there twice", x.UID, x.Device)
 		}
-		if !x.Done && x.Outcome == "" {
-			e.pending = open[e.key]
-			if e.pending == nil || e.pending.Command.Offset != x.Command {
+		if e.open() {
+			k := key{x.Device, x.UID}
+			if p := open[k]; p == nil || p.Command.Offset != x.Command {
 				return corrupt("uid %q of device %q has neither an outcome nor a pending action", x.UID, x.Device)
 			}
-			delete(open, e.key)
+			delete(open, k)
 		}
 		for _, w := range x.Waiting {
 			e.waiting = append(e.waiting, waiting{w.At, w.Conflict})
 		}
 		s.waiting += len(e.waiting)
-		s.remember(e)
+		s.remember(x.UID, e)
 	}
 	if len(open) > 0 {
 		return corrupt("%d pending actions have no uid", len(open))

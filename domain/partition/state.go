@@ -39,7 +39,7 @@ func New(partition, partitions int32, limits Limits) *State {
 		partitions: max(partitions, 1),
 		limits:     limits.orDefault(),
 		devices:    make(map[string]*Device),
-		index:      index{entries: make(map[key]*entry)},
+		index:      newIndex(),
 		chores:     newChores(),
 	}
 }

@@ -9,7 +9,7 @@ var (
 // ofTheSnapshot are faults of the short cut that a restart takes.
 var ofTheSnapshot = []mutant{
 	{"a snapshot without the UIDs", "domain/partition/export.go",
-		"	for i, q := range order {", "	out = out[:0]\n	for i, q := range order[:0] {", in(restoring)},
+		"	for i, n := range order {", "	out = out[:0]\n	for i, n := range order[:0] {", in(restoring)},
 	{"a snapshot forgets what was forgotten", "domain/partition/restore.go",
 		"	s.index.forgot, s.index.forgotten = x.Forgot, x.Forgotten\n", "", in(restoring)},
 	{"a state is restored without its hash", "domain/partition/restore.go",

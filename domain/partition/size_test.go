@@ -1,0 +1,53 @@
+package partition_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+)
+
+// remembering is a state that remembers so many commands with their outcomes.
+func remembering(tb testing.TB, uids int) *script {
+	c := opened(tb, partition.Limits{UIDs: uids})
+	for i := range uids {
+		c.wait(time.Millisecond)
+		uid := fmt.Sprintf("0190f2c4-7d1e-7000-8000-%012d", i)
+		p := c.command(router, uid, take(1+i%10, 1+i%20))
+		c.fact(router, domain.Ended{UID: uid, Command: p.Position, Outcome: domain.Confirmed})
+		c.log = c.log[:0]
+	}
+	return c
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// A server has 250 MB for 1,000,000 UIDs, its devices and all else.
+func TestARememberedUIDIsSmall(t *testing.T) {
+	const uids, limit = 50_000, 150
+	before := heap()
+	c := remembering(t, uids)
+	if size := float64(heap()-before) / uids; size > limit {
+		t.Errorf("a UID takes %.0f bytes, the limit is %d", size, limit)
+	}
+	runtime.KeepAlive(c)
+}
+
+// BenchmarkUID reports what a remembered UID costs in memory, all in.
+func BenchmarkUID(b *testing.B) {
+	const uids = 125_000 // 1,000,000 in 8 partitions
+	for b.Loop() {
+		before := heap()
+		c := remembering(b, uids)
+		b.ReportMetric(float64(heap()-before)/uids, "bytes/uid")
+		runtime.KeepAlive(c)
+	}
+}
