@@ -9,14 +9,14 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// disk is what the store does to a file system.
-type disk interface {
+// Disk is what the store does to a file system.
+type Disk interface {
 	MkdirAll(dir string) error
 	List(dir string) ([]string, error)
-	Read(path string, limit int64) ([]byte, error)
-	Write(path string, b []byte) error // and flush
+	Read(path string, limit int64) ([]byte, error) // an error if there are more bytes
+	Write(path string, b []byte) error             // and flush
 	Rename(from, to string) error
-	Sync(dir string) error
+	Sync(dir string) error // what was renamed and removed there outlives a crash
 	Remove(path string) error
 }
 

@@ -28,7 +28,7 @@ const (
 type Store struct {
 	dir    string
 	logger *slog.Logger
-	disk   disk
+	disk   Disk
 
 	mu      sync.Mutex
 	dropped bool
@@ -38,10 +38,11 @@ type Store struct {
 // Open makes the folder if it is not there, and clears away what a crash left
 // half written.
 func Open(dir string, logger *slog.Logger) (*Store, error) {
-	return openOn(osDisk{}, dir, logger)
+	return OpenOn(osDisk{}, dir, logger)
 }
 
-func openOn(d disk, dir string, logger *slog.Logger) (*Store, error) {
+// OpenOn is Open on a given disk.
+func OpenOn(d Disk, dir string, logger *slog.Logger) (*Store, error) {
 	if err := d.MkdirAll(dir); err != nil {
 		return nil, explain("make the snapshot folder", dir, err)
 	}

@@ -290,7 +290,7 @@ func TestAFailedSaveKeepsWhatWasThereAndSaysWhatToDo(t *testing.T) {
 		t.Run(c.step+" "+c.err.Error(), func(t *testing.T) {
 			dir := t.TempDir()
 			d := &faulty{}
-			s, err := openOn(d, dir, slog.New(slog.DiscardHandler))
+			s, err := OpenOn(d, dir, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -316,7 +316,7 @@ func TestAFailedSaveKeepsWhatWasThereAndSaysWhatToDo(t *testing.T) {
 }
 
 func TestAFolderThatCannotBeMadeIsExplained(t *testing.T) {
-	_, err := openOn(&faulty{step: "mkdir", err: syscall.EROFS}, t.TempDir(), slog.New(slog.DiscardHandler))
+	_, err := OpenOn(&faulty{step: "mkdir", err: syscall.EROFS}, t.TempDir(), slog.New(slog.DiscardHandler))
 	if !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), "read-only") {
 		t.Fatalf("error %v", err)
 	}

@@ -24,7 +24,7 @@ func TestAClaimThatWasVoidIsVoidAgainFromWhatIsCopied(t *testing.T) {
 		records, rulings = append(records, r), append(rulings, whole.Apply(r))
 		for _, e := range m.Step(time.Second, control.Read{Records: []domain.Record{r}, High: r.Position.Offset + 1}) {
 			if e, ok := e.(control.Copy); ok {
-				c.Step(domain.Now{}, copier.Saw{Member: member, Stored: domain.Stored{Offset: r.Position.Offset}, Claim: r.Type == domain.TypeClaim, Heard: e.Heard})
+				c.Step(domain.Now{}, copier.Saw{Member: member, Stored: domain.Stored{Offset: r.Position.Offset}, Heard: e.Heard})
 			}
 		}
 	}

@@ -181,6 +181,8 @@ func (h *host) toControl(in control.Input) {
 		switch e := e.(type) {
 		case control.Append:
 			h.publish(e.Payload)
+		case control.View:
+			h.publish(e.View)
 		case control.Lease:
 			h.leaseEpoch, h.leaseUntil = e.Epoch, e.Until
 		case control.Core:

@@ -114,7 +114,7 @@ func (c *controlLoop) step(in control.Input, message domain.Stored) {
 	for _, e := range c.machine.Step(clock.Boot(), in) {
 		if e, ok := e.(control.Copy); ok {
 			r := &in.(control.Read).Records[e.Record]
-			c.copier.tell(copier.Saw{Member: r.Subject, Stored: message, Claim: r.Type == domain.TypeClaim, Heard: e.Heard})
+			c.copier.tell(copier.Saw{Member: r.Subject, Stored: message, Heard: e.Heard})
 			continue
 		}
 		c.perform(e)
@@ -143,6 +143,8 @@ func (c *controlLoop) perform(e control.Effect) {
 		c.copier.tell(copier.Reign{})
 	case control.Copied:
 		c.copier.tell(copier.Copied{Through: e.Through})
+	case control.View:
+		c.copier.tell(copier.View{View: e.View})
 	case control.Role:
 		c.logger.Warn("role changed", "old", e.Old, "new", e.New, "epoch", e.Epoch, "cause", e.Cause)
 	case control.Yield:

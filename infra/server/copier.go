@@ -18,7 +18,8 @@ type copierLoop struct {
 	logger  *slog.Logger
 	machine *copier.Machine
 	inbox   *mailbox[copier.Input]
-	through atomic.Int64 // see copier.Machine.Through
+	publish func(domain.Payload) // to control
+	through atomic.Int64         // see copier.Machine.Through
 }
 
 func newCopier(log Log, codec Codec, landscape, name string, logger *slog.Logger) *copierLoop {
@@ -50,6 +51,8 @@ func (c *copierLoop) step(ctx context.Context, in copier.Input) {
 			switch e := e.(type) {
 			case copier.Append:
 				in = c.append(ctx, e.Records)
+			case copier.Publish:
+				c.publish(e.View)
 			case copier.Dropped:
 				c.logger.Error("too many control records wait to be copied; one is dropped", "offset", e.Offset)
 			}

@@ -56,23 +56,32 @@ func (s *Server) findView(ctx context.Context) error {
 			return err
 		}
 		if found {
-			s.begin(state)
+			s.begin(state, start)
 			return nil
 		}
 	}
 	if start > 0 {
 		return fmt.Errorf("control begins at %d and holds no view to start from: %w: %w", start, errUnusable, domain.ErrCorrupt)
 	}
-	s.begin(election.NewState())
+	s.begin(election.NewState(), start)
 	return nil
 }
 
-func (s *Server) begin(state *election.State) {
+// beginWith is the first record to read. The fold wants none before its next, but
+// the copier wants the last heartbeat that counts, for the claim that may come.
+func beginWith(state *election.State, start int64) int64 {
+	if heard := state.Heard(); heard >= start {
+		return heard
+	}
+	return state.Next()
+}
+
+func (s *Server) begin(state *election.State, start int64) {
 	e := election.NewServerFrom(s.options.Election, state)
 	s.control.machine = control.New(control.Config{
 		Landscape: s.options.Landscape, Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
 	}, e)
-	s.control.next = state.Next()
+	s.control.next = beginWith(state, start)
 	s.control.pollEvery.Store(int64(e.PollEvery()))
 }
 

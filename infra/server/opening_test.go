@@ -60,3 +60,24 @@ func TestAControlTopicThatNoServerCanBeginWithEndsTheServer(t *testing.T) {
 		})
 	}
 }
+
+// The last heartbeat that counts may be needed in the elections topic: a claim that
+// comes behind the view may not have seen it.
+func TestWhoBeginsWithAViewReadsTheLastHeartbeatThatCounts(t *testing.T) {
+	state := election.NewState()
+	fold := func(p domain.Payload) {
+		state.Apply(domain.Record{Subject: "B", UID: "u", Signed: true, Type: p.Type(), Payload: p, Position: domain.Position{Offset: state.Next()}})
+	}
+	fold(domain.Joined{Incarnation: "b1"})
+	fold(domain.Claim{Incarnation: "b1", Epoch: 1, Seen: -1, N: 1, TTL: time.Second})
+	fold(domain.Heartbeat{Incarnation: "b1", Epoch: 1, N: 2, TTL: time.Second})
+	fold(domain.Checkpoint{Epoch: 1})
+	for start, want := range map[int64]int64{0: 2, 2: 2, 3: 4, 4: 4} {
+		if got := beginWith(state, start); got != want {
+			t.Errorf("control is retained from %d: it begins at %d, wanted %d", start, got, want)
+		}
+	}
+	if got := beginWith(election.NewState(), 0); got != 0 {
+		t.Errorf("an empty topic: it begins at %d", got)
+	}
+}

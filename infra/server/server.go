@@ -83,6 +83,7 @@ func New(o Options) *Server {
 		fail: s.fail, changed: s.announce,
 	}
 	s.core.control, s.core.opened = s.control.tell, s.control.opened
+	s.control.copier.publish = s.control.publish
 	s.core.publish, s.core.published = s.control.publish, s.control.drain
 	return s
 }

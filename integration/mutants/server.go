@@ -7,6 +7,7 @@ var (
 	clerks      = test("domain/server/clerk", "")
 	controls    = test("domain/server/control", "")
 	readers     = test("domain/server/reader", "")
+	copiers     = test("domain/server/copier", "")
 	together    = test("domain/server", "")
 	leases      = test("infra/server", "TestALeaseIs")
 	gated       = test("adapters/httpdevice", "")
@@ -83,4 +84,8 @@ var ofTheServer = []mutant{
 		"m.since[p] = m.asked\n", "m.since[p] = now\n", in(readers)},
 	{"the last heartbeat before a claim is not copied", "domain/server/copier/machine.go",
 		"		m.keep(*m.heard)\n", "", in(together)},
+	{"a heartbeat is copied only if something waits before it", "domain/server/copier/machine.go",
+		"	if m.heard != nil {\n", "	if m.heard != nil && len(m.waiting) > 0 {\n", in(copiers)},
+	{"a view is published before what it covers is copied", "domain/server/copier/machine.go",
+		" || len(m.waiting) > 0 && m.waiting[0].stored.Offset <= m.view.At {", " {", in(copiers)},
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 )
 
 // Times of the loops around the machines.
@@ -48,6 +49,7 @@ type part struct {
 	kind    domain.TopicKind
 	number  int32
 	records []stored
+	start   int64 // what is before has been dropped by retention
 	waiting []*fetch
 	away    bool
 }
@@ -148,7 +150,7 @@ func (b *broker) produce(p *program, batches []batch, timeout time.Duration, don
 			at = pointLanded
 		}
 		if !p.dead && !p.frozen {
-			p.reach(at + 1)
+			p.reach(at)
 		}
 		if h.cut.in || !answered {
 			fail()
@@ -161,6 +163,30 @@ func (b *broker) produce(p *program, batches []batch, timeout time.Duration, don
 		}
 		p.at(back, func() { done(nil) })
 	})
+}
+
+// retain drops the beginning of control, as retention does: what a start from the
+// newest view does not need, and only what has been copied to elections.
+func (b *broker) retain(arg int) {
+	control := b.parts[domain.TopicControl][0]
+	limit := int64(-1)
+	for _, at := range b.views {
+		if state, ok := election.FromView(b.decode(domain.TopicControl, 0, &control.records[at]), control.start); ok {
+			limit = max(limit, state.Next())
+		}
+	}
+	for at := range b.w.checks.toCopy {
+		limit = min(limit, at)
+	}
+	if beat := b.w.checks.beat; beat >= 0 {
+		limit = min(limit, beat)
+	}
+	if limit <= control.start {
+		return
+	}
+	control.start += 1 + int64(arg)%(limit-control.start)
+	b.w.stats.cuts++
+	b.w.tell("control begins at %d now", control.start)
 }
 
 // landLate is the landing of what nobody waits for any more.
@@ -246,7 +272,7 @@ func (f *fetch) timeout() {
 // ready says whether there is anything to answer with.
 func (f *fetch) ready() bool {
 	for p, part := range f.b.parts[f.kind] {
-		if f.from[p] >= 0 && (part.away || int64(len(part.records)) > f.from[p]) {
+		if f.from[p] >= 0 && (part.away || f.from[p] < part.start || int64(len(part.records)) > f.from[p]) {
 			return true
 		}
 	}
@@ -271,7 +297,9 @@ func (f *fetch) serve() {
 			continue // not asked for
 		}
 		a := domain.Fetched{Partition: int32(i), HighWatermark: int64(len(part.records)), Next: f.from[i]}
-		if part.away {
+		if f.from[i] < part.start {
+			a.Err, a.Topic, a.LogStart = domain.ErrNotFound, domain.Topic(landscape, f.kind), part.start
+		} else if part.away {
 			a.Err, a.HighWatermark = errAway, -1
 		} else if n := a.HighWatermark - f.from[i]; n > 0 {
 			n = min(n, maxFetched)

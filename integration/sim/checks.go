@@ -11,6 +11,7 @@ import (
 	"github.com/understudy-io/understudy/domain/server/control"
 	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
+	"github.com/understudy-io/understudy/domain/server/reader"
 	"github.com/understudy-io/understudy/integration/oracle"
 )
 
@@ -25,6 +26,7 @@ type checks struct {
 	won     map[uint64]string  // who holds which epoch
 	wrote   uint64             // the highest epoch of a write to a device
 	opener  string             // who opened an epoch last
+	beat    int64              // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
 	known   []orderKey                         // in log order
@@ -61,7 +63,7 @@ type savedFile struct {
 
 func newChecks(w *world) *checks {
 	c := &checks{
-		w: w, control: election.NewState(), out: make(map[string]bool), won: make(map[uint64]string),
+		w: w, control: election.NewState(), beat: -1, out: make(map[string]bool), won: make(map[uint64]string),
 		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]int64),
 		repeats: make(map[domain.Position]orderKey), strays: make(map[domain.Position]orderKey), dead: make(map[domain.Position]domain.Defect),
 		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type),
@@ -87,6 +89,9 @@ func (c *checks) landed(to *part, s *stored) {
 	case domain.TopicElections:
 		if v, ok := r.Payload.(domain.Copied); ok {
 			delete(c.toCopy, v.Control)
+			if v.Control == c.beat {
+				c.beat = -1
+			}
 			if c.w.telling() {
 				c.w.tell("    copied: %d of control", v.Control)
 			}
@@ -169,11 +174,19 @@ func (c *checks) inControl(r *domain.Record) {
 		w.tell("    control %d: %s of %s %+v %s", r.Position.Offset, r.Type, r.Subject, r.Payload, ruling.Void)
 	}
 	switch v := r.Payload.(type) {
-	case domain.Heartbeat, domain.Checkpoint:
+	case domain.Heartbeat:
+		if ruling.Counts {
+			c.beat = r.Position.Offset
+		}
+	case domain.Checkpoint:
 	case domain.View:
 		w.broker.views = append(w.broker.views, r.Position.Offset)
 	case domain.Claim:
 		c.toCopy[r.Position.Offset] = r.Type
+		if c.beat >= 0 {
+			c.toCopy[c.beat] = domain.TypeHeartbeat
+			c.beat = -1
+		}
 		w.stats.claims++
 		if !ruling.Counts {
 			w.stats.void++
@@ -352,8 +365,15 @@ func (c *checks) notice(s *server, n core.Notice) {
 
 // failed hears why a server ends itself. That it is out of the landscape is a reason.
 func (c *checks) failed(s *server, cause error) {
-	if !errors.Is(cause, domain.ErrFenced) && !errors.Is(cause, control.ErrReplaced) {
+	if !errors.Is(cause, domain.ErrFenced) && !errors.Is(cause, control.ErrReplaced) && !errors.Is(cause, reader.ErrOvertaken) {
 		c.w.failf("%s quits: %v", s.incarnation, cause)
+	}
+}
+
+// loaded sees what a server begins with.
+func (c *checks) loaded(s *server, states []*partition.State) {
+	for _, state := range states {
+		c.folded(s, state)
 	}
 }
 

@@ -485,7 +485,7 @@ func (st *station) take(c *conn, r request) {
 	st.free = max(st.free, w.now) + d
 	w.at(st.free, func() { st.do(c, r) })
 	if r.writer != nil && !r.writer.dead && !r.writer.frozen {
-		r.writer.reach(pointRequest + 1)
+		r.writer.reach(pointRequest)
 	}
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -44,11 +45,7 @@ func (w *world) happen(f Fault) {
 		return
 	}
 	if f.Point != "" {
-		for p := range point(2 * len(names)) {
-			if p.String() == f.Point {
-				w.armed = append(w.armed, &armed{f, p})
-			}
-		}
+		w.armed = append(w.armed, &armed{f, point(slices.Index(points, f.Point))})
 		return
 	}
 	h := w.victim(f)
@@ -102,18 +99,14 @@ func (w *world) onServer(h *host, f Fault) bool {
 	case "wall step":
 		h.wallOff += time.Duration(f.Arg%1200-600) * time.Second
 	case "snapshot torn":
-		if n := len(h.disk.files); n > 0 && len(h.disk.files[n-1]) > 0 {
-			b := append([]byte(nil), h.disk.files[n-1]...)
-			if f.Arg%2 == 0 {
-				b = b[:f.Arg%len(b)]
-			} else {
-				b[f.Arg%len(b)] ^= 1 << (f.Arg % 8)
-			}
-			h.disk.files[n-1] = b
-		}
-	case "snapshot old":
-		if n := len(h.disk.files); n > 1 {
-			h.disk.files = h.disk.files[:1]
+		h.disk.damage(f.Arg)
+	case "disk image":
+		h.disk.saveImage()
+	case "disk of old":
+		if h.disk.image != nil {
+			h.crash()
+			h.disk.restoreImage()
+			w.after(f.For, h.on)
 		}
 	case "disk full":
 		h.disk.full = true
@@ -140,6 +133,8 @@ func (w *world) onLog(h *host, f Fault) bool {
 		part := b.parts[domain.TopicLog][f.Arg%len(b.parts[domain.TopicLog])]
 		part.away = true
 		w.after(f.For, func() { part.away = false })
+	case "retention":
+		b.retain(f.Arg)
 	case "slow log":
 		b.slow = time.Duration(1+f.Arg%60) * time.Millisecond
 		w.after(f.For, func() { b.slow = 0 })

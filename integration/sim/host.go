@@ -37,19 +37,11 @@ type host struct {
 	starts    int
 }
 
-// disk is what outlives a server.
-type disk struct {
-	files [][]byte // snapshots, oldest first
-	full  bool
-}
-
-const keptFiles = 3
-
 func newHost(w *world, i int) *host {
 	s := w.plan.Hosts[i]
 	return &host{
 		w: w, index: i, name: string(rune('A' + i)), rate: s.Rate, wallOff: s.Wall,
-		boot: domain.Mono(i+1) * time.Hour, devCut: make(map[*station]bool),
+		boot: domain.Mono(i+1) * time.Hour, devCut: make(map[*station]bool), disk: disk{files: make(map[string][]byte)},
 	}
 }
 
@@ -102,6 +94,7 @@ func (h *host) crash() {
 		}
 		h.server.die(guard.Exit{})
 	}
+	h.disk.crash(h.w)
 }
 
 // cutLog keeps the host from the log for a while.

@@ -26,6 +26,7 @@ type Plan struct {
 	Audit      bool    // at the end all is folded again, from zero and from snapshots
 	Long       bool    // long enough that views are written and begun with
 	SaveEvery  time.Duration
+	ViewEvery  time.Duration
 	Guard      guard.Limits
 	Ends       time.Duration // when all faults are healed
 	Faults     []Fault
@@ -109,6 +110,7 @@ var faultKinds = []struct {
 	{"broker down", 1, 20 * time.Millisecond, 1500 * time.Millisecond},
 	{"broker hangs", 1, 20 * time.Millisecond, 1500 * time.Millisecond},
 	{"partition away", 1, 20 * time.Millisecond, 2 * time.Second},
+	{"retention", 3, 0, 0},
 	{"slow log", 4, 100 * time.Millisecond, 2 * time.Second},
 	{"slow fetch", 2, 100 * time.Millisecond, 2 * time.Second},
 	{"uncertain appends", 6, 50 * time.Millisecond, 1500 * time.Millisecond},
@@ -122,8 +124,9 @@ var faultKinds = []struct {
 	{"device refuses", 2, 20 * time.Millisecond, 500 * time.Millisecond},
 	{"device is slow", 3, 50 * time.Millisecond, time.Second},
 	{"by hand", 3, 0, 0},
-	{"snapshot torn", 2, 0, 0},
-	{"snapshot old", 2, 0, 0},
+	{"snapshot torn", 3, 0, 0},
+	{"disk image", 2, 0, 0},
+	{"disk of old", 2, 20 * time.Millisecond, time.Second},
 	{"disk full", 1, 500 * time.Millisecond, 2 * time.Second},
 	{"wall step", 2, 0, 0},
 	{"starve", 3, 50 * time.Millisecond, time.Second},
@@ -155,6 +158,9 @@ func NewPlan(seed uint64) *Plan {
 	}
 	if g.IntN(2) == 0 {
 		p.SaveEvery = g.span(200*time.Millisecond, 2*time.Second)
+	}
+	if g.IntN(2) == 0 {
+		p.ViewEvery = g.span(50*time.Millisecond, 3*time.Second)
 	}
 	if p.Long = g.IntN(50) == 0; p.Long {
 		p.Ends += time.Minute

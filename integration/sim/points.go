@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/understudy-io/understudy/domain"
@@ -15,60 +16,52 @@ import (
 	"github.com/understudy-io/understudy/infra/guard"
 )
 
-// point is a place in a program at which it can be killed or frozen: before or
-// after it carries out one kind of effect (even before, odd after), or in the
-// middle of what an effect does.
+// point is a place in a program at which it can be killed or frozen: before it
+// carries out one kind of effect, after that (the next number), or in the middle of
+// what an effect does.
 type point int
 
-// names are what carries points, by number/2.
-var (
-	names   []string
-	numbers = map[string]point{}
-)
+// points are the names of all points, by their numbers.
+var points []string
 
-// register gives a name two points, before and after.
+// register gives what a program does two points, before and after.
 func register(name string) point {
-	if p, ok := numbers[name]; ok {
-		return p
+	before := single("before " + name)
+	single("after " + name)
+	return before
+}
+
+// single gives a point of its own a name.
+func single(name string) point {
+	if slices.Contains(points, name) {
+		panic("a point is there twice: " + name)
 	}
-	p := point(2 * len(names))
-	names = append(names, name)
-	numbers[name] = p
-	return p
+	points = append(points, name)
+	return point(len(points) - 1)
 }
 
 // String is what a point is called.
-func (p point) String() string {
-	phase := "before"
-	if p%2 == 1 {
-		phase = "after"
-	}
-	return phase + " " + names[p/2]
-}
+func (p point) String() string { return points[p] }
 
 // Points are the names of all points.
-func Points() []string {
-	out := make([]string, 0, 2*len(names))
-	for p := range point(2 * len(names)) {
-		out = append(out, p.String())
-	}
-	return out
-}
+func Points() []string { return slices.Clone(points) }
 
 // Points in the middle of what effects do.
 var (
-	pointLanded   = register("its record's landing in control")
-	pointInLog    = register("its batch's landing in the log")
-	pointRequest  = register("the device's taking of its request")
-	pointExported = register("export of a partition")
-	pointEncoded  = register("encoding of a snapshot")
-	pointWritten  = register("write of a snapshot")
-	pointRenamed  = register("rename of a snapshot")
+	pointLanded   = single("after its record's landing in control")
+	pointInLog    = single("after its batch's landing in the log")
+	pointRequest  = single("after the device's taking of its request")
+	pointExported = single("after export of a partition")
+	pointHalf     = single("in the middle of the write of a snapshot")
+	pointWrite    = register("write of a snapshot")
+	pointRename   = register("rename of a snapshot")
+	pointFlush    = register("flush of the snapshots' folder")
+	pointRemove   = register("removal of an old snapshot")
 )
 
 var (
 	controlAppends = table[domain.Type]("control append ", domain.TypeJoined, domain.TypeHeartbeat, domain.TypeClaim,
-		domain.TypeRelease, domain.TypeContest, domain.TypeLeft, domain.TypeCleared, domain.TypeView, domain.TypeFloor)
+		domain.TypeRelease, domain.TypeContest, domain.TypeLeft, domain.TypeCleared, domain.TypeFloor)
 	publishes   = table[domain.Type]("core publish ", domain.TypeCheckpoint, domain.TypeQuarantined, domain.TypeCleared)
 	journalAdds = table[domain.Type]("core journal ", domain.TypeEpochOpened, domain.TypeTick, domain.TypeConfigured, domain.TypeOutcome, domain.TypeAnswer)
 	deviceAdds  = table[domain.Type]("device journal ", domain.TypeStarted, domain.TypeOutcome, domain.TypeReported, domain.TypeConnection)
@@ -90,8 +83,8 @@ func registerEffect(e any) point {
 }
 
 var (
-	pLease, pControlCore, pReign, pOver  = registerEffect(control.Lease{}), registerEffect(control.Core{}), registerEffect(control.Reign{}), registerEffect(control.Over{})
-	pCopy, pCopied, pRole, pYield, pQuit = registerEffect(control.Copy{}), registerEffect(control.Copied{}), registerEffect(control.Role{}), registerEffect(control.Yield{}), registerEffect(control.Quit{})
+	pLease, pControlCore, pReign, pOver         = registerEffect(control.Lease{}), registerEffect(control.Core{}), registerEffect(control.Reign{}), registerEffect(control.Over{})
+	pCopy, pCopied, pView, pRole, pYield, pQuit = registerEffect(control.Copy{}), registerEffect(control.Copied{}), registerEffect(control.View{}), registerEffect(control.Role{}), registerEffect(control.Yield{}), registerEffect(control.Quit{})
 )
 
 func controlPoint(e control.Effect) point {
@@ -110,6 +103,8 @@ func controlPoint(e control.Effect) point {
 		return pCopy
 	case control.Copied:
 		return pCopied
+	case control.View:
+		return pView
 	case control.Role:
 		return pRole
 	case control.Yield:
@@ -212,13 +207,20 @@ func clerkPoint(e clerk.Effect) point {
 	return pRetrying
 }
 
-var pCopies, pDropped = registerEffect(copier.Append{}), registerEffect(copier.Dropped{})
+// nowhere is where nothing happens: ten thousand records of control that wait to be
+// copied are too many for a history.
+const nowhere point = -2
+
+var pCopies, pPublish = registerEffect(copier.Append{}), registerEffect(copier.Publish{})
 
 func copierPoint(e copier.Effect) point {
-	if _, ok := e.(copier.Append); ok {
+	switch e.(type) {
+	case copier.Append:
 		return pCopies
+	case copier.Publish:
+		return pPublish
 	}
-	return pDropped
+	return nowhere
 }
 
 var (
@@ -262,6 +264,9 @@ type armed struct {
 // for good or for now.
 func (p *program) reach(at point) bool {
 	w := p.w
+	if at < 0 {
+		return !p.dead && !p.frozen
+	}
 	w.stats.reached[at]++
 	for i, f := range w.armed {
 		if f.at != at || f.Host >= 0 && f.Host != p.host.index {

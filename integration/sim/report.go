@@ -38,7 +38,9 @@ func (s *Stats) Report(took time.Duration) string {
 		s.Simulated.Round(time.Second), s.Events, s.Takeovers, float64(s.Takeovers)/took.Minutes())
 	line("%d claims, %d of them void, %d by the holder itself; %d writes to devices, %d refused by the lease; after a healing somebody acted within %s",
 		s.claims, s.void, s.again, s.writes, s.fenced, s.slowest)
-	line("%d snapshots written, %d begun with, %d refused; %d starts with a view; %d audits; %d records compared with the oracle", s.saved, s.loaded, s.refusedFiles, s.views, s.audits, s.compared)
+	line("%d snapshots written, %d begun with, %d refused, %d renames and removals undone by a crash; %d audits; %d records compared with the oracle",
+		s.saved, s.loaded, s.refusedFiles, s.undone, s.audits, s.compared)
+	line("control: %d starts with a view, its beginning dropped %d times", s.views, s.cuts)
 	line("appends: %d lost, %d late, %d twice, %d unacknowledged, %d both", s.fates[lost], s.fates[late], s.fates[twice], s.fates[unsaid], s.fates[unsaidDu])
 	line("points: %d reached, %d fired, %d of them at least 100 times", reached(s.reached), s.Fired(1), s.Fired(100))
 	if never := s.NeverFired(); len(never) > 0 {

@@ -22,6 +22,7 @@ type Stats struct {
 	claims, void, again          int
 	saved, loaded, refusedFiles  int
 	audits, compared, views      int
+	undone, cuts                 int
 	slowest                      time.Duration // until somebody acted after a healing
 }
 
@@ -33,7 +34,7 @@ type verdictKey struct {
 // NewStats are those of no history.
 func NewStats() *Stats {
 	return &Stats{
-		reached: make([]int, 2*len(names)), fired: make([]int, 2*len(names)),
+		reached: make([]int, len(points)), fired: make([]int, len(points)),
 		roles: make(map[[2]string]int), verdicts: make(map[verdictKey]int), outcomes: make(map[string]int), faults: make(map[string]int),
 	}
 }
@@ -60,6 +61,7 @@ func (s *Stats) Add(o *Stats) {
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
 	s.views += o.views
+	s.undone, s.cuts = s.undone+o.undone, s.cuts+o.cuts
 	s.slowest = max(s.slowest, o.slowest)
 }
 

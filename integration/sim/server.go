@@ -3,9 +3,11 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/codec"
+	"github.com/understudy-io/understudy/adapters/snapshotfile"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/domain/partition"
@@ -17,7 +19,6 @@ import (
 	"github.com/understudy-io/understudy/domain/server/journal"
 	"github.com/understudy-io/understudy/domain/server/reader"
 	"github.com/understudy-io/understudy/infra/guard"
-	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
 // Times and bounds of the loops around the machines, as the product has them.
@@ -32,6 +33,7 @@ type server struct {
 	program
 	incarnation string
 	guard       *guardProgram
+	store       *snapshotfile.Store
 	scribe      domain.Scribe
 	lease       struct {
 		epoch uint64
@@ -97,6 +99,9 @@ func (s *server) open() {
 		s.after(20*time.Millisecond, s.open)
 		return
 	}
+	if !s.openStore() {
+		return
+	}
 	n := w.plan.Partitions
 	states := make([]*partition.State, n)
 	s.last = make([]domain.Fingerprint, n)
@@ -112,8 +117,15 @@ func (s *server) open() {
 	cfg := w.plan.Hosts[h.index].Election
 	cfg.Member, cfg.Incarnation, cfg.Guarded = h.name, s.incarnation, true
 	state := s.findView()
+	if state == nil {
+		s.fail(fmt.Errorf("control holds no view to start from: %w", domain.ErrCorrupt))
+		return
+	}
 	next := state.Next()
-	s.controlMachine = control.New(control.Config{Landscape: landscape, Server: h.name, Incarnation: s.incarnation}, election.NewServerFrom(cfg, state))
+	if heard := state.Heard(); heard >= w.broker.parts[domain.TopicControl][0].start {
+		next = heard // for the copier
+	}
+	s.controlMachine = control.New(control.Config{Landscape: landscape, Server: h.name, Incarnation: s.incarnation, ViewEvery: w.plan.ViewEvery}, election.NewServerFrom(cfg, state))
 	toCopy := codec.Copy
 	if w.codec == nil {
 		toCopy = func(m domain.Stored) domain.Copied { return domain.Copied{Control: m.Offset, Time: m.Appended} }
@@ -122,16 +134,24 @@ func (s *server) open() {
 	s.loops(next)
 }
 
-// findView gives the control state to begin with.
+// findView gives the control state to begin with, as the product looks for it; nil
+// if there is none.
 func (s *server) findView() *election.State {
 	b := s.w.broker
-	for i := len(b.views) - 1; i >= 0; i-- {
-		r := b.decode(domain.TopicControl, 0, &b.parts[domain.TopicControl][0].records[b.views[i]])
-		if state, ok := election.FromView(r, 0); ok {
-			s.w.tell("%s begins with the view at %d", s.incarnation, b.views[i])
+	control := b.parts[domain.TopicControl][0]
+	for _, at := range slices.Backward(b.views) {
+		if at < control.start {
+			break
+		}
+		r := b.decode(domain.TopicControl, 0, &control.records[at])
+		if state, ok := election.FromView(r, control.start); ok {
+			s.w.tell("%s begins with the view at %d", s.incarnation, at)
 			s.w.stats.views++
 			return state
 		}
+	}
+	if control.start > 0 {
+		return nil
 	}
 	return election.NewState()
 }
@@ -278,6 +298,8 @@ func (s *server) performControl(e control.Effect) {
 		s.copier.tell(s.saw(e))
 	case control.Copied:
 		s.copier.tell(copier.Copied{Through: e.Through})
+	case control.View:
+		s.copier.tell(copier.View{View: e.View})
 	case control.Role:
 		if s.w.telling() {
 			s.w.tell("%s: %s to %s of epoch %d: %s", s.incarnation, e.Old, e.New, e.Epoch, e.Cause)
@@ -291,7 +313,7 @@ func (s *server) saw(e control.Copy) copier.Saw {
 	r := &s.read
 	at := &s.w.broker.parts[domain.TopicControl][0].records[r.Position.Offset]
 	return copier.Saw{
-		Member: r.Subject, Claim: r.Type == domain.TypeClaim, Heard: e.Heard,
+		Member: r.Subject, Heard: e.Heard,
 		Stored: domain.Stored{Message: at.bytes, Offset: at.offset, Appended: at.appended},
 	}
 }
@@ -501,6 +523,9 @@ func (s *server) performClerk(t *term, e clerk.Effect) {
 }
 
 func (s *server) performCopier(e copier.Effect) {
+	if p, ok := e.(copier.Publish); ok {
+		s.append(p.View, 0)
+	}
 	a, ok := e.(copier.Append)
 	if !ok {
 		return
@@ -519,97 +544,37 @@ func (s *server) performCopier(e copier.Effect) {
 	})
 }
 
-// examine folds again what a server testifies of.
+// examine folds again what a server testifies of, from a snapshot where one is of
+// use.
 func (s *server) examine(statements []core.Testimony) error {
-	b := s.w.broker
+	upTo := make([]int64, s.w.plan.Partitions)
 	for i := range statements {
-		p := statements[i].Partition
-		e := core.Examine(statements[i], nil, s.w.plan.Partitions)
-		if err := e.Judge(); err != nil {
-			return err
+		upTo[statements[i].Partition] = statements[i].Proven.Position.Offset
+	}
+	bases := s.store.Bases(landscape, s.w.plan.Partitions, upTo)
+	for i := range statements {
+		err := core.ErrBase
+		if base := bases[statements[i].Partition]; base != nil {
+			err = s.foldAgain(statements[i], base)
 		}
-		for !e.Done() {
-			if err := e.Apply(b.decode(domain.TopicLog, p, &b.parts[domain.TopicLog][p].records[e.Next()])); err != nil {
-				return err
-			}
+		if errors.Is(err, core.ErrBase) {
+			err = s.foldAgain(statements[i], nil)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Snapshots.
-
-// load gives the newest good snapshot of the host's disk.
-func (s *server) load() (snapshot.Restored, bool) {
-	for i := len(s.host.disk.files) - 1; i >= 0; i-- {
-		restored, err := snapshot.Open(s.host.disk.files[i], landscape, s.w.plan.Partitions)
-		if err == nil {
-			s.w.stats.loaded++
-			s.w.tell("%s begins with a snapshot", s.incarnation)
-			return restored, true
-		}
-		s.w.tell("%s refuses a snapshot: %v", s.incarnation, err)
-		s.w.stats.refusedFiles++
+func (s *server) foldAgain(t core.Testimony, base *partition.State) error {
+	b := s.w.broker
+	e := core.Examine(t, base, s.w.plan.Partitions)
+	err := e.Judge()
+	for err == nil && !e.Done() {
+		err = e.Apply(b.decode(domain.TopicLog, t.Partition, &b.parts[domain.TopicLog][t.Partition].records[e.Next()]))
 	}
-	return snapshot.Restored{}, false
-}
-
-func (s *server) saveIfDue() {
-	s.after(s.w.plan.SaveEvery, s.saveIfDue)
-	if s.saving || !s.worthSaving() {
-		return
-	}
-	s.saving, s.since = true, 0
-	snap := snapshot.Snapshot{Landscape: landscape, Partitions: s.w.plan.Partitions, TakenAt: s.host.wall(), Log: make([]snapshot.Partition, s.w.plan.Partitions)}
-	s.export(&snap, 0)
-}
-
-func (s *server) worthSaving() bool {
-	return !s.coreMachine.Doubted() && s.coreMachine.CaughtUp() && s.since > 0
-}
-
-// export exports one partition after the other in the core's loop, which has its
-// other duties in between.
-func (s *server) export(snap *snapshot.Snapshot, p int) {
-	s.core.tell(coreInput{call: func() {
-		snap.Log[p] = snapshot.Partition{State: s.coreMachine.States()[p].Export(), Last: s.last[p]}
-		if s.reach(pointExported + 1); s.dead {
-			return
-		}
-		if p+1 < len(snap.Log) {
-			s.export(snap, p+1)
-			return
-		}
-		s.after(s.w.between(100*time.Microsecond, 5*time.Millisecond), func() { s.save(snap) })
-	}})
-}
-
-// save writes the file beside its final name, and renames it then.
-func (s *server) save(snap *snapshot.Snapshot) {
-	defer func() { s.saving = false }()
-	bytes, err := snapshot.Encode(*snap)
-	if err != nil {
-		s.w.failf("a snapshot cannot be encoded: %v", err)
-		return
-	}
-	if s.reach(pointEncoded + 1); s.dead || s.host.disk.full {
-		return
-	}
-	if s.reach(pointWritten + 1); s.dead {
-		return
-	}
-	s.after(s.w.between(100*time.Microsecond, 3*time.Millisecond), func() {
-		if s.reach(pointRenamed); s.dead {
-			return
-		}
-		d := &s.host.disk
-		d.files = append(d.files, bytes)
-		if n := len(d.files); n > keptFiles {
-			d.files = append([][]byte(nil), d.files[n-keptFiles:]...)
-		}
-		s.w.checks.saved(s, bytes)
-		s.reach(pointRenamed + 1)
-	})
+	return err
 }
 
 // Ends.
@@ -649,8 +614,12 @@ func (s *server) quit(cause error, by time.Duration) {
 		s.after(time.Millisecond, func() { s.quit(cause, by) })
 		return
 	}
-	s.host.disk.files = nil
-	s.fail(cause)
+	if err := s.store.Drop(); err != nil && !s.dead {
+		s.w.failf("%s cannot drop its snapshots: %v", s.incarnation, err)
+	}
+	if !s.dead {
+		s.fail(cause)
+	}
 }
 
 // leave is an end in order.
@@ -679,6 +648,9 @@ func (s *server) left() {
 	wait = func() {
 		if (s.sending > 0 || len(s.control.inbox) > 0) && s.w.now < by {
 			s.after(time.Millisecond, wait)
+			return
+		}
+		if s.saveAtEnd(); s.dead {
 			return
 		}
 		s.die(guard.Exit{Status: 0, Text: "exit status 0"})

@@ -12,6 +12,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -20,8 +21,8 @@ import (
 	"github.com/understudy-io/understudy/domain/server/core"
 )
 
-// viewEvery is how often the primary writes a view.
-const viewEvery = time.Minute
+// DefaultViewEvery is how often the primary writes a view.
+const DefaultViewEvery = time.Minute
 
 // Machine is one server's control.
 type Machine struct {
@@ -30,6 +31,7 @@ type Machine struct {
 	election          *election.Server
 	term              uint64 // the epoch that it has won, until it is over; 0 for none
 	informed          bool   // the core knows that control has been read to its end
+	viewEvery         time.Duration
 	viewAt            domain.Mono
 	twin              twin
 	now               domain.Mono
@@ -37,12 +39,18 @@ type Machine struct {
 }
 
 // Config says who the server is.
-type Config struct{ Landscape, Server, Incarnation string }
+type Config struct {
+	Landscape, Server, Incarnation string
+	ViewEvery                      time.Duration // DefaultViewEvery, if it is 0
+}
 
 // New is a control that drives an election. That one is the machine's own from
 // then on.
 func New(cfg Config, e *election.Server) *Machine {
-	return &Machine{landscape: cfg.Landscape, server: cfg.Server, incarnation: cfg.Incarnation, election: e}
+	return &Machine{
+		landscape: cfg.Landscape, server: cfg.Server, incarnation: cfg.Incarnation,
+		viewEvery: cmp.Or(cfg.ViewEvery, DefaultViewEvery), election: e,
+	}
 }
 
 // Step takes one input at the time now and returns what is to be done, in order.
@@ -51,7 +59,7 @@ func (m *Machine) Step(now domain.Mono, in Input) []Effect {
 	m.effects, m.now = m.effects[:0], now
 	switch in := in.(type) {
 	case Begin:
-		m.viewAt = now + viewEvery
+		m.viewAt = now + m.viewEvery
 		m.step(election.Start{})
 	case Read:
 		m.read(in)
@@ -188,9 +196,9 @@ func (m *Machine) view() {
 	if m.now < m.viewAt {
 		return
 	}
-	m.viewAt = m.now + viewEvery
+	m.viewAt = m.now + m.viewEvery
 	if state := m.election.State(); m.term != 0 && state.Next() > 0 {
-		m.do(Append{Payload: domain.View{At: state.Next() - 1, State: state.Export()}})
+		m.do(View{domain.View{At: state.Next() - 1, State: state.Export()}})
 	}
 }
 

@@ -38,6 +38,8 @@ func (p *play) step(in control.Input) *play {
 		switch e := e.(type) {
 		case control.Append:
 			p.waiting = append(p.waiting, e.Payload)
+		case control.View:
+			p.waiting = append(p.waiting, e.View)
 		case control.Lease:
 			p.acting = e.Until > 0
 		case control.Core:

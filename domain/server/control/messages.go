@@ -60,6 +60,8 @@ type (
 	}
 	// Copied tells the copier up to where the primary has copied control.
 	Copied struct{ Through int64 }
+	// View gives the copier a view of control to publish.
+	View struct{ View domain.View }
 	// Role tells of a change of role.
 	Role struct {
 		Old, New string
@@ -79,6 +81,7 @@ func (Reign) effect()  {}
 func (Over) effect()   {}
 func (Copy) effect()   {}
 func (Copied) effect() {}
+func (View) effect()   {}
 func (Role) effect()   {}
 func (Yield) effect()  {}
 func (Quit) effect()   {}

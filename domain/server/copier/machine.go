@@ -1,7 +1,9 @@
 // Package copier keeps the elections topic: every control record but heartbeats,
-// and before each claim the last heartbeat that counted, each with its position in
-// control. Every server remembers what is not copied yet; the primary copies it.
-// After a takeover some records are copied twice; their position tells.
+// and before each of them the last heartbeat that counted since the one before, each
+// with its position in control. Every server remembers what is not copied yet; the primary copies it.
+// After a takeover some records are copied twice; their position tells. A view of
+// control goes through it too: it leaves when all that it covers is copied, for who
+// begins with it sees nothing of that.
 //
 // A [Machine] is one server's: feed it inputs with the time, and carry out its
 // effects in order. It has no clock, goroutine or I/O.
@@ -25,7 +27,8 @@ type Machine struct {
 	scribe   domain.Scribe
 	copy     func(domain.Stored) domain.Copied
 	waiting  []original
-	heard    *original // the last heartbeat that counted, if no claim has followed it
+	heard    *original    // the last heartbeat that counted, if nothing that is kept has followed it
+	view     *domain.View // that is to be published once all up to it is copied
 	reigning bool
 	underWay int64 // the offset up to which an append is under way; -1 for none
 	retryAt  domain.Mono
@@ -54,11 +57,13 @@ type (
 	Saw struct {
 		Member string
 		Stored domain.Stored
-		Claim  bool
 		Heard  bool
 	}
 	// Copied says up to which offset the primary has copied control.
 	Copied struct{ Through int64 }
+	// View is a view of control that is to be published, once all up to its position
+	// is in the elections topic.
+	View struct{ View domain.View }
 	// Reign says whether this server holds an epoch.
 	Reign struct{ Is bool }
 	// Landed says that the append under way was acknowledged; Failed that it was not.
@@ -70,6 +75,7 @@ type (
 
 func (Saw) input()    {}
 func (Copied) input() {}
+func (View) input()   {}
 func (Reign) input()  {}
 func (Landed) input() {}
 func (Failed) input() {}
@@ -82,11 +88,14 @@ type (
 	// Append appends records to the elections topic, to be answered by Landed or
 	// Failed. A record that cannot be encoded is left out.
 	Append struct{ Records []domain.Record }
+	// Publish appends a view to control.
+	Publish struct{ View domain.View }
 	// Dropped tells that too many records wait, and that one is lost to the topic.
 	Dropped struct{ Offset int64 }
 )
 
 func (Append) effect()  {}
+func (Publish) effect() {}
 func (Dropped) effect() {}
 
 // Step takes one input at the time now and returns what is to be done, in order.
@@ -102,6 +111,11 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 		}
 	case Reign:
 		m.reigning = in.Is
+		if !in.Is {
+			m.view = nil
+		}
+	case View:
+		m.view = &in.View
 	case Landed:
 		m.copied(m.underWay)
 		m.underWay = -1
@@ -113,17 +127,19 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 		m.retryAt = 0
 		m.append(now)
 	}
+	m.publish()
 	return m.effects
 }
 
-// saw takes note of a folded control record.
+// saw takes note of a folded control record. The heartbeat before it goes first, be it
+// a claim or not: once what comes behind a heartbeat is copied, that one never is.
 func (m *Machine) saw(in Saw) {
 	o := original{member: in.Member, stored: in.Stored}
 	if in.Heard {
 		m.heard = &o
 		return
 	}
-	if in.Claim && m.heard != nil {
+	if m.heard != nil {
 		m.keep(*m.heard)
 		m.heard = nil
 	}
@@ -164,6 +180,15 @@ func (m *Machine) append(now domain.Now) {
 	}
 	m.underWay = part[len(part)-1].stored.Offset
 	m.effects = append(m.effects, Append{Records: records})
+}
+
+// publish publishes the view that waits, if nothing that it covers waits any more.
+func (m *Machine) publish() {
+	if m.view == nil || len(m.waiting) > 0 && m.waiting[0].stored.Offset <= m.view.At {
+		return
+	}
+	m.effects = append(m.effects, Publish{View: *m.view})
+	m.view = nil
 }
 
 // Through is the offset in control up to which all that belongs there is in the

@@ -32,6 +32,8 @@ func (p *play) step(ins ...copier.Input) *play {
 					at = append(at, fmt.Sprint(r.Payload.(domain.Copied).Control))
 				}
 				p.said = append(p.said, strings.Join(at, " "))
+			case copier.Publish:
+				p.said = append(p.said, fmt.Sprint("view of ", e.View.At))
 			case copier.Dropped:
 				p.said = append(p.said, fmt.Sprint("dropped ", e.Offset))
 			}
@@ -53,12 +55,6 @@ func saw(offset int64) copier.Saw {
 	return copier.Saw{Member: "A", Stored: domain.Stored{Offset: offset}}
 }
 
-func claim(offset int64) copier.Saw {
-	s := saw(offset)
-	s.Claim = true
-	return s
-}
-
 func heard(offset int64) copier.Saw {
 	s := saw(offset)
 	s.Heard = true
@@ -66,13 +62,31 @@ func heard(offset int64) copier.Saw {
 }
 
 // G7: an election can be derived from the elections topic alone.
-func TestBeforeAClaimComesTheLastHeartbeatThatCounted(t *testing.T) {
-	p := newPlay().step(saw(0), claim(1), heard(2), heard(3), saw(4), heard(5), claim(6)).wants(t)
-	p.step(copier.Reign{Is: true}).wants(t, "0 1 4 5 6")
-	p.step(claim(7), copier.Landed{}).wants(t, "7").step(copier.Landed{}).wants(t)
-	if p.m.Through() != 7 {
+func TestBeforeEachRecordComesTheLastHeartbeatThatCounted(t *testing.T) {
+	p := newPlay().step(saw(0), saw(1), heard(2), heard(3), saw(4), saw(5), heard(6), saw(7)).wants(t)
+	p.step(copier.Reign{Is: true}).wants(t, "0 1 3 4 5 6 7")
+	p.step(saw(8), copier.Landed{}).wants(t, "8").step(copier.Landed{}).wants(t)
+	if p.m.Through() != 8 {
 		t.Errorf("copied through %d", p.m.Through())
 	}
+}
+
+// The contest of a holder is copied before anybody claims. Its last heartbeat would
+// lie behind what is copied by then.
+func TestAHeartbeatIsCopiedThoughNoClaimFollowsItAtOnce(t *testing.T) {
+	p := newPlay().step(copier.Reign{Is: true}, saw(0), copier.Landed{}, heard(1), saw(2), copier.Landed{}, saw(3))
+	p.wants(t, "0", "1 2", "3")
+}
+
+// Who begins with a view sees nothing of what it covers, and so cannot copy it.
+func TestAViewIsPublishedWhenAllThatItCoversIsCopied(t *testing.T) {
+	p := newPlay().step(copier.Reign{Is: true}, saw(0), saw(1), copier.View{View: domain.View{At: 1}}, saw(2)).wants(t, "0")
+	p.step(copier.Landed{}).wants(t, "1 2")
+	p.step(copier.Failed{}).wants(t)
+	p.now.Mono = p.m.NextWake()
+	p.step(copier.Timer{}).wants(t, "1 2").step(copier.Landed{}).wants(t, "view of 1")
+	p.step(copier.View{View: domain.View{At: 2}}).wants(t, "view of 2")
+	p.step(saw(3), copier.View{View: domain.View{At: 3}}, copier.Reign{}, copier.Landed{}).wants(t, "3")
 }
 
 func TestAStandbyRemembersWhatThePrimaryHasNotCopied(t *testing.T) {
