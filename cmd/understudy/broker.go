@@ -29,6 +29,7 @@ for more.`,
 }
 
 func runBroker(cmd *cobra.Command, cfg broker.Config) error {
+	rareCollections()
 	logger := processLogger()
 	life, err := begin(cmd.Context(), logger)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -102,7 +101,7 @@ func runGuard(ctx context.Context, cfg config.Config) error {
 
 // runServer is the server proper.
 func runServer(ctx context.Context, cfg config.Config) error {
-	keepSmall()
+	rareCollections()
 	logger := serverLogger(cfg)
 	life, err := begin(ctx, logger)
 	if err != nil {
@@ -115,18 +114,6 @@ func runServer(ctx context.Context, cfg config.Config) error {
 		return withExit(guard.ExitUnusable, err)
 	}
 	return err
-}
-
-// garbagePercent is how much garbage may gather beside what lives. On a kernel
-// before 6.9 a process that was killed is seen dead only after its memory has
-// been given back, which costs about 0.1 ms for each megabyte.
-const garbagePercent = 25
-
-// keepSmall keeps the heap small, unless GOGC says otherwise.
-func keepSmall() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 }
 
 // serverLogger writes to stderr as the configuration says.

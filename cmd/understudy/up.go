@@ -54,6 +54,7 @@ happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 }
 
 func runUp(cmd *cobra.Command, opts up.Options) error {
+	rareCollections()
 	if err := opts.Validate(); err != nil {
 		return withExit(exitUsage, err)
 	}
