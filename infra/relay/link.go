@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // pieceSize is how much is read and passed on at a time.
@@ -73,6 +74,9 @@ func (l *link) pass(to, from *net.TCPConn, d direction) {
 	piece := make([]byte, pieceSize)
 	for {
 		n, err := from.Read(piece)
+		if d := time.Duration(l.relay.delay.Load()); d > 0 && !l.late(d) {
+			return
+		}
 		if l.relay.Mode().loses(d) {
 			l.swallow(from)
 			return
@@ -91,6 +95,16 @@ func (l *link) pass(to, from *net.TCPConn, d direction) {
 			l.reset()
 			return
 		}
+	}
+}
+
+// late waits, unless the link is reset meanwhile.
+func (l *link) late(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-l.gone:
+		return false
 	}
 }
 

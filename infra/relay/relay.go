@@ -30,6 +30,7 @@ type Relay struct {
 	done     chan struct{} // closed by Close
 	wg       sync.WaitGroup
 	mode     atomic.Value // Mode; read for every piece of data
+	delay    atomic.Int64 // nanoseconds, of every piece
 
 	mu     sync.Mutex // guards what follows and every change of mode
 	links  map[*link]struct{}
@@ -70,11 +71,26 @@ func (r *Relay) Cut(m Mode) error {
 	return nil
 }
 
+// MaxDelay bounds how slow a relay can be made.
+const MaxDelay = 10 * time.Second
+
+// Slow makes every piece of data late by d, one after the other, as on a slow
+// link. Nothing is lost, so no connection is reset, and Heal ends it.
+func (r *Relay) Slow(d time.Duration) error {
+	if d < 0 || d > MaxDelay {
+		return fmt.Errorf("delay %v: give 0 to %v: %w", d, MaxDelay, domain.ErrInvalid)
+	}
+	r.delay.Store(int64(d))
+	r.logger.Warn("relay slow", "delay", d, "target", r.target)
+	return nil
+}
+
 // Heal passes new connections on again and resets those that lived through a
 // cut: they have lost bytes.
 func (r *Relay) Heal() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.delay.Store(0)
 	if r.Mode() == Forward {
 		return
 	}

@@ -250,6 +250,27 @@ func TestATargetThatIsAwayResetsTheClient(t *testing.T) {
 	refused(t, r)
 }
 
+func TestASlowRelayIsLateAndLosesNothing(t *testing.T) {
+	r, tg := setUp(t)
+	c := dial(t, r)
+	s := tg.next(t)
+	if err := r.Slow(silence * 2); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	send(t, c, "late")
+	receive(t, s, "late")
+	if took := time.Since(began); took < silence*2 {
+		t.Errorf("it took %v", took)
+	}
+	r.Heal()
+	send(t, c, "again")
+	receive(t, s, "again") // on the same connection
+	if err := r.Slow(relay.MaxDelay + 1); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("a delay beyond the limit: %v", err)
+	}
+}
+
 func TestModesThatAreNoneAreRefused(t *testing.T) {
 	r, _ := setUp(t)
 	for _, m := range []relay.Mode{"", "both", relay.Forward} {

@@ -39,7 +39,7 @@ func (c *controlServer) close() error {
 //	POST /processes/{name}/stop    ends it in good order, and leaves it so
 //	POST /processes/{name}/restart
 //	POST /restarts                 {"on": false}: what ends by itself stays so
-//	POST /relay/{server}           {"mode": "drop|in|out|reset|heal"}
+//	POST /relay/{server}           {"mode": "drop|in|out|reset|heal"}, {"mode": "slow", "delay": "20ms"}
 //
 // Every change needs the folder's token.
 func (u *Up) startControl() error {
@@ -164,15 +164,18 @@ func (u *Up) steerRelay(r *http.Request) error {
 	if !ok {
 		return fmt.Errorf("server %q has no relay: %w", r.PathValue("server"), domain.ErrNotFound)
 	}
-	var body struct{ Mode string }
+	var body struct{ Mode, Delay string }
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	if body.Mode == "heal" {
+	switch body.Mode {
+	case "heal":
 		for _, one := range relays {
 			one.Heal()
 		}
 		return nil
+	case "slow":
+		return slow(relays, body.Delay)
 	}
 	mode, err := relay.ParseMode(body.Mode)
 	if err != nil {
@@ -180,6 +183,17 @@ func (u *Up) steerRelay(r *http.Request) error {
 	}
 	for _, one := range relays {
 		err = errors.Join(err, one.Cut(mode))
+	}
+	return err
+}
+
+func slow(relays []*relay.Relay, delay string) error {
+	d, err := time.ParseDuration(delay)
+	if err != nil {
+		return fmt.Errorf("delay %q: write it as 20ms: %w", delay, domain.ErrInvalid)
+	}
+	for _, one := range relays {
+		err = errors.Join(err, one.Slow(d))
 	}
 	return err
 }

@@ -52,6 +52,11 @@ func Build(ctx context.Context, dir string) (string, error) {
 	if err := lookAtSources(); err != nil {
 		return "", err
 	}
+	return Compile(ctx, dir)
+}
+
+// Compile is Build for a caller that is no test.
+func Compile(ctx context.Context, dir string) (string, error) {
 	program := filepath.Join(dir, "understudy")
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/understudy-io/understudy/cmd/understudy").CombinedOutput()
 	if err != nil {
@@ -116,6 +121,9 @@ func (l *Landscape) Again(ctx context.Context) error {
 	args := append([]string{"up", "--dir", l.Dir, "--port-base", fmt.Sprint(l.base)}, l.more...)
 	l.up = exec.Command(l.Program, args...)
 	l.up.Stdout, l.up.Stderr = out, out
+	// A group of its own: Ctrl-C in the terminal is for the caller alone, who then
+	// ends it in order. With the caller's own end it ends by itself.
+	l.up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := l.up.Start(); err != nil {
 		return err
 	}
