@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,8 +45,9 @@ type controlLoop struct {
 	batches   chan batch
 	asks      *mailbox[func(*election.Server)]
 	slots     chan struct{}
-	sending   atomic.Int64 // appends under way
-	next      int64        // the offset to begin with
+	sending   atomic.Int64   // appends under way
+	appends   sync.WaitGroup // the same, for the end of the server
+	next      int64          // the offset to begin with
 	ctx       context.Context
 	fail      func(error)
 	changed   func() // the role or the membership may have changed
@@ -177,7 +179,7 @@ func (c *controlLoop) append(p domain.Payload, n uint64) {
 		return
 	}
 	c.sending.Add(1)
-	go func() {
+	c.appends.Go(func() {
 		defer c.sending.Add(-1)
 		select {
 		case c.slots <- struct{}{}:
@@ -194,7 +196,7 @@ func (c *controlLoop) append(p domain.Payload, n uint64) {
 			c.logger.Debug("append to control failed", "type", string(p.Type()), "cause", err)
 			c.tell(election.AppendFailed{N: n})
 		}
-	}()
+	})
 }
 
 // drain waits until no append to control is under way, or ctx ends.

@@ -149,6 +149,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stop()
 	running.Wait()
 	s.core.background.Wait()
+	s.control.appends.Wait()
 	return err
 }
 
