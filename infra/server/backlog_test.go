@@ -57,7 +57,7 @@ func (b *busyDevice) drive(t *testing.T, confirmWithin time.Duration, work ...em
 	for _, w := range work {
 		d.inbox.put(deviceInput{at: clock.Boot(), in: device.Accept{Work: w}})
 	}
-	go d.run(ctx)
+	go d.run(ctx, nil)
 	defer func() {
 		cancel()
 		<-d.done

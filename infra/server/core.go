@@ -41,10 +41,12 @@ type coreLoop struct {
 	fail      func(error) // end the process: its state cannot be right
 
 	devices    map[string]*deviceLoop
-	shown      sync.Map        // the same, for metrics, which ask no loop
-	loops      context.Context // device loops and terms live in it
-	term       *term           // nil on a standby
-	background *sync.WaitGroup // what the loop has started beside devices
+	shown      sync.Map                   // the same, for metrics, which ask no loop
+	closing    map[string]<-chan struct{} // devices that were closed last under a name; closed when that is over
+	loops      context.Context            // device loops and terms live in it
+	term       *term                      // nil on a standby
+	running    sync.WaitGroup             // device loops
+	background *sync.WaitGroup            // what else the loop has started
 	waiters    waiters
 	saves      saves
 	last       []domain.Fingerprint
@@ -104,9 +106,7 @@ func (c *coreLoop) closeAll() {
 	c.background.Wait()
 	c.saveAtEnd()
 	c.step(core.Over{Cause: "the server stops"})
-	for _, d := range c.devices {
-		<-d.done
-	}
+	c.running.Wait()
 }
 
 // fold hands on what was read of one partition, in parts: what follows from the
@@ -207,7 +207,8 @@ func (c *coreLoop) tellDevice(e core.Device) {
 	}
 }
 
-// openDevice starts the loop of a device.
+// openDevice starts the loop of a device, once the one before has ended: some
+// devices take one connection only.
 func (c *coreLoop) openDevice(s device.Settings) {
 	name := s.Definition.Device
 	d := newDevice(s, c.drivers[s.Definition.Driver], func(settle uint64) {
@@ -219,11 +220,12 @@ func (c *coreLoop) openDevice(s device.Settings) {
 	}
 	ctx, cancel := context.WithCancel(c.loops)
 	d.stop = cancel
-	go d.run(ctx)
+	before := c.closing[name]
+	c.running.Go(func() { d.run(ctx, before) })
 }
 
-// closeDevice ends the loop of a device and waits for it: some take one
-// connection only.
+// closeDevice has the loop of a device end. What it is about to send, and its
+// connection, may take their time.
 func (c *coreLoop) closeDevice(name string) {
 	d := c.devices[name]
 	if d == nil {
@@ -233,7 +235,7 @@ func (c *coreLoop) closeDevice(name string) {
 	c.shown.Delete(name)
 	d.stop()
 	d.interrupt()
-	<-d.done
+	c.closing[name] = d.done
 }
 
 func (c *coreLoop) eachDevice(f func(*deviceLoop)) {

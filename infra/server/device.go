@@ -58,9 +58,16 @@ func newDevice(s device.Settings, driver domain.Driver, settled func(uint64), lo
 	return d
 }
 
-// run is the loop. It ends with ctx.
-func (d *deviceLoop) run(ctx context.Context) {
+// run is the loop. It begins when the one before, if there is one, has ended, and
+// ends with ctx.
+func (d *deviceLoop) run(ctx context.Context, before <-chan struct{}) {
 	defer close(d.done)
+	if before != nil {
+		<-before
+	}
+	if ctx.Err() != nil {
+		return
+	}
 	defer d.close()
 	d.step(clock.Boot(), device.Begin{})
 	timer := time.NewTimer(time.Hour)

@@ -67,7 +67,7 @@ func New(o Options) *Server {
 		name: o.Election.Member, landscape: o.Landscape, partitions: o.Partitions,
 		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease, drivers: o.Drivers,
 		inbox: newMailbox[core.Input](), calls: newMailbox[func()](), batches: make(chan batch, 16),
-		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), background: &sync.WaitGroup{},
+		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), background: &sync.WaitGroup{},
 		saves: saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
 		fail:  s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
 	}

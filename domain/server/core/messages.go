@@ -142,8 +142,8 @@ type (
 	Clerk struct{ Errand clerk.Errand }
 	// OpenDevice starts the machine of a device, with device.Begin.
 	OpenDevice struct{ Settings device.Settings }
-	// CloseDevice ends it and its connection. Only then does the next effect follow:
-	// some devices take one connection only.
+	// CloseDevice ends it and its connection. Nobody waits for that but the next
+	// OpenDevice of the same name: some devices take one connection only.
 	CloseDevice struct{ Device string }
 	// Device gives a device's machine an input.
 	Device struct {
