@@ -1,6 +1,9 @@
 package domain
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Classes of error. Wrap one of them; branch with errors.Is.
 var (
@@ -22,3 +25,36 @@ var (
 	// ErrCorrupt stops a projection: what was read cannot be true.
 	ErrCorrupt = errors.New("corrupt")
 )
+
+// silent are the classes whose names tell people nothing. That something was not
+// sent, or that nobody knows, is news.
+var silent = []error{ErrInvalid, ErrNotFound, ErrConflict, ErrFenced, ErrTransient, ErrCorrupt}
+
+// Plain is what an error says to people: its text without the names of the
+// classes that it wraps, which are for programs and logs.
+func Plain(err error) string {
+	text := err.Error()
+	for _, class := range silent {
+		if errors.Is(err, class) {
+			text = without(text, class.Error())
+		}
+	}
+	return text
+}
+
+// without drops a word that stands alone between colons, unless it is all there is.
+func without(text, word string) string {
+	text = strings.TrimPrefix(text, word+": ")
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, ": "+word)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		if after != "" && !strings.ContainsRune(":;\n)", rune(after[0])) {
+			out.WriteString(": " + word) // the beginning of a longer one
+		}
+		text = after
+	}
+}

@@ -222,7 +222,7 @@ func plain(err error) error {
 func (c *Client) wireCommand(cmd Command) (commandBody, error) {
 	wish, err := WishOf(cmd.Payload)
 	if err != nil {
-		return commandBody{}, &Error{Code: CodeInvalid, Detail: err.Error()}
+		return commandBody{}, &Error{Code: CodeInvalid, Detail: domain.Plain(err)}
 	}
 	b := commandBody{Device: cmd.Device, Wish: wish, UID: cmd.UID, Created: cmd.Created, Source: cmd.Source}
 	if cmd.ValidFor != 0 {
@@ -236,8 +236,13 @@ func (c *Client) wireCommand(cmd Command) (commandBody, error) {
 	if b.Created.IsZero() {
 		b.Created = c.now()
 	}
-	if err := errors.Join(checkName("device", b.Device, domain.MaxSubject), checkName("uid", b.UID, domain.MaxUID)); err != nil {
-		return commandBody{}, &Error{Code: CodeInvalid, Detail: err.Error()}
+	return b, refusal(checkName("device", b.Device, domain.MaxSubject), checkName("uid", b.UID, domain.MaxUID))
+}
+
+// refusal is what a request is refused with before it is made; nil without faults.
+func refusal(faults ...error) error {
+	if err := errors.Join(faults...); err != nil {
+		return &Error{Code: CodeInvalid, Detail: domain.Plain(err)}
 	}
-	return b, nil
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/understudy-io/understudy/domain"
 )
 
 // Status gives the landscape as the first server that answers sees it.
@@ -20,6 +22,9 @@ func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 
 // Device gives one device.
 func (c *Client) Device(ctx context.Context, id string) (Device, error) {
+	if err := refusal(checkName("device", id, domain.MaxSubject)); err != nil {
+		return Device{}, err
+	}
 	return get[Device](ctx, c, "/api/v1/devices/"+url.PathEscape(id))
 }
 
@@ -30,9 +35,14 @@ func (c *Client) Doubts(ctx context.Context) ([]Doubt, error) {
 
 // Command asks what became of a UID; device may be empty.
 func (c *Client) Command(ctx context.Context, device, uid string) (Result, error) {
+	faults := []error{checkName("uid", uid, domain.MaxUID)}
 	q := url.Values{"uid": {uid}}
 	if device != "" {
+		faults = append(faults, checkName("device", device, domain.MaxSubject))
 		q.Set("device", device)
+	}
+	if err := refusal(faults...); err != nil {
+		return Result{}, err
 	}
 	var r Result
 	err := c.do(ctx, call{
@@ -61,12 +71,8 @@ func (c *Client) Submit(ctx context.Context, cmd Command, wait time.Duration) (R
 
 // Resolve records an operator's verdict on an action in doubt.
 func (c *Client) Resolve(ctx context.Context, v Resolution) (Result, error) {
-	if v.ResolutionUID == "" {
-		uid, err := NewUID()
-		if err != nil {
-			return Result{}, &Error{Code: CodeInternal, Detail: err.Error()}
-		}
-		v.ResolutionUID = uid
+	if err := refusal(checkResolution(&v)); err != nil {
+		return Result{}, err
 	}
 	var r Result
 	err := c.do(ctx, call{

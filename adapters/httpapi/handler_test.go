@@ -197,6 +197,9 @@ func TestErrorsOfTheBackendAreProblems(t *testing.T) {
 			if p.UID != "u-1" || p.Device != "videohub-1" {
 				t.Errorf("the problem does not say which command it is about: %s", got)
 			}
+			if word := strings.ReplaceAll(string(c.code), "_", " "); strings.HasSuffix(p.Detail, ": "+word) && c.status < 500 {
+				t.Errorf("the class is told a second time: %q", p.Detail)
+			}
 			if strings.Contains(got, "/etc/x") {
 				t.Errorf("an internal error is told to the caller: %s", got)
 			}

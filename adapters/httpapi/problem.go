@@ -86,7 +86,7 @@ func problemOf(err error) *Problem {
 		if !errors.Is(err, c.err) {
 			continue
 		}
-		p := newProblem(c.status, c.code, err.Error())
+		p := newProblem(c.status, c.code, domain.Plain(err))
 		if other, ok := errors.AsType[*NotPrimary](err); ok {
 			p.Primary, p.PrimaryAddress = other.Primary, other.Address
 		}

@@ -40,13 +40,20 @@ func (r *routes) doubts() {
 		})
 }
 
+// checkResolution makes a UID for the resolution itself if it has none.
 func checkResolution(v *Resolution) error {
-	err := errors.Join(checkName("uid", v.UID, domain.MaxUID), checkText("reason", v.Reason))
-	if v.ResolutionUID == "" && err == nil {
-		v.ResolutionUID, err = NewUID()
-		return err
+	if v.ResolutionUID == "" {
+		uid, err := NewUID()
+		if err != nil {
+			return err
+		}
+		v.ResolutionUID = uid
 	}
-	return errors.Join(err, checkName("resolution_uid", v.ResolutionUID, domain.MaxUID))
+	faults := []error{checkName("uid", v.UID, domain.MaxUID), checkText("reason", v.Reason), checkName("resolution_uid", v.ResolutionUID, domain.MaxUID)}
+	if v.Device != "" {
+		faults = append(faults, checkName("device", v.Device, domain.MaxSubject))
+	}
+	return errors.Join(faults...)
 }
 
 type switchoverInput struct {

@@ -12,6 +12,9 @@ const (
 	RoleSecondary = "secondary"
 )
 
+// StateSilent is the state of a server from which nothing is heard.
+const StateSilent = "silent"
+
 // HashUnknown is the state hash of a server that was not compared yet;
 // domain.HashOK and domain.HashDiffers are the other verdicts.
 const HashUnknown = "unknown"

@@ -215,7 +215,7 @@ func (d *deviceLoop) emit(e device.Emit) device.Input {
 	default:
 		out.Result = emission.UnknownFate
 	}
-	out.Detail = err.Error()
+	out.Detail = domain.Plain(err)
 	return device.Emitted{Emitted: out}
 }
 

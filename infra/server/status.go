@@ -92,7 +92,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		if received, ok := m.LastHeard(member.Name); ok {
 			st.LastHeard = httpapi.MillisecondsOf(now - received)
 			if now-received > silentAfter {
-				st.State, st.Ready = "silent", false
+				st.State, st.Ready = httpapi.StateSilent, false
 			}
 		}
 		if st.Role == httpapi.RolePrimary {
