@@ -38,7 +38,7 @@ func (l *Log) CheckTopics(ctx context.Context, landscape string, spec TopicSpec)
 func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, spec TopicSpec) ([]string, error) {
 	partitions, replicas, err := l.topicShape(ctx, name)
 	if errors.Is(err, domain.ErrNotFound) {
-		return []string{fmt.Sprintf("topic %s is missing: create the landscape's topics, or grant this user the right to see them", name)}, nil
+		return []string{"topic " + name + missingTopic}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -55,8 +55,13 @@ func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, s
 	if err != nil {
 		return nil, err
 	}
-	return append(findings, judge(name, k, spec, replicas, settings)...), nil
+	return append(findings, judge(name, k, spec, replicas, settings, l.cfg.Brokers)...), nil
 }
+
+const missingTopic = " is missing: create the landscape's topics, or grant this user the right to see them"
+
+// IsMissing tells of a finding whether it is a missing topic, which EnsureTopics creates.
+func IsMissing(finding string) bool { return strings.HasSuffix(finding, missingTopic) }
 
 // mendPartitions says what another number of partitions does, and what is left
 // to do: Kafka never takes a partition away.
@@ -88,11 +93,11 @@ func (l *Log) topicSettings(ctx context.Context, name string) (map[string]string
 }
 
 // judge compares a topic's settings with what the log needs.
-func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settings map[string]string) []string {
+func judge(name string, k domain.TopicKind, spec TopicSpec, replicas int, settings map[string]string, brokers []string) []string {
 	var findings []string
 	wrong := func(setting, because, want string) {
-		findings = append(findings, fmt.Sprintf("topic %s: %s is %q: %s; set it to %s (kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s)",
-			name, setting, settings[setting], because, want, name, setting, want))
+		findings = append(findings, fmt.Sprintf("topic %s: %s is %q: %s; set it to %s (kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s)",
+			name, setting, settings[setting], because, want, strings.Join(brokers, ","), name, setting, want))
 	}
 	for _, s := range spec.settings(k) {
 		got, ok := settings[s.name]

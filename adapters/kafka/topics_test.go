@@ -109,7 +109,7 @@ func TestJudge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			settings := sound(test.kind)
 			settings[test.setting] = test.value
-			got := judge("t", test.kind, spec, 3, settings)
+			got := judge("t", test.kind, spec, 3, settings, nil)
 			if len(got) != test.findings {
 				t.Fatalf("findings %q, wanted %d", got, test.findings)
 			}

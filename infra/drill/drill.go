@@ -35,6 +35,10 @@ type Landscape interface {
 	// Primary names the server that acts, once one does and all others are
 	// ready to take over; it waits for that.
 	Primary(ctx context.Context) (string, error)
+	// Note notes that a fault is about to be made that must be lifted, so that it
+	// is lifted too if the drill is ended by force; Forget, that it was.
+	Note(server string) error
+	Forget() error
 	// Kill ends the server's process; with host, its guard too.
 	Kill(server string, host bool) error
 	// Pause stops the server's process, Continue lets it go on.
@@ -201,36 +205,20 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 	if err := w.poll(ctx); err != nil {
 		return Fault{}, err
 	}
-	fault := Fault{Old: old, Planned: o.Kind == Switchover, At: clock.Boot()}
-	var err error
-	switch o.Kind {
-	case Kill, Host:
-		err = land.Kill(old, o.Kind == Host)
-	case Pause:
-		err = land.Pause(old)
-	case Isolate:
-		err = land.Cut(ctx, old, o.Cut)
-	case Switchover:
-		err = land.Switchover(ctx, old)
-	default:
-		err = fmt.Errorf("no drill of the kind %q: %w", o.Kind, domain.ErrInvalid)
+	if o.Kind.stays() {
+		if err := land.Note(old); err != nil {
+			return Fault{}, err
+		}
 	}
-	if err != nil {
+	fault := Fault{Old: old, Planned: o.Kind == Switchover, At: clock.Boot()}
+	if err := inflict(ctx, o, land, old); err != nil {
 		return fault, err
 	}
 	if err := awaitFirst(ctx, w, old, fault.At); err != nil && ctx.Err() == nil {
 		o.Logger.Error("no takeover", "server", old, "cause", err)
 	}
-	lift := context.WithoutCancel(ctx) // whoever interrupts a drill wants no server left behind in it
-	switch o.Kind {
-	case Host:
-		err = land.Revive(lift, old)
-	case Pause:
-		err = land.Continue(old)
-	case Isolate:
-		err = land.Heal(lift, old)
-	}
-	if err != nil {
+	// Whoever interrupts a drill wants no server left behind in it.
+	if err := lift(context.WithoutCancel(ctx), o.Kind, land, old); err != nil {
 		return fault, err
 	}
 	// What a paused or isolated server still wants to say, it says now.
@@ -239,6 +227,39 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 	}
 	fault.Until = clock.Boot()
 	return fault, w.poll(ctx)
+}
+
+// stays tells whether the fault lasts until it is lifted.
+func (k Kind) stays() bool { return k == Pause || k == Isolate }
+
+func inflict(ctx context.Context, o Options, land Landscape, server string) error {
+	switch o.Kind {
+	case Kill, Host:
+		return land.Kill(server, o.Kind == Host)
+	case Pause:
+		return land.Pause(server)
+	case Isolate:
+		return land.Cut(ctx, server, o.Cut)
+	case Switchover:
+		return land.Switchover(ctx, server)
+	}
+	return fmt.Errorf("no drill of the kind %q: %w", o.Kind, domain.ErrInvalid)
+}
+
+func lift(ctx context.Context, kind Kind, land Landscape, server string) error {
+	var err error
+	switch kind {
+	case Host:
+		err = land.Revive(ctx, server)
+	case Pause:
+		err = land.Continue(server)
+	case Isolate:
+		err = land.Heal(ctx, server)
+	}
+	if err == nil && kind.stays() {
+		err = land.Forget()
+	}
+	return err
 }
 
 func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono) error {

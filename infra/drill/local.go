@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -31,7 +32,7 @@ var _ Landscape = (*Local)(nil)
 // NewLocal takes the landscape that a run file tells of. The token is the folder's.
 func NewLocal(run up.Run, token string) (*Local, error) {
 	if !run.Alive() {
-		return nil, fmt.Errorf("the landscape in %s does not run: start it with `understudy up`: %w", run.Dir, domain.ErrNotFound)
+		return nil, fmt.Errorf("the landscape in %s does not run: %w", run.Dir, domain.ErrNotFound)
 	}
 	for _, s := range run.Servers {
 		if s.DeviceSource == "" {
@@ -101,6 +102,22 @@ func (l *Local) settled(ctx context.Context) (string, error) {
 	}
 	return primary, nil
 }
+
+// Note implements Landscape.
+func (l *Local) Note(server string) error {
+	running, err := l.process(server)
+	if err != nil {
+		return err
+	}
+	drill, err := guard.Identify(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return up.NoteFault(l.run.Dir, up.Fault{Server: server, Process: running, Drill: drill})
+}
+
+// Forget implements Landscape.
+func (l *Local) Forget() error { return up.ForgetFault(l.run.Dir) }
 
 // Kill implements Landscape.
 func (l *Local) Kill(server string, host bool) error {

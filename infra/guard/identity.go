@@ -33,6 +33,10 @@ func (i Identity) Alive() bool {
 	return err == nil && started == i.Started
 }
 
+// Stopped tells whether exactly this process lives and does not run: a signal
+// (SIGSTOP) holds it until another one (SIGCONT) lets it go on.
+func (i Identity) Stopped() bool { return i.Alive() && isStopped(i.PID) }
+
 // Signal sends a signal to exactly this process; domain.ErrNotFound if it ended.
 func (i Identity) Signal(s syscall.Signal) error {
 	if !i.Alive() {

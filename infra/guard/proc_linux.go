@@ -33,6 +33,11 @@ func startOf(pid int) (string, error) {
 	return bootID() + "/" + st.start, nil
 }
 
+func isStopped(pid int) bool {
+	st, err := readStat("/proc/" + strconv.Itoa(pid))
+	return err == nil && st.state == "T"
+}
+
 type stat struct {
 	state   string
 	parent  int

@@ -22,5 +22,10 @@ func startOf(pid int) (string, error) {
 	return strings.TrimSpace(start), nil
 }
 
+func isStopped(pid int) bool {
+	out, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+	return err == nil && strings.HasPrefix(strings.TrimSpace(string(out)), "T")
+}
+
 // zombies is empty: only Linux containers make a guard PID 1.
 func zombies(int) []int { return nil }

@@ -28,6 +28,7 @@ type child struct {
 
 	mu       sync.Mutex
 	identity guard.Identity
+	began    int64 // size of the log when the process was started
 	running  bool
 	stopped  bool          // on purpose: it is not started again
 	ended    chan struct{} // closed when the present process has ended
@@ -61,6 +62,9 @@ func (c *child) launch() error {
 		return fmt.Errorf("start %s: %w", c.name, err)
 	}
 	defer func() { _ = out.Close() }()
+	if st, err := out.Stat(); err == nil {
+		c.began = st.Size()
+	}
 	cmd := exec.Command(c.program, c.args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own: Ctrl-C in the terminal is for up alone, which then
@@ -139,15 +143,18 @@ func await(done <-chan struct{}, within time.Duration) bool {
 // tailSize is how much of a log is shown when its process could not start.
 const tailSize = 2 << 10
 
-// lastWords are the last lines of the process's log.
+// lastWords are the last lines that the process has logged.
 func (c *child) lastWords() string {
 	f, err := os.Open(c.log)
 	if err != nil {
 		return ""
 	}
 	defer func() { _ = f.Close() }()
-	if st, err := f.Stat(); err == nil && st.Size() > tailSize {
-		_, _ = f.Seek(-tailSize, io.SeekEnd)
+	c.mu.Lock()
+	from := c.began
+	c.mu.Unlock()
+	if st, err := f.Stat(); err == nil {
+		_, _ = f.Seek(max(from, st.Size()-tailSize), io.SeekStart)
 	}
 	b, _ := io.ReadAll(io.LimitReader(f, tailSize))
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")

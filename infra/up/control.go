@@ -71,11 +71,11 @@ func (u *Up) guarded(do func(*http.Request) error) http.HandlerFunc {
 		case err == nil:
 			reply(w, map[string]bool{"done": true})
 		case errors.Is(err, domain.ErrInvalid):
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			http.Error(w, domain.Plain(err), http.StatusBadRequest)
 		case errors.Is(err, domain.ErrNotFound):
-			http.Error(w, err.Error(), http.StatusNotFound)
+			http.Error(w, domain.Plain(err), http.StatusNotFound)
 		default:
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+			http.Error(w, domain.Plain(err), http.StatusInternalServerError)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (u *Up) startLog(ctx context.Context) error {
 			return err
 		}
 		if err := u.awaitDial(ctx, u.opts.address(portBroker)); err != nil {
-			return fmt.Errorf("broker: %w", err)
+			return err
 		}
 	}
 	log, err := kafka.Open(kafka.Config{Brokers: u.run.Kafka, ClientID: "understudy-up"}, u.opts.Logger)

@@ -33,36 +33,39 @@ func (o *Options) ports() map[int]string {
 	return out
 }
 
+// maxBusyLines bounds how many busy ports are told one by one.
+const maxBusyLines = 2
+
 // checkPorts finds every busy port before anything is started.
 func (o *Options) checkPorts() error {
-	var faults []error
+	var lines []string
 	ports := o.ports()
 	for _, port := range slices.Sorted(maps.Keys(ports)) {
-		what := ports[port]
 		l, err := net.Listen("tcp", o.address(port))
 		if err == nil {
 			_ = l.Close()
 			continue
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			faults = append(faults, fmt.Errorf("port %d (for %s): %w", o.PortBase+port, what, err))
-			continue
+		line := fmt.Sprintf("port %d (for %s)", o.PortBase+port, ports[port])
+		who := holderOf(o.PortBase + port)
+		switch {
+		case !errors.Is(err, syscall.EADDRINUSE):
+			line += ": " + err.Error()
+		case who != "":
+			line += " is in use by " + who
+		default:
+			line += " is in use"
 		}
-		by := ""
-		if who := holderOf(o.PortBase + port); who != "" {
-			by = " by " + who
-		}
-		faults = append(faults, fmt.Errorf("port %d (for %s) is in use%s", o.PortBase+port, what, by))
+		lines = append(lines, line)
 	}
-	if len(faults) == 0 {
+	if len(lines) == 0 {
 		return nil
 	}
-	var lines []string
-	for _, f := range faults {
-		lines = append(lines, f.Error())
+	if more := len(lines) - maxBusyLines; more > 0 {
+		lines = append(lines[:maxBusyLines], fmt.Sprintf("and %d more of the ports %d to %d", more, o.PortBase, o.PortBase+slices.Max(slices.Collect(maps.Keys(ports)))))
 	}
-	return fmt.Errorf("%s; end what holds it, or choose other ports, for example --port-base %d: %w",
-		strings.Join(lines, "; "), o.otherBase(), domain.ErrConflict)
+	return fmt.Errorf("%s\nEnd what holds them, or choose other ports: --port-base %d: %w",
+		strings.Join(lines, "\n  "), o.otherBase(), domain.ErrConflict)
 }
 
 // otherBase proposes a base whose ports are free now.

@@ -46,7 +46,7 @@ func (u *Up) missingDevice(ctx context.Context) string {
 	defer cancel()
 	devices, err := client.Devices(ctx)
 	if err != nil {
-		return "the devices cannot be asked for: " + err.Error()
+		return "the devices cannot be asked for: " + domain.Plain(err)
 	}
 	connected := make(map[string]bool)
 	for _, d := range devices {

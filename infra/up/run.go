@@ -86,7 +86,7 @@ func Load(dir string) (Run, error) {
 	path := filepath.Join(dir, FileName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return run, fmt.Errorf("no landscape in %s; start one with `understudy up --dir %s`: %w", dir, dir, domain.ErrNotFound)
+		return run, fmt.Errorf("no landscape in %s: %w", dir, domain.ErrNotFound)
 	}
 	if err != nil {
 		return run, fmt.Errorf("read what runs: %w", err)

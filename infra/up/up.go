@@ -63,6 +63,7 @@ func Start(ctx context.Context, opts Options) (*Up, error) {
 	u.mu.Lock()
 	u.ready = domain.InstantOf(time.Now().Truncate(time.Millisecond)) // brokers count milliseconds
 	u.mu.Unlock()
+	u.wg.Go(u.watchFaults)
 	return u, nil
 }
 
@@ -145,7 +146,8 @@ func (u *Up) prepare() error {
 			return err
 		}
 	}
-	if err := u.run.save(); err != nil {
+	// Nothing of an earlier run lives on, so nothing of it is to be undone.
+	if err := errors.Join(u.run.save(), ForgetFault(u.folder.path)); err != nil {
 		return explain(u.folder.path, err)
 	}
 	return nil
@@ -238,7 +240,7 @@ func (u *Up) onEnd(c *child, how string) {
 	switch {
 	case ending:
 	case !ready:
-		u.failed <- fmt.Errorf("%s could not start (%s); its last words in %s:\n  %s", c.name, how, c.log, c.lastWords())
+		u.failed <- fmt.Errorf("%s could not start (%s). It said:\n  %s\nMore is in %s", c.name, how, c.lastWords(), c.log)
 	case !restarts:
 		u.opts.Printf("%s ended (%s)", c.name, how)
 	default:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -96,6 +97,65 @@ func TestABusyPortIsNamedWithItsHolder(t *testing.T) {
 	}
 }
 
+func TestManyBusyPortsAreAFewLines(t *testing.T) {
+	base := freeBase(t)
+	for _, port := range []int{1, 2, 10, 12} {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+	}
+	_, err := up.Start(t.Context(), options(t.TempDir(), base))
+	if err == nil {
+		t.Fatal("it started on busy ports")
+	}
+	lines := strings.Split(domain.Plain(err), "\n")
+	if len(lines) != 4 || !strings.Contains(lines[2], "and 2 more") || !strings.Contains(lines[3], "--port-base") {
+		t.Errorf("got\n%s", domain.Plain(err))
+	}
+	for _, line := range lines {
+		if len(line) > 120 {
+			t.Errorf("a line of %d: %s", len(line), line)
+		}
+	}
+}
+
+func TestWhatAKilledDrillLeavesIsUndone(t *testing.T) {
+	dir := t.TempDir()
+	u := start(t, options(dir, freeBase(t)))
+	server := u.Run().Processes[3]
+	if server.Name != "guard-A" {
+		t.Fatalf("process 3 is %s", server.Name)
+	}
+	drill := exec.Command("sleep", "60")
+	if err := drill.Start(); err != nil {
+		t.Fatal(err)
+	}
+	id, err := guard.Identify(drill.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := up.NoteFault(dir, up.Fault{Server: "A", Process: server.Identity, Drill: id}); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Signal(syscall.SIGSTOP)
+	eventually(t, "the server is stopped", server.Stopped)
+	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); {
+		if !server.Stopped() {
+			t.Fatal("the fault of a drill that runs was undone")
+		}
+		time.Sleep(20 * time.Millisecond) // the pace of the poll
+	}
+	_ = drill.Process.Kill()
+	_ = drill.Wait()
+	eventually(t, "the server goes on", func() bool { return !server.Stopped() })
+	eventually(t, "the fault is forgotten", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "fault.json"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
+
 func TestAPartThatCannotStartEndsAllAndIsQuoted(t *testing.T) {
 	for _, part := range []string{"broker", "sim", "server"} {
 		t.Run(part, func(t *testing.T) {
@@ -111,6 +171,11 @@ func TestAPartThatCannotStartEndsAllAndIsQuoted(t *testing.T) {
 			}
 			if !allEnded(run) || len(run.Processes) != 0 {
 				t.Errorf("parts live on: %v", run.Processes)
+			}
+			// Its log goes on; what an earlier start said is not quoted again.
+			_, err = up.Start(t.Context(), options(dir, freeBase(t)))
+			if n := strings.Count(err.Error(), "the planted fault"); n != 1 {
+				t.Errorf("it is quoted %d times: %v", n, err)
 			}
 		})
 	}
