@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,6 +34,8 @@ type session struct {
 	*screen
 	client *httpapi.Client
 	run    *up.Run // what the folder tells; nil with --address and no folder
+	// hasToken tells whether a token is sent.
+	hasToken bool
 }
 
 // open finds the landscape that the flags name.
@@ -48,7 +52,7 @@ func (g *globals) open(cmd *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.client = httpapi.NewClient(addresses, token)
+	s.client, s.hasToken = httpapi.NewClient(addresses, token), token != ""
 	return s, nil
 }
 
@@ -78,7 +82,7 @@ func (g *globals) folder(cmd *cobra.Command) (*session, error) {
 
 func (g *globals) addresses(run *up.Run) ([]string, error) {
 	if g.Address != "" {
-		return []string{g.Address}, nil
+		return []string{g.Address}, checkAddress(g.Address)
 	}
 	if g.Server != "" {
 		one, ok := run.Server(g.Server)
@@ -92,6 +96,18 @@ func (g *globals) addresses(run *up.Run) ([]string, error) {
 		all = append(all, s.Address)
 	}
 	return all, nil
+}
+
+// checkAddress takes host:port as well, as the client does.
+func checkAddress(address string) error {
+	full := address
+	if !strings.Contains(address, "://") {
+		full = "http://" + address
+	}
+	if u, err := url.Parse(full); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usage("--address %q: give the URL of a server, such as http://127.0.0.1:17501", address)
+	}
+	return nil
 }
 
 func serverNames(run *up.Run) []string {
@@ -146,19 +162,56 @@ func owns(run *up.Run, addresses []string) bool {
 // explain adds to an error what the folder tells about its landscape.
 func (s *session) explain(err error) error {
 	e, ok := errors.AsType[*httpapi.Error](err)
-	if ok && e.Code == httpapi.CodeUnreachable && s.Address == "" && s.run != nil && !s.run.Alive() {
-		return fmt.Errorf("the landscape in %s has ended: start it again with `%s` (%w)", s.Dir, s.line("up"), err)
-	}
-	if ok && e.Code == httpapi.CodeUnauthorized && s.run != nil && s.TokenFile == "" {
+	switch {
+	case !ok:
+		return err
+	case e.Code == httpapi.CodeUnreachable && s.Address == "" && s.run != nil && !s.run.Alive():
+		return fmt.Errorf("%w (%w)", s.ended(), err)
+	case e.Code == httpapi.CodeUnauthorized && !s.hasToken:
+		return withExit(e.ExitCode(), fmt.Errorf("a token is needed at %s: name the file that holds it with --token-file%s", e.Address, s.tokenOf()))
+	case e.Code == httpapi.CodeUnauthorized && s.TokenFile == "":
 		return fmt.Errorf("%w (the token comes from %s)", err, s.run.TokenFile)
+	case e.Code == httpapi.CodeUnauthorized:
+		return fmt.Errorf("%w (the token comes from %s)", err, s.TokenFile)
 	}
-	return err
+	told := *e
+	told.Detail = s.pasteable(e.Detail)
+	return &told
+}
+
+// ended says that nothing of the folder's landscape runs.
+func (s *session) ended() error {
+	return fmt.Errorf("the landscape in %s has ended: start it again with `%s`", s.Dir, s.line("up"))
+}
+
+// tokenOf says why the token of the folder was not used.
+func (s *session) tokenOf() string {
+	switch {
+	case s.run == nil:
+		return ""
+	case s.Address != "" && !owns(s.run, []string{s.Address}):
+		return fmt.Sprintf(" (that of %s is for its own servers only)", s.Dir)
+	}
+	return fmt.Sprintf(" (this user may not read %s)", s.run.TokenFile)
+}
+
+// aCommand finds a command line in what a server says.
+var aCommand = regexp.MustCompile("`understudy ([^`]+)`")
+
+// pasteable makes the command lines in what a server says name the landscape
+// that was asked: a server cannot know how it was found.
+func (s *session) pasteable(text string) string {
+	return aCommand.ReplaceAllStringFunc(text, func(quoted string) string {
+		return "`" + s.line(strings.Fields(aCommand.FindStringSubmatch(quoted)[1])...) + "`"
+	})
 }
 
 // line is a command line that can be pasted: it names the same landscape.
 func (g *globals) line(args ...string) string {
 	words := append([]string{programName()}, args...)
 	switch {
+	case g.Address != "" && len(args) > 0 && args[0] == "log": // it is read from the brokers
+		words = append(words, "--kafka", "HOST:PORT")
 	case g.Address != "":
 		words = append(words, "--address", g.Address)
 	case filepath.Clean(g.Dir) != filepath.Clean(up.DefaultDir):

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/guard"
+	"github.com/understudy-io/understudy/infra/up"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -49,6 +54,9 @@ func TestWhatPeopleSee(t *testing.T) {
 				{Target: "crosspoint/video/2", Outcome: domain.Failed, Reason: domain.ReasonLocked},
 			}
 		})},
+		{"pulse", pulse, result(func(r *httpapi.Result) {
+			r.Steps = &httpapi.Steps{Started: 0.6, Sent: 0.7, Answered: 1.5, Confirmed: 1.5}
+		})},
 		{"pulse in doubt", pulse, result(func(r *httpapi.Result) { r.Outcome, r.Reason = domain.InDoubt, domain.ReasonUnknownFate })},
 		{"command status", []string{"command", "status", "u-1", "--device", "videohub-1"}, nil},
 		{"indoubt list", []string{"indoubt", "list"}, nil},
@@ -60,6 +68,10 @@ func TestWhatPeopleSee(t *testing.T) {
 		{"state list", []string{"state", "list"}, nil},
 		{"cluster status", []string{"cluster", "status"}, nil},
 		{"cluster status without a primary", []string{"cluster", "status"}, func(l *fakeLandscape) { l.a.status.Primary = "" }},
+		{"cluster status with a silent server", []string{"cluster", "status"}, func(l *fakeLandscape) {
+			silent := &l.a.status.Servers[1]
+			silent.State, silent.Ready, silent.LastHeard = httpapi.StateSilent, false, 95_250
+		}},
 		{"switchover", []string{"switchover", "--to", "C"}, nil},
 		{"switchover asked of another", []string{"switchover", "--server", "B"}, nil},
 		{"takeover", []string{"takeover", "--force", "--reason", "test"}, nil},
@@ -221,6 +233,112 @@ func TestATakeoverGoesToTheNextInSeniority(t *testing.T) {
 	}
 	if want := []string{`takeover by anna to "B": A hangs`}; !slices.Equal(l.b.moves, want) || len(l.a.moves) != 0 {
 		t.Errorf("asked of A: %v, of B: %v, want B: %v", l.a.moves, l.b.moves, want)
+	}
+}
+
+func TestLikeErrorsEndAlike(t *testing.T) {
+	for class, want := range map[error]int{
+		domain.ErrConflict: exitRefused, domain.ErrFenced: exitRefused, httpapi.ErrNoPrimary: exitNoPrimary, domain.ErrUnknownFate: exitUnconfirmed,
+		domain.ErrInvalid: exitError, domain.ErrNotFound: exitError, domain.ErrTransient: exitError,
+	} {
+		if got := exitCode(fmt.Errorf("start: %w", class)); got != want {
+			t.Errorf("%v ends with %d, want %d", class, got, want)
+		}
+	}
+	if got := exitCode(withExit(exitUsage, domain.ErrConflict)); got != exitUsage {
+		t.Errorf("what asks for a code itself ends with %d", got)
+	}
+}
+
+func TestWrongUseIsToldInOurWords(t *testing.T) {
+	l := newLandscape(t)
+	long := strings.Repeat("x", 300)
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{`--dest "x": give a whole number`, []string{"route", "set", "d", "--dest", "x", "--source", "1"}},
+		{`--valid-for "5": give a duration with its unit`, []string{"command", "send", "d", "v", "--valid-for", "5"}},
+		{`--rate "x": give a number`, []string{"drill", "failover", "--rate", "x"}},
+		{`--output "0": outputs count from 1`, []string{"label", "set", "d", "--text", "x", "--output", "0"}},
+		{"uid has 300 bytes", []string{"command", "status", long}},
+		{"device has 300 bytes", []string{"command", "status", "u", "--device", long}},
+		{"device has 300 bytes", []string{"state", "get", long}},
+		{"uid has 300 bytes", []string{"indoubt", "resolve", long, "--as", "done", "--reason", "x"}},
+		{`--address "ftp://x": give the URL of a server`, []string{"state", "list", "--address", "ftp://x"}},
+		{`--address "bad host": give the URL of a server`, []string{"state", "list", "--address", "bad host"}},
+		{`--kafka "nonsense": give host:port`, []string{"log", "tail", "--kafka", "nonsense"}},
+	} {
+		code, _, errOut := l.cli(t, "", c.args...)
+		if code != exitUsage || !strings.HasPrefix(errOut, "understudy: "+c.want) {
+			t.Errorf("%.60v: exit %d, %s", c.args, code, errOut)
+		}
+	}
+}
+
+func TestAServersAdviceNamesTheSameLandscape(t *testing.T) {
+	l := newLandscape(t)
+	l.a.err = fmt.Errorf("nothing: `understudy state list` and `understudy log tail --topic deadletter` show more: %w", domain.ErrNotFound)
+	l.b.err = l.a.err
+	_, _, errOut := l.cli(t, "", "command", "status", "u-1")
+	if want := "understudy: nothing: `understudy state list --dir DIR` and `understudy log tail --topic deadletter --dir DIR` show more\n"; errOut != want {
+		t.Errorf("got  %swant %s", errOut, want)
+	}
+	address := serveFake(t, l.a, nil)
+	_, _, errOut = l.bare(t, "", "command", "status", "u-1", "--address", address)
+	if want := "`understudy state list --address " + address + "` and `understudy log tail --topic deadletter --kafka HOST:PORT`"; !strings.Contains(errOut, want) {
+		t.Errorf("got %s, want %s", errOut, want)
+	}
+}
+
+func TestAMissingTokenIsSaidWithItsFlag(t *testing.T) {
+	l := newLandscape(t)
+	address := serveFake(t, l.a, nil)
+	set := []string{"route", "set", "d", "--dest", "1", "--source", "1", "--address", address}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no folder":      {append(set, "--dir", t.TempDir()), "name the file that holds it with --token-file\n"},
+		"a folder":       {append(set, "--dir", l.dir), "--token-file (that of DIR is for its own servers only)"},
+		"a wrong file":   {append(set, "--token-file", l.write(t, "other", "anna wrong\n")), "the token comes from DIR/other"},
+		"a file is none": {append(set, "--token-file", l.dir+"/nowhere"), "name another file with --token-file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errOut := l.bare(t, "", c.args...)
+			if code == exitOK || !strings.Contains(errOut, c.want) || strings.Contains(errOut, "Authorization") {
+				t.Errorf("exit %d, %s", code, errOut)
+			}
+		})
+	}
+}
+
+func TestAStoppedServerIsToldWithWhatLetsItGoOn(t *testing.T) {
+	sleeper := exec.Command("sleep", "60")
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() })
+	id, err := guard.Identify(sleeper.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLandscape(t)
+	running, err := json.Marshal(guard.Running{Identity: id, Incarnation: "i1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := l.write(t, guard.RunFileName, string(running))
+	s := &session{run: &up.Run{Servers: []up.Server{{Name: "B", Address: "http://b", RunFile: path}}}}
+	server := httpapi.ServerStatus{Name: "B", Address: "http://b", Incarnation: "i1"}
+	if got := s.stopped(server); got != "" {
+		t.Errorf("of one that runs it says %q", got)
+	}
+	_ = sleeper.Process.Signal(syscall.SIGSTOP)
+	want := fmt.Sprintf("; its process is stopped, and goes on with: kill -CONT %d", id.PID)
+	within(t, "the process is stopped", id.Stopped)
+	if got := s.stopped(server); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/guard"
 )
 
 func clusterCommand(g *globals) *cobra.Command {
@@ -43,7 +44,7 @@ func clusterStatusCommand(g *globals) *cobra.Command {
 				return err
 			}
 			if st.Primary == "" {
-				return withExit(exitNoPrimary, fmt.Errorf("%w: nobody acts; if this lasts, see whether the brokers answer and what the servers log", httpapi.ErrNoPrimary))
+				return fmt.Errorf("%w: nobody acts; if this lasts, see whether the brokers answer and what the servers log", httpapi.ErrNoPrimary)
 			}
 			return nil
 		},
@@ -85,7 +86,7 @@ func (s *session) watch(ctx context.Context, every time.Duration) error {
 func (s *session) frame(st *httpapi.Status, failed error) error {
 	var v any = st
 	if failed != nil {
-		v = map[string]string{"error": failed.Error()}
+		v = map[string]string{"error": domain.Plain(failed)}
 	}
 	switch s.form {
 	case formJSON:
@@ -98,7 +99,7 @@ func (s *session) frame(st *httpapi.Status, failed error) error {
 	return s.show(v, func(t *table) {
 		t.text("%s", time.Now().Format(time.DateTime))
 		if failed != nil {
-			t.text("no answer: %v", failed)
+			t.text("no answer: %s", domain.Plain(failed))
 		} else {
 			s.statusTable(t, st)
 		}
@@ -141,12 +142,34 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 	s.warnings(t, st)
 }
 
+// stopped says of a server of this machine that it is silent because its
+// process was stopped, and how it goes on.
+func (s *session) stopped(m httpapi.ServerStatus) string {
+	if s.run == nil {
+		return ""
+	}
+	one, ok := s.run.Server(m.Name)
+	if !ok || one.Address != m.Address {
+		return ""
+	}
+	r, err := guard.ReadRunFile(one.RunFile)
+	if err != nil || r.Incarnation != m.Incarnation || !r.Stopped() {
+		return ""
+	}
+	return fmt.Sprintf("; its process is stopped, and goes on with: kill -CONT %d", r.PID)
+}
+
 // warnings says what an operator should look at. No line: nothing.
 func (s *session) warnings(t *table, st *httpapi.Status) {
 	for _, why := range st.Server.Reasons {
 		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(why))
 	}
 	for _, m := range st.Servers {
+		if m.State == httpapi.StateSilent {
+			since := st.Server.Time.Add(-m.LastHeard.Duration())
+			t.text("server %s at %s: silent since %s, last heard %s ago%s", oneLine(m.Name), oneLine(m.Address),
+				since.Local().Format(time.DateTime), shortMs(m.LastHeard), s.stopped(m))
+		}
 		if m.HashOK == domain.HashDiffers {
 			t.text("server %s: its state differs from the primary's at the same position", oneLine(m.Name))
 		}

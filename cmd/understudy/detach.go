@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,11 +34,23 @@ func detachUp(cmd *cobra.Command, dir string) error {
 		return fmt.Errorf("folder %s: %w", dir, err)
 	}
 	path := filepath.Join(logs, "up.log")
-	out, err := os.Create(path)
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if run, err := up.Load(dir); err != nil || !run.Alive() { // it is not the log of one that runs
+		flags |= os.O_TRUNC
+	}
+	out, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = out.Close() }()
+	said, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = said.Close() }()
+	if _, err := said.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
 	args := append([]string{}, os.Args[1:]...)
 	background := exec.Command(program, append(args, "--detach=false")...)
 	background.Env = append(os.Environ(), envDetached+"=1")
@@ -48,17 +59,14 @@ func detachUp(cmd *cobra.Command, dir string) error {
 	if err := background.Start(); err != nil {
 		return fmt.Errorf("start in the background: %w", err)
 	}
-	return followDetached(cmd, background, dir, path)
+	return followDetached(cmd, background, said, dir)
 }
 
-func followDetached(cmd *cobra.Command, background *exec.Cmd, dir, path string) error {
+// followDetached shows what the one in the background says, until it is ready.
+func followDetached(cmd *cobra.Command, background *exec.Cmd, said *os.File, dir string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- background.Wait() }()
-	said, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = said.Close() }()
+	path := said.Name()
 	pid := background.Process.Pid
 	for deadline := time.Now().Add(detachWithin); time.Now().Before(deadline); {
 		_, _ = io.Copy(cmd.OutOrStdout(), said)
@@ -68,8 +76,8 @@ func followDetached(cmd *cobra.Command, background *exec.Cmd, dir, path string) 
 		}
 		select {
 		case err := <-ended:
-			_, _ = io.Copy(cmd.OutOrStdout(), said)
-			return fmt.Errorf("it could not start: %w", errors.Join(err))
+			_, _ = io.Copy(cmd.ErrOrStderr(), said)
+			return withExit(max(exitError, exitCode(err)), fmt.Errorf("it did not start, as it says above; this is in %s too", path))
 		case <-time.After(detachPace):
 		}
 	}

@@ -103,10 +103,13 @@ func (o *drilling) validate() error {
 // drill runs it on the landscape of the folder.
 func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if s.run == nil {
-		return usage("a drill needs the folder of a landscape that `understudy up` runs: name it with --dir")
+		return usage("a drill needs the folder of a landscape that up runs: name it with --dir")
 	}
 	if !s.run.Embedded() && !o.yes {
-		return withExit(exitRefused, fmt.Errorf("this landscape uses a Kafka that up did not start; say --yes to rehearse on it: %w", domain.ErrConflict))
+		return fmt.Errorf("this landscape uses a Kafka that up did not start; say --yes to rehearse on it: %w", domain.ErrConflict)
+	}
+	if !s.run.Alive() {
+		return s.ended()
 	}
 	token, err := s.token(s.run, []string{s.run.Servers[0].Address})
 	if err != nil {

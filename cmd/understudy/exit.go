@@ -1,13 +1,18 @@
 package main
 
-import "errors"
+import (
+	"errors"
 
-// The exit codes.
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+)
+
+// The exit codes, as docs/operators.md has them.
 const (
 	exitOK          = 0
 	exitError       = 1
 	exitUsage       = 2 // flags or arguments
-	exitRefused     = 3 // the landscape said no
+	exitRefused     = 3 // not as things stand
 	exitNoPrimary   = 4 // nobody acts
 	exitUnconfirmed = 5 // not confirmed in time, or in doubt
 )
@@ -30,7 +35,8 @@ func withExit(code int, err error) error {
 	return &codedError{code: code, err: err}
 }
 
-// exitCode is the code that an error asks for, wherever it comes from.
+// exitCode is the code that an error asks for, or else that of its class: what
+// is alike ends alike, wherever it comes from.
 func exitCode(err error) int {
 	var coded interface{ ExitCode() int }
 	switch {
@@ -38,6 +44,12 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &coded):
 		return coded.ExitCode()
+	case errors.Is(err, domain.ErrConflict), errors.Is(err, domain.ErrFenced):
+		return exitRefused
+	case errors.Is(err, httpapi.ErrNoPrimary):
+		return exitNoPrimary
+	case errors.Is(err, domain.ErrUnknownFate):
+		return exitUnconfirmed
 	}
 	return exitError
 }

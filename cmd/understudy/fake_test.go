@@ -211,6 +211,6 @@ func (f *fakeServer) fill(addressA, addressB string) {
 		Landscape: "main", Primary: "A", PrimaryAddress: addressA, Epoch: 7, LeaseTTL: 60, Valve: "process",
 		ValveWhy: "no permission for BPF", Guarded: true, Servers: []httpapi.ServerStatus{primary, second, third},
 		Counters: httpapi.Counters{Records: 940, Accepted: 200, Refused: 3, Duplicates: 2, DeadLetters: 1},
-		Server:   httpapi.Self{State: "hot", Build: "0.1.0"},
+		Server:   httpapi.Self{State: "hot", Build: "0.1.0", Time: time.Date(2026, 1, 31, 20, 14, 9, 0, time.Local)},
 	}
 }

@@ -56,7 +56,7 @@ server can. Keep a copy with your backups: without it the log cannot be verified
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return withExit(exitRefused, fmt.Errorf("%s is there already and is left as it is; name another file, or move it away: %w", path, domain.ErrConflict))
+		return fmt.Errorf("%s is there already and is left as it is; name another file, or move it away: %w", path, domain.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("make the file: %w: %w", domain.ErrInvalid, err)

@@ -97,10 +97,14 @@ func (g *globals) openTail(cmd *cobra.Command, o tailing) (*tail, error) {
 	case g.Address != "" && !o.named(cmd), g.Server != "":
 		return nil, usage("the log is read from Kafka, not from a server: name the brokers with --kafka or --config, or a landscape with --dir")
 	}
+	var devices []string
 	cfg, err := o.settings(cmd, func() (*up.Run, error) {
 		s, err := g.folder(cmd)
 		if err != nil {
 			return nil, fmt.Errorf("%w; or name the brokers with --kafka or --config", err)
+		}
+		for _, d := range s.run.Devices {
+			devices = append(devices, d.ID)
 		}
 		return s.run, nil
 	})
@@ -122,8 +126,11 @@ func (g *globals) openTail(cmd *cobra.Command, o tailing) (*tail, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, d := range cfg.Devices {
+		devices = append(devices, d.Device)
+	}
 	return &tail{
-		tailing: o, screen: screen, log: log, brokers: cfg.Kafka.Brokers, kind: kind,
+		tailing: o, screen: screen, notes: cmd.ErrOrStderr(), log: log, brokers: cfg.Kafka.Brokers, devices: devices, kind: kind,
 		topic: domain.Topic(cfg.Landscape, kind), codec: codec.New(cfg.Landscape, keys),
 	}, nil
 }

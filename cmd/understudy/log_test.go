@@ -180,6 +180,31 @@ func TestFollowShowsWhatIsAppended(t *testing.T) {
 	}
 }
 
+func TestADeviceWithoutRecordsIsSaid(t *testing.T) {
+	l := newLog(t)
+	settings := filepath.Join(t.TempDir(), "server.yaml")
+	write(t, settings, fmt.Sprintf("kafka: {brokers: [%q]}\ndevices: [{id: gate-1}, {id: gate-2}]\n", l.address))
+	tail := []string{"log", "tail", "--config", settings, "--device"}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{l.args("--device", "gate-9"), exitError, `understudy.main.log has no record of "gate-9" among the newest`},
+		{l.args("--device", "gate-9", "--from", "start"), exitError, "has no record of \"gate-9\"\n"},
+		{l.args("--device", "gate-9", "--topic", "deadletter"), exitOK, "has no record"},
+		{append(tail, "gate-9"), exitError, "its devices are gate-1, gate-2\n"},
+		{append(tail, "gate-2"), exitOK, "has no record"},
+		{l.args(), exitOK, ""},
+	} {
+		var out, errOut bytes.Buffer
+		code := run(t.Context(), c.args, strings.NewReader(""), &out, &errOut)
+		if code != c.code || !strings.Contains(errOut.String(), c.want) || c.want == "" && errOut.Len() > 0 || out.Len() > 0 {
+			t.Errorf("%v: exit %d, %q, %q", c.args, code, out.String(), errOut.String())
+		}
+	}
+}
+
 func TestALogThatIsNotThereIsSaid(t *testing.T) {
 	var errOut bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,11 @@ func (l *logFlags) settings(cmd *cobra.Command, folder func() (*up.Run, error)) 
 	cfg := loaded.Config
 	switch {
 	case len(l.brokers) > 0:
+		for _, b := range l.brokers {
+			if _, _, err := net.SplitHostPort(b); err != nil {
+				return cfg, usage("--kafka %q: give host:port", b)
+			}
+		}
 		cfg.Kafka.Brokers = l.brokers
 	case !loaded.Given("kafka.brokers"), cmd.Flags().Changed("dir") && !l.named(cmd):
 		run, err := folder()

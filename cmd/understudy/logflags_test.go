@@ -63,8 +63,12 @@ func TestTheLogIsReachedAsAServerReachesIt(t *testing.T) {
 			t.Fatalf("%v: exit %d: %s%s", args, code, out, errOut)
 		}
 	}
-	if code, _, errOut := command(t, "topics", "check", "--config", settings, "--landscape", "other"); code != exitRefused || !strings.Contains(errOut, "understudy.other.log") {
+	code, _, errOut := command(t, "topics", "check", "--config", settings, "--landscape", "other")
+	if code != exitRefused || !strings.Contains(errOut, "understudy.other.log") {
 		t.Errorf("a flag does not come before the file: exit %d: %s", code, errOut)
+	}
+	if want := "topics create --config=" + settings + " --landscape=other\n"; !strings.HasSuffix(errOut, want) {
+		t.Errorf("%q does not end with the line that mends it, %q", errOut, want)
 	}
 	if code, _, errOut := command(t, "topics", "check", "--config", settings, "--partitions", "4"); code != exitRefused || !strings.Contains(errOut, "3 partitions, not 4") {
 		t.Errorf("the number of partitions: exit %d: %s", code, errOut)

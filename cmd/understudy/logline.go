@@ -34,6 +34,7 @@ type logRecord struct {
 }
 
 func (t *tail) print(r *domain.Record) error {
+	t.shown++
 	switch t.form {
 	case formTable:
 		_, err := fmt.Fprintln(t.out, logLine(r))

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/codec"
@@ -28,12 +30,15 @@ const (
 type tail struct {
 	tailing
 	*screen
+	notes   io.Writer // for people, beside what is shown
 	log     *kafka.Log
 	brokers []string
+	devices []string // of the landscape, as far as folder or configuration tell
 	codec   *codec.Codec
 	kind    domain.TopicKind
 	topic   string
 	next    []int64 // by partition
+	shown   int
 }
 
 func (t *tail) run(ctx context.Context) error {
@@ -57,10 +62,34 @@ func (t *tail) run(ctx context.Context) error {
 	} else {
 		err = t.newest(ctx, ends)
 	}
+	if err == nil && t.shown == 0 {
+		err = t.nothing()
+	}
 	if err != nil || !t.follow {
 		return err
 	}
 	return t.read(ctx, nil, t.print)
+}
+
+// nothing says that there is no record of the device that was asked for: nobody
+// must take a slip of the pen for silence.
+func (t *tail) nothing() error {
+	if t.device == "" || t.lines == 0 && t.from == "end" {
+		return nil
+	}
+	text := fmt.Sprintf("%s has no record of %q", t.topic, t.device)
+	if t.from == "end" {
+		text += fmt.Sprintf(" among the newest %d of its partition", tailBack)
+	}
+	known := slices.Contains(t.devices, t.device)
+	if t.kind == domain.TopicLog && len(t.devices) > 0 && !known {
+		text += fmt.Sprintf(", and the landscape no such device; its devices are %s", strings.Join(t.devices, ", "))
+	}
+	if t.follow || known || t.kind != domain.TopicLog {
+		_, err := fmt.Fprintf(t.notes, "understudy: %s\n", text)
+		return err
+	}
+	return fmt.Errorf("%s: %w", text, domain.ErrNotFound)
 }
 
 func (t *tail) back() int64 {

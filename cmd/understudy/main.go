@@ -5,7 +5,7 @@
 //	understudy --help        # everything else
 //
 // Exit codes: 0 ok, 1 error, 2 usage, 3 refused, 4 no primary, 5 not confirmed
-// in time or in doubt.
+// in time or in doubt (docs/operators.md).
 package main
 
 import (

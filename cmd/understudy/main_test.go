@@ -219,6 +219,8 @@ func TestALandscapeFromStartToEnd(t *testing.T) {
 	}
 	l.ask(t, exitOK, "topics", "check")
 
+	l.ask(t, exitRefused, "up") // the folder is in use
+
 	// The guard reports the death, and the next server acts before the lease of
 	// the old one could have run out unseen.
 	old := l.primary(t, "")
@@ -279,6 +281,42 @@ func mustLoad(t *testing.T, dir string) up.Run {
 		t.Fatal(err)
 	}
 	return run
+}
+
+func TestADetachedUpTellsWhyItDidNotStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "data", "broker"), []byte("no folder"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, exec.Command(os.Args[0], "up", "--detach", "--dir", dir, "--port-base", fmt.Sprint(freeBase(t))))
+	p.hear(t, "broker could not start (exit status 1). It said:")
+	p.hear(t, "not a directory")
+	p.hear(t, "it did not start, as it says above; this is in "+filepath.Join(dir, "logs", "up.log")+" too")
+	if code := p.exit(t); code != exitError {
+		t.Errorf("exit code %d, want 1", code)
+	}
+}
+
+func TestADetachedUpLeavesTheLogOfOneThatRuns(t *testing.T) {
+	dir, base := t.TempDir(), freeBase(t)
+	l := startUp(t, dir, base)
+	path := filepath.Join(dir, "logs", "up.log")
+	if err := os.WriteFile(path, []byte("what the other one says\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, exec.Command(os.Args[0], "up", "--detach", "--dir", dir))
+	p.hear(t, fmt.Sprintf("is in use by process %d", l.run.Up.PID))
+	if code := p.exit(t); code != exitRefused {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	if b, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(b), "what the other one says\n") {
+		t.Errorf("%v, %q", err, b)
+	}
+	_ = l.cmd.Process.Signal(syscall.SIGINT)
+	l.exit(t)
 }
 
 func TestUpEndsWithItsParent(t *testing.T) {

@@ -126,6 +126,10 @@ func stepsTable(t *table, s *httpapi.Steps) {
 	if s == nil {
 		return
 	}
+	confirmed := "the device reports it"
+	if s.Confirmed == s.Answered {
+		confirmed = "by that answer: the device has no report of this"
+	}
 	for _, step := range []struct {
 		name, meaning string
 		took          httpapi.Milliseconds
@@ -134,7 +138,7 @@ func stepsTable(t *table, s *httpapi.Steps) {
 		{"started", "write-ahead read back", s.Started},
 		{"sent", "bytes with the device's socket", s.Sent},
 		{"answered", "the device acknowledged", s.Answered},
-		{"confirmed", "the device reports it", s.Confirmed},
+		{"confirmed", confirmed, s.Confirmed},
 	} {
 		if step.took > 0 {
 			t.row("  "+step.name, "+"+shortMs(step.took)+"  "+step.meaning)

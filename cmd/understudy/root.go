@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/up"
 )
 
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if !reached { // flags or arguments were wrong
 		code = exitUsage
 	}
-	_, _ = fmt.Fprintf(errOut, "understudy: %v\n", err)
+	_, _ = fmt.Fprintf(errOut, "understudy: %s\n", domain.Plain(err))
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(errOut, "See '%s --help'.\n", cmd.CommandPath())
 	}
@@ -63,6 +64,7 @@ to take over within a fraction of a second. Start with: understudy up`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), keysCommand(), configCommand(), versionCommand())
 	g := &globals{}
 	for _, c := range clientCommands(g) {

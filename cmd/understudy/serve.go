@@ -130,8 +130,8 @@ func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger 
 		case err == nil && len(findings) == 0:
 			return nil
 		case err == nil:
-			return fmt.Errorf("the topics of landscape %s are not as they must be: %w\n  %s",
-				cfg.Landscape, domain.ErrInvalid, strings.Join(findings, "\n  "))
+			return fmt.Errorf("the topics of landscape %s are not as they must be (`understudy topics create` makes those that are missing):\n  %s: %w",
+				cfg.Landscape, strings.Join(findings, "\n  "), domain.ErrInvalid)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !said:

@@ -49,7 +49,7 @@ a switchover leaves nothing in doubt, so use that where the primary works.
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !force {
-				return withExit(exitRefused, fmt.Errorf("a takeover may leave actions in doubt: give --force if that is wanted, or use `%s`", g.line("switchover")))
+				return fmt.Errorf("a takeover may leave actions in doubt: give --force if that is wanted, or use `%s`: %w", g.line("switchover"), domain.ErrConflict)
 			}
 			if reason == "" {
 				return usage("--reason is empty: the log keeps why you took over")

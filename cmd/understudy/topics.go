@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
@@ -85,8 +87,8 @@ func topicsCheckCommand() *cobra.Command {
 					return err
 				}
 				if len(findings) > 0 {
-					return withExit(exitRefused, fmt.Errorf("the topics of landscape %s are not as they must be: %w\n  %s",
-						landscape, domain.ErrConflict, strings.Join(findings, "\n  ")))
+					return fmt.Errorf("the topics of landscape %s are not as they must be:\n  %s%s: %w",
+						landscape, strings.Join(findings, "\n  "), howToCreate(cmd, findings), domain.ErrConflict)
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the topics of landscape %s are as they must be\n", landscape)
 				return err
@@ -95,6 +97,25 @@ func topicsCheckCommand() *cobra.Command {
 	}
 	t.register(cmd)
 	return cmd
+}
+
+// howToCreate is a line that creates the topics that are missing: the same
+// landscape, reached in the same way.
+func howToCreate(cmd *cobra.Command, findings []string) string {
+	if !slices.ContainsFunc(findings, kafka.IsMissing) {
+		return ""
+	}
+	words := []string{programName(), "topics", "create"}
+	cmd.Flags().Visit(func(f *pflag.Flag) { words = append(words, quoted("--"+f.Name+"="+valueOf(f))) })
+	return "\nCreate what is missing: " + strings.Join(words, " ")
+}
+
+// valueOf is the value of a flag as it is written.
+func valueOf(f *pflag.Flag) string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), ",")
+	}
+	return f.Value.String()
 }
 
 func (t *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.Log, string) error) error {

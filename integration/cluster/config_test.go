@@ -114,7 +114,7 @@ func TestAFolderOfAnotherLandscapeIsRefusedByTheBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := cluster.Run(t.Context(), program(), "broker", "--dir", dir, "--listen", "127.0.0.1:0", "--landscape", "studio-2")
-	if said.Code != 1 || !strings.Contains(said.Err, `"studio-1"`) || !strings.Contains(said.Err, "choose another folder") {
+	if said.Code != 3 || !strings.Contains(said.Err, `"studio-1"`) || !strings.Contains(said.Err, "choose another folder") {
 		t.Errorf("%s", said)
 	}
 }
