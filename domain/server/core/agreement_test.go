@@ -221,8 +221,7 @@ func TestAPrimaryFoldsAgainForOneAndTheSameOnlySoOften(t *testing.T) {
 	p.step(Complaint{Incarnation: "c1"}).wants()
 	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
 	p.now.Mono += verifyEvery
-	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{Err: domain.ErrTransient}).quietly()
-	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold") // it could not be decided
+	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold")
 }
 
 func TestAServerThatJoinsIsGivenACheckpointAlsoWhereNothingHappens(t *testing.T) {
@@ -242,4 +241,40 @@ func TestTheTrailRemembersTheNewestHashes(t *testing.T) {
 	if since := p.m.trail[0].since(hashes[len(hashes)-3].Position.Offset); len(since) != 2 || since[1].Hash != hashes[len(hashes)-1].Hash {
 		t.Errorf("since the last but two there were %v", since)
 	}
+}
+
+// G5: a log that is gone for a moment must not leave it open for ever who was wrong:
+// the primary that differed may have ended, and nobody is left who says so again.
+func TestWhatCouldNotBeDecidedIsFoldedAgain(t *testing.T) {
+	undecided := Refolded{Err: domain.ErrTransient}
+	differs := func(t *testing.T) *play {
+		p := newPlay(t, 1).mark(0, 1, "B")
+		wrong := p.m.hash(0)
+		wrong.Hash = domain.Hash{}
+		return p.quietly().step(said("b1", 6, wrong)).wants("notice", "refold")
+	}
+	t.Run("by a standby", func(t *testing.T) {
+		p := differs(t).step(undecided).wants("notice")
+		p.wait(decideEvery - 1).wants()
+		p.wait(1).wants("refold")
+		p.wait(decideEvery).wants() // it is under way
+		p.step(undecided).wants("notice").wait(decideEvery).wants("refold")
+		p.step(Refolded{}).wants("notice").wait(decideEvery).wants()
+		if differs, right := p.m.Differs(); !differs || !right {
+			t.Errorf("differs: %t, right: %t", differs, right)
+		}
+	})
+	t.Run("unless another primary agrees", func(t *testing.T) {
+		p := differs(t).step(undecided).quietly()
+		p.step(said("c1", 7, p.m.hash(0))).wait(decideEvery).wants()
+	})
+	t.Run("by a primary", func(t *testing.T) {
+		p := primary(t).step(Complaint{Incarnation: "b1"}).wants("notice", "refold").step(undecided).wants("notice")
+		p.step(Complaint{Incarnation: "b1"}).wants()
+		p.wait(decideEvery).quietly() // and a checkpoint
+		if !p.m.refold.underWay {
+			t.Error("it is not decided, and left so")
+		}
+		p.step(undecided, Over{}).quietly().wait(decideEvery).wants()
+	})
 }

@@ -209,6 +209,7 @@ func (m *Machine) wake() {
 		m.tickAt = now + tickEvery
 		m.tickIdle()
 	}
+	m.decideAgain()
 	m.settleDue()
 }
 
@@ -227,6 +228,9 @@ func (m *Machine) tickIdle() {
 // NextWake is when the core wants a Timer.
 func (m *Machine) NextWake() domain.Mono {
 	at := min(m.healthAt, m.checkpointAt, m.tickAt)
+	if again := m.refold.againAt; again > 0 {
+		at = min(at, again)
+	}
 	for _, s := range m.settlings {
 		at = min(at, s.until)
 	}

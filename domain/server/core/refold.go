@@ -14,6 +14,9 @@ import (
 // other server.
 const verifyEvery = time.Minute
 
+// decideEvery is the pause after a refold that could not be brought to its end.
+const decideEvery = 5 * time.Second
+
 var (
 	// ErrWrong says that the running state is not what the log gives.
 	ErrWrong = fmt.Errorf("the running state is not what the log gives: %w", domain.ErrCorrupt)
@@ -27,6 +30,7 @@ type refold struct {
 	statements  []Testimony
 	dispute     *dispute    // that it is to decide; nil on the primary
 	at          domain.Mono // when the last one began
+	againAt     domain.Mono // it decided nothing; zero if it did
 	complainant string      // on the primary: the incarnation that it folded again for
 }
 
@@ -53,7 +57,8 @@ func (m *Machine) foldAgain(partitions []int32, d *dispute) {
 	for i, p := range partitions {
 		statements[i] = m.testify(p)
 	}
-	m.refold.underWay, m.refold.at, m.refold.dispute, m.refold.statements = true, m.now.Mono, d, statements
+	m.refold.underWay, m.refold.at, m.refold.againAt = true, m.now.Mono, 0
+	m.refold.dispute, m.refold.statements = d, statements
 	m.do(Refold{Statements: statements})
 }
 
@@ -75,10 +80,32 @@ func (m *Machine) refolded(err error) {
 	case errors.Is(err, ErrWrong):
 		m.quarantine(err)
 	default:
-		m.refold.complainant = ""
+		m.refold.againAt = m.now.Mono + decideEvery
 		m.do(Notice{Event: Undecided, Cause: err})
+		return
 	}
 	m.refold.statements = nil
+}
+
+// decideAgain folds again what could not be decided, because the log was away: there
+// may be nobody left who would ask for that, and until it is known who was wrong
+// this server is out. A standby does so as long as it is in that dispute, a primary as
+// long as it is one.
+func (m *Machine) decideAgain() {
+	f := &m.refold
+	if f.againAt == 0 || m.now.Mono < f.againAt {
+		return
+	}
+	f.againAt = 0
+	if m.quarantined || f.dispute != m.dispute || f.dispute == nil && m.term == nil {
+		f.statements = nil
+		return
+	}
+	partitions := make([]int32, len(f.statements))
+	for i, t := range f.statements {
+		partitions[i] = t.Partition
+	}
+	m.foldAgain(partitions, f.dispute)
 }
 
 // vindicated is called when the log gives this server's state: the other one is
