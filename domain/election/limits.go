@@ -37,6 +37,9 @@ const (
 	gapStep   = 15 * time.Millisecond
 	lossStep  = 100 * time.Millisecond
 	maxLosses = 5
+	// maxLongWaits bounds how long losses of the log may put a claim off: in so many
+	// of the longest waits in which the log answered, a healthy holder would have been heard.
+	maxLongWaits = 3
 	// The log is asked pollsPerTTL times in a lease, within bounds.
 	pollsPerTTL = 4
 	pollFast    = 5 * time.Millisecond

@@ -18,6 +18,7 @@ type watch struct {
 	answeredAt domain.Mono   // the log's last answer
 	unheard    time.Duration // of the wait that runs, the log did not answer for so long: that is no time waited
 	losses     int           // gaps that counted as a loss of the log, since the holder was last heard
+	silence    time.Duration // for so long the log has answered since then
 
 	heardAt     domain.Mono // the holder's last record that counts
 	contestedAt domain.Mono
@@ -36,10 +37,20 @@ func (s *Server) caughtUp() {
 	}
 	w.caught, w.caughtAt, w.unheard = true, s.now, 0
 	w.conduct = conduct{}
-	if w.lost && s.cfg.broken.keeps(ruleLongWait) {
-		w.lost = false
-		w.recoverUntil, w.firstSince = s.now+s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl)), 0
+	if !w.lost || !s.cfg.broken.keeps(ruleLongWait) {
+		return
 	}
+	w.lost = false
+	// One loss after the other must not put a claim off for ever: a holder that was
+	// not heard in all that time in which the log did answer is no healthy one.
+	if w.silence < maxLongWaits*s.longWait() {
+		w.recoverUntil, w.firstSince = s.now+s.longWait(), 0
+	}
+}
+
+// longWait is that of a server that had lost the log.
+func (s *Server) longWait() time.Duration {
+	return s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl))
 }
 
 // answered notes that the log answers. A standby that hears nothing must know
@@ -52,6 +63,9 @@ func (s *Server) answered() {
 	w := &s.watch
 	gap := s.now - w.answeredAt
 	w.answeredAt = s.now
+	if w.caught && !w.away {
+		w.silence = min(w.silence+min(gap, s.patience()), maxLongWaits*s.longWait())
+	}
 	switch {
 	case w.caughtAt == 0 || !s.cfg.broken.keeps(ruleAnswered): // it has just started
 	case gap >= max(s.state.ttl, lossStep)<<min(w.losses, maxLosses):
@@ -73,7 +87,7 @@ func (s *Server) received(r domain.Record) {
 	ruling := s.state.Apply(r)
 	after := s.state.term()
 	if s.state.heard != heard && (s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch) {
-		s.watch.heardAt, s.watch.unheard, s.watch.losses = s.now, 0, 0
+		s.watch.heardAt, s.watch.unheard, s.watch.losses, s.watch.silence = s.now, 0, 0, 0
 	}
 	if after.contested && !before.contested {
 		s.watch.contestedAt = s.now

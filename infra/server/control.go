@@ -39,6 +39,7 @@ type controlLoop struct {
 	copier    *copierLoop
 
 	away      atomic.Bool  // control cannot be read at the moment
+	losses    atomic.Int64 // how often that has begun
 	foreign   atomic.Int64 // records of control that no server of the landscape wrote
 	pollEvery atomic.Int64 // how long its reader may wait for an answer
 	inbox     *mailbox[election.Input]

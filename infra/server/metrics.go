@@ -20,6 +20,7 @@ var (
 	descRecords  = prometheus.NewDesc("understudy_records_total", "Records folded since the start, by what the fold made of them.", []string{"verdict"}, nil)
 	descForeign  = prometheus.NewDesc("understudy_foreign_changes_total", "Changes at devices that nobody asked for through the log.", nil, nil)
 	descControl  = prometheus.NewDesc("understudy_control_foreign_total", "Records of the control topic, since the start, that no server of the landscape wrote.", nil, nil)
+	descLosses   = prometheus.NewDesc("understudy_control_losses_total", "How often, since the start, the control topic could not be read any more.", nil, nil)
 	descGaveUp   = prometheus.NewDesc("understudy_chores_given_up_total", "Dead letters, forwarded and repeated commands that this server could not append as the primary: each is left to the next one.", nil, nil)
 	descPending  = prometheus.NewDesc("understudy_device_pending", "Actions without an outcome, on the primary.", []string{"device"}, nil)
 	descIdle     = prometheus.NewDesc("understudy_device_idle_seconds", "How long an action has waited although nothing but this server keeps it from being sent.", []string{"device"}, nil)
@@ -31,7 +32,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descGaveUp,
+		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descLosses, descGaveUp,
 		descPending, descIdle, descUp, descGuarded, descValve,
 	} {
 		ch <- d
@@ -60,6 +61,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(descForeign, prometheus.CounterValue, float64(c.foreign.Load()))
 	ch <- prometheus.MustNewConstMetric(descControl, prometheus.CounterValue, float64(s.control.foreign.Load()))
+	ch <- prometheus.MustNewConstMetric(descLosses, prometheus.CounterValue, float64(s.control.losses.Load()))
 	ch <- prometheus.MustNewConstMetric(descGaveUp, prometheus.CounterValue, float64(c.gaveUp.Load()))
 	s.core.eachDevice(func(d *deviceLoop) {
 		gauge(descPending, float64(d.pending.Load()), d.settings.Definition.Device)

@@ -10,6 +10,7 @@ var (
 	exploreLate  = test("integration/explore", "TestNoHistory/two_servers_a_long_lease")
 	exploreYoung = test("integration/explore", "TestNoHistory/two_servers_measured_and_young")
 	walk         = test("domain/election", "TestNoWalk")
+	flaps        = test("domain/election", "TestALogThatComesAndGoes")
 	plays        = test("domain/election", "TestPlays")
 	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
 	ownEnd       = test("domain/election", "TestAHolderThatReads")
@@ -86,7 +87,11 @@ var ofTheLease = []mutant{
 	{"a leaving holder goes on until it has left", "domain/election/server.go",
 		"	s.lose(\"leaves\")\n", "", in(explore, walk)},
 	{"an outage of the log is taken for silence of the holder", "domain/election/receive.go",
-		"if w.lost && s.cfg.broken.keeps(ruleLongWait) {", "if false {", in(plays)},
+		"if !w.lost || !s.cfg.broken.keeps(ruleLongWait) {", "if true {", in(plays)},
+	{"losses of the log put a claim off for ever", "domain/election/receive.go",
+		"w.silence < maxLongWaits*s.longWait() {", "w.silence >= 0 {", in(flaps)},
+	{"a log that comes and goes is taken for silence of the holder", "domain/election/limits.go",
+		"maxLongWaits = 3\n", "maxLongWaits = 0\n", in(flaps)},
 	{"a silent log is taken for a silent holder", "domain/election/standby.go",
 		"max(due, s.now) > fresh && s.cfg.broken.keeps(ruleAnswered) {", "false && max(due, s.now) > fresh {", in(plays)},
 	{"a deaf holder is never contested", "domain/election/standby.go",
