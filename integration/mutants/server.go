@@ -76,6 +76,8 @@ var ofTheServer = []mutant{
 		"	m.core(core.Over{Cause: fmt.Sprintf(\"epoch %d is over\", epoch)})\n", "	_ = fmt.Sprint(epoch)\n", in(controls)},
 	{"the older of two processes of one name stays", "domain/server/control/twin.go",
 		"	case m.twin.replacedAt > 0:\n", "	case false:\n", in(controls)},
+	{"a server believes its own checkpoint of before its restart", "domain/server/control/machine.go",
+		"		case r.Subject == m.server:\n", "		case false:\n", in(controls)},
 	{"a reader does not see that the log is another one", "domain/server/reader/machine.go",
 		"m.verify[p] = !m.last[p].Empty()", "m.verify[p] = false", in(readers)},
 	{"a reader reads from behind its snapshot", "domain/server/reader/machine.go",

@@ -115,9 +115,13 @@ func (m *Machine) regard(r *domain.Record) {
 			return
 		}
 		m.do(Copied{Through: payload.Copied})
-		if mine {
+		switch {
+		case mine:
 			m.core(core.Issued{Checkpoint: payload, At: r.Position.Offset})
-		} else {
+		case r.Subject == m.server:
+			// An earlier process of this server may have had the same wrong snapshot:
+			// that both agree proves nothing.
+		default:
 			m.core(core.Expect{Checkpoint: payload, At: r.Position.Offset, Incarnation: incarnation})
 		}
 	case domain.Joined:

@@ -154,6 +154,18 @@ func TestTheCoreHearsWhatConcernsItsState(t *testing.T) {
 	p.hear("C", domain.Heartbeat{Incarnation: "c1", N: 1, TTL: time.Second, Agreed: 6, Hash: domain.HashDiffers}).wants()
 }
 
+// What a server had wrong before its restart it may have kept in a snapshot, and then
+// its own checkpoint of that time would say that it is right.
+func TestACheckpointOfAnEarlierProcessOfThisServerProvesNothing(t *testing.T) {
+	p := newPlay(t).hear("A", domain.Joined{Incarnation: "a0"}, domain.Claim{Incarnation: "a0", Epoch: 1, Seen: -1, N: 1, TTL: election.LimitTTL})
+	p.run(50 * time.Millisecond).quietly()
+	p.hear("A", domain.Checkpoint{Epoch: 1, Copied: 2}).wants("copied")
+	p.hear("B", domain.Joined{Incarnation: "b1"}).quietly()
+	p.hear("A", domain.Died{Incarnation: "a0"}).quietly()
+	p.hear("B", domain.Claim{Incarnation: "b1", Epoch: 2, Seen: 1, N: 1, TTL: election.LimitTTL}).quietly()
+	p.hear("B", domain.Checkpoint{Epoch: 2, Copied: 3}).wants("copied", "expect")
+}
+
 func TestAPrimaryWritesAViewEachMinute(t *testing.T) {
 	p := elected(t)
 	views := func() (n int) {
