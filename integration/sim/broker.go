@@ -22,6 +22,7 @@ const (
 var (
 	errTimeout = fmt.Errorf("no answer in time: %w", domain.ErrTransient)
 	errRefused = fmt.Errorf("connection refused: %w", domain.ErrTransient)
+	errInvalid = fmt.Errorf("the broker refuses this batch: %w", domain.ErrInvalid)
 	errAway    = fmt.Errorf("this partition is away: %w", domain.ErrTransient)
 )
 
@@ -115,8 +116,13 @@ func (b *broker) produce(p *program, batches []batch, timeout time.Duration, don
 		fail()
 		return
 	}
+	if h.refused > 0 && len(batches) > 0 && batches[0].kind == domain.TopicLog && batches[0].messages[0].record.Epoch > 0 && w.chance(h.refused) {
+		p.after(2*b.way(), func() { done(errInvalid) })
+		return
+	}
+	control := b.parts[domain.TopicControl][0]
 	w.after(b.way(), func() {
-		if b.down {
+		if b.down || batches[0].kind == domain.TopicControl && b.parts[domain.TopicControl][0] != control {
 			fail()
 			return
 		}
@@ -165,6 +171,14 @@ func (b *broker) produce(p *program, batches []batch, timeout time.Duration, don
 	})
 }
 
+// lose is a negative control: a log that comes back without what it had acknowledged.
+func (b *broker) lose() {
+	for _, part := range b.parts[domain.TopicLog] {
+		part.records = part.records[:len(part.records)/2]
+	}
+	b.fail(false, 20*time.Millisecond)
+}
+
 // retain drops the beginning of control, as retention does: what a start from the
 // newest view does not need, and only what has been copied to elections.
 func (b *broker) retain(arg int) {
@@ -191,6 +205,9 @@ func (b *broker) retain(arg int) {
 
 // landLate is the landing of what nobody waits for any more.
 func (b *broker) landLate(to *part, messages []message) {
+	if b.parts[to.kind][to.number] != to {
+		return
+	}
 	if b.down || to.away {
 		b.w.after(100*time.Millisecond, func() { b.landLate(to, messages) })
 		return

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -15,18 +16,22 @@ import (
 	"github.com/understudy-io/understudy/integration/oracle"
 )
 
+// longestLease is a lease of the longest length by the slowest clock.
+const longestLease = election.DefaultMaxTTL * 100 / 85
+
 // checks judges a history while it is played. What it knows it has from the world
 // itself: true time, what stands in the log, who wrote to which device when.
 type checks struct {
 	w       *world
-	control *election.State    // the fold of control, up to its end
-	states  []*partition.State // the fold of the log, up to its end
-	hashes  [][]domain.Hash    // the state's hash behind each record
-	out     map[string]bool    // incarnations of which a death or farewell stands in control
-	won     map[uint64]string  // who holds which epoch
-	wrote   uint64             // the highest epoch of a write to a device
-	opener  string             // who opened an epoch last
-	beat    int64              // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
+	control *election.State          // the fold of control, up to its end
+	states  []*partition.State       // the fold of the log, up to its end
+	hashes  [][]domain.Hash          // the state's hash behind each record
+	out     map[string]bool          // incarnations of which a death or farewell stands in control
+	removed map[string]time.Duration // incarnations that an operator has removed, and when
+	won     map[uint64]string        // who holds which epoch
+	wrote   uint64                   // the highest epoch of a write to a device
+	opener  string                   // who opened an epoch last
+	beat    int64                    // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
 	known   []orderKey                         // in log order
@@ -63,7 +68,7 @@ type savedFile struct {
 
 func newChecks(w *world) *checks {
 	c := &checks{
-		w: w, control: election.NewState(), beat: -1, out: make(map[string]bool), won: make(map[uint64]string),
+		w: w, control: election.NewState(), beat: -1, out: make(map[string]bool), removed: make(map[string]time.Duration), won: make(map[uint64]string),
 		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]int64),
 		repeats: make(map[domain.Position]orderKey), strays: make(map[domain.Position]orderKey), dead: make(map[domain.Position]domain.Defect),
 		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type),
@@ -169,6 +174,7 @@ func (c *checks) inControl(r *domain.Record) {
 	w := c.w
 	_, before, held := c.control.Holder()
 	epoch := c.control.Epoch()
+	subject, _ := c.control.Member(r.Subject)
 	ruling := c.control.Apply(*r)
 	if w.telling() && r.Type != domain.TypeHeartbeat && r.Type != domain.TypeCheckpoint {
 		w.tell("    control %d: %s of %s %+v %s", r.Position.Offset, r.Type, r.Subject, r.Payload, ruling.Void)
@@ -192,15 +198,23 @@ func (c *checks) inControl(r *domain.Record) {
 			w.stats.void++
 			break
 		}
+		if v.Epoch <= c.wrote {
+			w.failf("epoch %d is given, and epoch %d has written to a device (G2)", v.Epoch, c.wrote)
+		}
 		if v.Epoch <= epoch {
 			w.failf("epoch %d follows on %d (G2)", v.Epoch, epoch)
 		}
-		if c.out[v.Incarnation] {
+		if _, removed := c.removed[v.Incarnation]; removed || c.out[v.Incarnation] {
 			w.failf("%s is out, and its claim of epoch %d counts", v.Incarnation, v.Epoch)
 		}
 		c.won[v.Epoch] = v.Incarnation
 		if held && before == v.Incarnation {
 			w.stats.again++
+		}
+	case domain.Removed:
+		c.toCopy[r.Position.Offset] = r.Type
+		if ruling.Counts {
+			c.removed[subject.Incarnation] = w.now
 		}
 	case domain.Died:
 		c.toCopy[r.Position.Offset] = r.Type
@@ -267,7 +281,12 @@ func (c *checks) folded(s *server, state *partition.State) {
 	if next == 0 {
 		return
 	}
-	if want := c.hashes[p][next-1]; state.Hash() != want {
+	want := c.hashes[p][next-1]
+	switch {
+	case state.Hash() == want:
+	case s.wrong:
+		s.differed = cmp.Or(s.differed, c.w.now)
+	default:
 		c.w.failf("%s has another state of partition %d at %d than the log gives (G5)", s.incarnation, p, next)
 	}
 }
@@ -284,6 +303,8 @@ func (c *checks) write(s *server, st *station, e device.Emit) {
 		w.failf("%s writes %s to %s without a live lease (G2)", s.incarnation, a.UID, st.name)
 	case c.out[s.incarnation]:
 		w.failf("%s writes %s to %s, and control says that it is gone", s.incarnation, a.UID, st.name)
+	case c.removed[s.incarnation] > 0 && w.now > c.removed[s.incarnation]+longestLease:
+		w.failf("%s writes %s to %s, and was removed long ago", s.incarnation, a.UID, st.name)
 	case c.won[e.Epoch] != s.incarnation:
 		w.failf("%s writes %s to %s for epoch %d, which is %q's", s.incarnation, a.UID, st.name, e.Epoch, c.won[e.Epoch])
 	case e.Epoch < c.wrote:
@@ -296,7 +317,9 @@ func (c *checks) write(s *server, st *station, e device.Emit) {
 		w.failf("%s writes %s of %s to %s, and no such command was accepted (G6)", s.incarnation, a.UID, a.Command, st.name)
 		return
 	}
-	if o.ended != nil {
+	// A device that is configured anew may be sent an absolute action again whose
+	// outcome was on its way.
+	if o.ended != nil && !(a.Effect == domain.Absolute && w.reconfigured) {
 		w.failf("%s writes %s to %s, and its outcome stands in the log: %s", s.incarnation, a.UID, st.name, o.ended.Outcome)
 	}
 	if a.Effect == domain.OneShot {
@@ -352,20 +375,50 @@ func (c *checks) pulsed(st *station, r *request) {
 	}
 }
 
-// notice hears what a server has found: no two of them are ever to differ.
+// longAgo is longer than a server needs to fold again, with a pause in it.
+const longAgo = 3 * time.Second
+
+// same says whether a server's state is what the log gives.
+func (c *checks) same(s *server) bool {
+	for p, state := range s.coreMachine.States() {
+		if next := state.Next(); next > 0 && state.Hash() != c.hashes[p][next-1] {
+			return false
+		}
+	}
+	return true
+}
+
+// notice hears what a server has found: no two of them are ever to differ, unless one
+// has misread a command; and then that one is wrong.
 func (c *checks) notice(s *server, n core.Notice) {
+	w := c.w
+	w.tell("%s notices: event %d, incarnation %s, %s, %v", s.incarnation, n.Event, n.Incarnation, n.Position, n.Cause)
 	switch n.Event {
 	case core.Undecided:
+	case core.InQuarantine:
+		w.stats.quarantined++
+		if !s.wrong {
+			w.failf("%s takes itself out, and its state is what the log gives: %v (G5)", s.incarnation, n.Cause)
+		}
+	case core.Right:
+		// It folds again what it had when it was asked, which may be a while ago.
+		if s.differed > 0 && w.now > s.differed+longAgo && !c.same(s) {
+			w.failf("%s takes its state for right, and it has misread a command (G5)", s.incarnation)
+		}
+	case core.Differs, core.Disputed, core.Reconciled:
+		if len(w.tainted) == 0 {
+			w.failf("%s finds the states to differ: event %d, incarnation %s, %s", s.incarnation, n.Event, n.Incarnation, n.Position)
+		}
 	case core.Removing:
-		c.w.failf("%s takes %s away, which all are configured to have", s.incarnation, n.Device)
+		w.failf("%s takes %s away, which all are configured to have", s.incarnation, n.Device)
 	default:
-		c.w.failf("%s finds the states to differ: event %d, incarnation %s, %s, %v", s.incarnation, n.Event, n.Incarnation, n.Position, n.Cause)
+		w.failf("%s finds the states to differ: event %d, incarnation %s, %s, %v", s.incarnation, n.Event, n.Incarnation, n.Position, n.Cause)
 	}
 }
 
 // failed hears why a server ends itself. That it is out of the landscape is a reason.
 func (c *checks) failed(s *server, cause error) {
-	if !errors.Is(cause, domain.ErrFenced) && !errors.Is(cause, control.ErrReplaced) && !errors.Is(cause, reader.ErrOvertaken) {
+	if !errors.Is(cause, domain.ErrFenced) && !errors.Is(cause, control.ErrReplaced) && !errors.Is(cause, reader.ErrOvertaken) && !(s.wrong && errors.Is(cause, domain.ErrCorrupt)) {
 		c.w.failf("%s quits: %v", s.incarnation, cause)
 	}
 }
@@ -373,14 +426,23 @@ func (c *checks) failed(s *server, cause error) {
 // loaded sees what a server begins with.
 func (c *checks) loaded(s *server, states []*partition.State) {
 	for _, state := range states {
+		if next := state.Next(); next > 0 && c.w.stats.misread > 0 && c.hashes[state.Partition()][next-1] != state.Hash() {
+			s.wrong = true
+		}
 		c.folded(s, state)
 	}
+}
+
+// loseControl forgets what the control topic held.
+func (c *checks) loseControl() {
+	c.control, c.beat = election.NewState(), -1
+	clear(c.toCopy)
 }
 
 // saved keeps snapshots for the auditor.
 func (c *checks) saved(s *server, bytes []byte) {
 	c.w.stats.saved++
-	if c.w.plan.Audit && len(c.files) < 20 {
+	if c.w.plan.Audit && !s.wrong && len(c.files) < 20 {
 		c.files = append(c.files, savedFile{s.incarnation, bytes})
 	}
 }

@@ -30,6 +30,7 @@ type deviceLoop struct {
 	machine *device.Machine
 	loop    *actor[deviceInput, device.Effect]
 	station *station
+	polling bool // a standby may connect to it
 	link    *link
 	term    *term
 	demoted bool // the term is over
@@ -44,7 +45,7 @@ type deviceInput struct {
 
 func (s *server) openDevice(settings device.Settings) {
 	name := settings.Definition.Device
-	d := &deviceLoop{s: s, machine: device.New(settings), station: s.w.station(name)}
+	d := &deviceLoop{s: s, machine: device.New(settings), station: s.w.station(name), polling: settings.Definition.StandbyPolling}
 	d.loop = &actor[deviceInput, device.Effect]{
 		p: &s.program, step: d.step, perform: d.perform, point: devicePoint,
 		wake: d.machine.NextWake, timer: func() deviceInput { return deviceInput{at: s.mono(), in: device.Timer{}} },
@@ -75,6 +76,9 @@ func (d *deviceLoop) perform(e device.Effect) {
 		at := d.s.mono()
 		d.loop.next(deviceInput{at: at, in: device.Emitted{Emitted: d.emit(e)}})
 	case device.Open:
+		if !d.polling && d.term == nil {
+			d.s.w.failf("%s connects to %s, which is the primary's alone", d.s.incarnation, d.station.name)
+		}
 		d.link = &link{d: d, station: d.station, opening: e.Opening, pause: redialFrom}
 		d.link.dial()
 	case device.Settled:

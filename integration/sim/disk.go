@@ -65,7 +65,7 @@ func (d *disk) damage(arg int) {
 		b[arg%len(b)] ^= 1 << (arg % 8)
 	default:
 		snap, err := snapshot.Decode(b)
-		if err != nil {
+		if err != nil || len(snap.Log) == 0 {
 			return
 		}
 		if arg%4 == 2 {

@@ -15,7 +15,9 @@ import (
 // begin starts the landscape and puts the plan into the queue.
 func (w *world) begin() {
 	for i, h := range w.hosts {
-		w.after(time.Duration(i)*w.between(0, 50*time.Millisecond), h.on)
+		if !h.twin {
+			w.after(time.Duration(i)*w.between(0, 50*time.Millisecond), h.on)
+		}
 	}
 	for _, f := range w.plan.Faults {
 		w.at(f.At, func() { w.happen(f) })
@@ -23,10 +25,17 @@ func (w *world) begin() {
 	for _, wish := range w.plan.Traffic {
 		w.at(wish.At, func() { w.publish(wish) })
 	}
+	w.after(actsWithin, w.checks.liveness)
+	if w.plan.Loses {
+		w.after(3*time.Second, w.broker.lose)
+	}
 	if w.plan.Lies {
 		w.after(2*time.Second, w.lie)
 	}
 }
+
+// troubled notes that something goes wrong, and for how long.
+func (w *world) troubled(f Fault) { w.trouble = max(w.trouble, w.now+f.For) }
 
 // victim is the host that a fault is meant for.
 func (w *world) victim(f Fault) *host {
@@ -36,7 +45,7 @@ func (w *world) victim(f Fault) *host {
 	if s := w.checks.holder(); s != nil {
 		return s.host
 	}
-	return w.hosts[f.Arg%len(w.hosts)]
+	return w.hosts[f.Arg%w.plan.Servers]
 }
 
 // happen has a fault happen.
@@ -53,6 +62,7 @@ func (w *world) happen(f Fault) {
 		w.tell("FAULT: %s %s for %s", f.Do, h.name, f.For)
 	}
 	w.stats.faults[f.Do]++
+	w.troubled(f)
 	if w.onServer(h, f) || w.onLog(h, f) || w.onDevice(h, f) {
 		return
 	}
@@ -93,6 +103,20 @@ func (w *world) onServer(h *host, f Fault) bool {
 		if h.guard != nil {
 			h.guard.freeze(f.For)
 		}
+	case "twin":
+		if twin := w.hosts[len(w.hosts)-1]; twin.twin {
+			twin.on()
+			w.after(f.For, func() {
+				twin.crash()
+				for _, h := range w.hosts {
+					h.on() // the older one of the two has ended for good
+				}
+				twin.crash()
+			})
+		}
+	case "misread":
+		h.misread()
+	case "idle":
 	case "starve":
 		h.starved = time.Duration(1+f.Arg%40) * time.Millisecond
 		w.after(f.For, func() { h.starved = 0 })
@@ -135,6 +159,11 @@ func (w *world) onLog(h *host, f Fault) bool {
 		w.after(f.For, func() { part.away = false })
 	case "retention":
 		b.retain(f.Arg)
+	case "control lost":
+		w.loseControl(f.For)
+	case "appends refused":
+		h.refused = 0.3
+		w.after(f.For, func() { h.refused = 0 })
 	case "slow log":
 		b.slow = time.Duration(1+f.Arg%60) * time.Millisecond
 		w.after(f.For, func() { b.slow = 0 })
@@ -221,11 +250,7 @@ func (w *world) byOperator(h *host, f Fault) {
 		}
 	case "takeover":
 		if s != nil && s.control != nil {
-			to := w.hosts[f.Arg%len(w.hosts)]
-			if to == h {
-				s.core.tell(coreInput{in: core.Vouch{User: "ann", Reason: "forced"}})
-			}
-			s.elect(election.Contest{By: "ann", Reason: "forced", To: to.name})
+			s.takeover(w.hosts[f.Arg%w.plan.Servers])
 		}
 	case "leave":
 		if h.guard != nil && !h.guard.dead {
@@ -239,6 +264,32 @@ func (w *world) byOperator(h *host, f Fault) {
 		w.external(domain.TopicControl, 0, m)
 	case "resolve":
 		w.resolve(f)
+	case "reconfigure":
+		w.reconfigure(h, f.Arg)
+	}
+}
+
+// takeover is what an operator asks of one server, for itself or another one.
+func (s *server) takeover(to *host) {
+	if to == s.host {
+		s.core.tell(coreInput{in: core.Vouch{User: "ann", Reason: "forced"}})
+	}
+	s.elect(election.Contest{By: "ann", Reason: "forced", To: to.name})
+}
+
+// decide is what an operator does where nobody acts, because the primary that all
+// differ from has ended before it could say whether it was wrong: a server whose
+// state the log gives is to take over.
+func (w *world) decide() {
+	for _, h := range w.hosts {
+		if s := h.server; s != nil && s.coreMachine != nil {
+			if _, right := s.coreMachine.Differs(); right {
+				w.stats.decided++
+				w.tell("an operator forces a takeover by %s", s.incarnation)
+				s.takeover(h)
+				return
+			}
+		}
 	}
 }
 
@@ -267,6 +318,56 @@ func (w *world) resolve(f Fault) {
 			}
 		}
 	}
+}
+
+// loseControl ends all servers, and gives them an empty control topic: a landscape
+// that is restored without it.
+func (w *world) loseControl(d time.Duration) {
+	for _, h := range w.hosts {
+		h.crash()
+	}
+	b := w.broker
+	b.parts[domain.TopicControl][0] = &part{kind: domain.TopicControl}
+	b.views = nil
+	w.checks.loseControl()
+	for _, h := range w.hosts {
+		if !h.twin {
+			w.after(d, h.on)
+		}
+	}
+}
+
+// reconfigure changes the definition of a device in the configuration, and restarts
+// one server, which reads it; the others have the old one until they start again.
+func (w *world) reconfigure(h *host, arg int) {
+	w.defs, w.reconfigured = slices.Clone(w.defs), true
+	def := &w.defs[arg%len(w.defs)]
+	if arg/64%2 == 0 {
+		def.StandbyPolling = !def.StandbyPolling
+	} else {
+		def.ConfirmWithin = time.Duration(200+arg%300) * time.Millisecond
+	}
+	if h.server != nil {
+		h.killProgram(&h.server.program)
+	}
+}
+
+// misread has a server read one of the next commands otherwise than it is, as a
+// broken memory would. One server does so at a time, so that another one is right.
+func (h *host) misread() {
+	w := h.w
+	if w.plan.Servers < 2 || h.server == nil || h.server.coreMachine == nil {
+		return
+	}
+	for _, o := range w.hosts {
+		if s := o.server; s != nil && (s.misreads || s.wrong || s.coreMachine == nil) {
+			return
+		}
+		if m, known := w.checks.control.Member(o.name); known && m.Quarantined {
+			return
+		}
+	}
+	h.server.misreads = true
 }
 
 // external appends a record of somebody who is no server: it lands soon, unless the
@@ -385,6 +486,14 @@ func (w *world) heal() {
 		st.silence(0)
 	}
 	for _, h := range w.hosts {
+		if h.twin {
+			h.crash()
+			continue
+		}
+		if h.server != nil {
+			h.server.misreads = false
+		}
+		h.refused = 0
 		h.cut, h.uncertain, h.slowFetch, h.starved, h.disk.full = cut{}, 0, 0, 0, false
 		for _, st := range w.devices {
 			h.mendDevice(st)
@@ -415,7 +524,7 @@ func (w *world) quiet() bool {
 			return false
 		}
 		for _, h := range w.hosts {
-			if x := h.server; x != nil && (x.coreMachine == nil || x.coreMachine.States()[p].Next() != state.Next()) {
+			if x := h.server; x != nil && (x.coreMachine == nil || x.coreMachine.States()[p].Next() != state.Next() || x.coreMachine.States()[p].Hash() != state.Hash()) {
 				return false
 			}
 		}

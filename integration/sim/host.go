@@ -23,11 +23,13 @@ type host struct {
 	w         *world
 	index     int
 	name      string
+	twin      bool
 	rate      int64 // of the monotonic clock, in millionths
 	boot      domain.Mono
 	wallOff   time.Duration
 	starved   time.Duration // goroutines wait for the processor up to so long
 	cut       cut
+	refused   float64       // the share of its appends to the log that are refused for good
 	uncertain float64       // the share of its appends whose fate is uncertain
 	slowFetch time.Duration // what it fetches takes so much longer
 	devCut    map[*station]bool
@@ -40,7 +42,7 @@ type host struct {
 func newHost(w *world, i int) *host {
 	s := w.plan.Hosts[i]
 	return &host{
-		w: w, index: i, name: string(rune('A' + i)), rate: s.Rate, wallOff: s.Wall,
+		w: w, index: i, name: s.Name, twin: s.Twin, rate: s.Rate, wallOff: s.Wall,
 		boot: domain.Mono(i+1) * time.Hour, devCut: make(map[*station]bool), disk: disk{files: make(map[string][]byte)},
 	}
 }
@@ -135,7 +137,11 @@ func (g *guardProgram) perform(e guard.Effect) {
 	switch e := e.(type) {
 	case guard.Start:
 		h.starts++
-		s := newServer(h, fmt.Sprintf("%s%d", h.name, h.starts))
+		incarnation := fmt.Sprintf("%s%d", h.name, h.starts)
+		if h.twin {
+			incarnation = fmt.Sprintf("%s'%d", h.name, h.starts)
+		}
+		s := newServer(h, incarnation)
 		s.guard = g
 		h.server = s
 		g.loop.tell(guard.Started{Incarnation: s.incarnation})
@@ -153,6 +159,9 @@ func (g *guardProgram) perform(e guard.Effect) {
 	case guard.Finish:
 		g.dead = true
 		g.w.tell("%s ends", g.label)
+		if g.w.healed && !h.twin {
+			g.w.after(50*time.Millisecond, h.on) // the late record of a twin may have ended it
+		}
 	}
 }
 

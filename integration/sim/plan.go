@@ -24,7 +24,6 @@ type Plan struct {
 	Codec      bool    // records travel as bytes, through the product's codec
 	Oracle     bool    // the fold is held against a slow, plain one
 	Audit      bool    // at the end all is folded again, from zero and from snapshots
-	Long       bool    // long enough that views are written and begun with
 	SaveEvery  time.Duration
 	ViewEvery  time.Duration
 	Guard      guard.Limits
@@ -33,6 +32,7 @@ type Plan struct {
 	Traffic    []Wish
 
 	// Negative controls: what must be found wrong.
+	Loses   bool          // the log comes back without its last records
 	NoLease bool          // the lease is not asked
 	Gap     float64       // the share of writes before which a process is frozen, after it has asked
 	GapFor  time.Duration // for so long
@@ -41,6 +41,8 @@ type Plan struct {
 
 // HostPlan is one host.
 type HostPlan struct {
+	Name     string
+	Twin     bool  // a second machine under the name of another one
 	Rate     int64 // of its monotonic clock, in millionths
 	Wall     time.Duration
 	Election election.Config
@@ -162,17 +164,21 @@ func NewPlan(seed uint64) *Plan {
 	if g.IntN(2) == 0 {
 		p.ViewEvery = g.span(50*time.Millisecond, 3*time.Second)
 	}
-	if p.Long = g.IntN(50) == 0; p.Long {
-		p.Ends += time.Minute
-	}
 	low := g.span(80*time.Microsecond, 800*time.Microsecond)
 	p.Latency = Latency{low, low * time.Duration(2+g.IntN(6))}
 	p.Guard = guard.DefaultLimits()
 	p.Guard.RestartMin = g.span(5*time.Millisecond, 100*time.Millisecond)
 	p.Guard.RestartMax = g.span(100*time.Millisecond, time.Second)
+	t := g.theme()
+	if t != nil && t.do == "misread" {
+		p.Servers, p.Hubs = max(p.Servers, 2), max(p.Hubs, 1)
+	}
 	p.hosts(g)
 	p.faults(g)
 	p.traffic(g)
+	if t != nil {
+		p.follow(g, t)
+	}
 	return p
 }
 
@@ -208,7 +214,7 @@ func (p *Plan) hosts(g *generator) {
 		if mixed {
 			draw()
 		}
-		h := HostPlan{Rate: millionth, Election: election.Config{
+		h := HostPlan{Name: string(rune('A' + i)), Rate: millionth, Election: election.Config{
 			Address: fmt.Sprintf("127.0.0.1:%d", 9000+i), Build: "sim", TTL: ttl, MinTTL: minTTL, StallAfter: stall,
 			Precedence: i + 1,
 		}}
@@ -255,9 +261,6 @@ func (p *Plan) faults(g *generator) {
 	if storm {
 		gap = g.span(30*time.Millisecond, 200*time.Millisecond)
 	}
-	if p.Long {
-		gap *= 4
-	}
 	for at := g.span(500*time.Millisecond, 3*time.Second); at < p.Ends; at += time.Duration(g.ExpFloat64() * float64(gap)) {
 		if storm && g.IntN(4) > 0 {
 			f := Fault{Do: pick(g, "kill", "kill", "kill", "kill", "switchover", "takeover", "kill host"), At: at, Host: -1, Arg: g.IntN(1 << 20)}
@@ -295,9 +298,6 @@ func (p *Plan) traffic(g *generator) {
 	gap := g.span(20*time.Millisecond, 400*time.Millisecond)
 	if g.IntN(8) == 0 {
 		gap = 5 * time.Millisecond
-	}
-	if p.Long {
-		gap = 300 * time.Millisecond
 	}
 	naughty := g.IntN(3) == 0
 	devices := p.Hubs + p.Gates

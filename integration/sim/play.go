@@ -21,8 +21,8 @@ func Tell(out io.Writer, plan *Plan, tries int) {
 func Trace(out io.Writer, p *Plan) {
 	fmt.Fprintf(out, "the landscape: %d servers, %d partitions, %d hubs, %d gates; a way to the log takes %s to %s\n",
 		p.Servers, p.Partitions, p.Hubs, p.Gates, p.Latency.Low, p.Latency.High)
-	for i, h := range p.Hosts {
-		fmt.Fprintf(out, "  %c: clock at %.3f of true time, ttl %s, min %s\n", 'A'+i, float64(h.Rate)/millionth, h.Election.TTL, h.Election.MinTTL)
+	for _, h := range p.Hosts {
+		fmt.Fprintf(out, "  %s: clock at %.3f of true time, ttl %s, min %s\n", h.Name, float64(h.Rate)/millionth, h.Election.TTL, h.Election.MinTTL)
 	}
 	for _, f := range p.Faults {
 		fmt.Fprintf(out, "  fault at %s: %s (%d)\n", f.At, f, f.Arg)

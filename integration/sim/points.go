@@ -203,12 +203,14 @@ func clerkPoint(e clerk.Effect) point {
 		return clerkKinds[e.Topic]
 	case clerk.Journal:
 		return pClerkJournal
+	case clerk.GaveUp:
+		return nowhere
 	}
 	return pRetrying
 }
 
 // nowhere is where nothing happens: ten thousand records of control that wait to be
-// copied are too many for a history.
+// copied are too many for a history, and no errand in it is impossible.
 const nowhere point = -2
 
 var pCopies, pPublish = registerEffect(copier.Append{}), registerEffect(copier.Publish{})
@@ -285,6 +287,7 @@ func (p *program) reach(at point) bool {
 
 // strike does to a program what a fault at a point does.
 func (w *world) strike(p *program, f Fault) {
+	w.troubled(f)
 	switch f.Do {
 	case "kill":
 		p.host.killProgram(p)

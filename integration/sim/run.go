@@ -10,20 +10,21 @@ import (
 
 // Stats are what histories have been through, summed up.
 type Stats struct {
-	Histories, Takeovers, Events int
-	Simulated                    time.Duration
-	reached, fired               []int // by point
-	roles                        map[[2]string]int
-	verdicts                     map[verdictKey]int
-	outcomes                     map[string]int
-	faults                       map[string]int
-	fates                        [fates]int
-	writes, fenced               int
-	claims, void, again          int
-	saved, loaded, refusedFiles  int
-	audits, compared, views      int
-	undone, cuts                 int
-	slowest                      time.Duration // until somebody acted after a healing
+	Histories, Takeovers, Events  int
+	Simulated                     time.Duration
+	reached, fired                []int // by point
+	roles                         map[[2]string]int
+	verdicts                      map[verdictKey]int
+	outcomes                      map[string]int
+	faults                        map[string]int
+	fates                         [fates]int
+	writes, fenced                int
+	claims, void, again           int
+	saved, loaded, refusedFiles   int
+	audits, compared, views       int
+	undone, cuts                  int
+	misread, quarantined, decided int
+	slowest                       time.Duration // until somebody acted after a healing
 }
 
 type verdictKey struct {
@@ -61,6 +62,7 @@ func (s *Stats) Add(o *Stats) {
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
 	s.views += o.views
+	s.misread, s.quarantined, s.decided = s.misread+o.misread, s.quarantined+o.quarantined, s.decided+o.decided
 	s.undone, s.cuts = s.undone+o.undone, s.cuts+o.cuts
 	s.slowest = max(s.slowest, o.slowest)
 }

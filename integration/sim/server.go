@@ -60,6 +60,9 @@ type server struct {
 	since    int // records since the last snapshot
 	saving   bool
 	role     election.Role
+	misreads bool          // it will read a command otherwise than it is
+	differed time.Duration // when its state was first seen to be wrong
+	wrong    bool          // it has, or begun with a snapshot of such a state
 }
 
 // coreInput is an input of the core, with the last record of what was read, or
@@ -247,6 +250,9 @@ func (s *server) hand(kind domain.TopicKind, h *reader.Hand) {
 		records[i] = b.decode(kind, h.Partition, &b.parts[kind][h.Partition].records[h.Messages[i].Offset])
 	}
 	if kind == domain.TopicLog {
+		if s.misreads {
+			s.misreadOne(records)
+		}
 		s.core.tell(coreInput{last: h.Last, in: core.Read{At: h.At, Since: h.Since, Partition: h.Partition, Records: records, High: h.High}})
 		return
 	}
@@ -255,6 +261,21 @@ func (s *server) hand(kind domain.TopicKind, h *reader.Hand) {
 	}
 	for i := range records {
 		s.control.tell(control.Read{Records: records[i : i+1], High: h.High})
+	}
+}
+
+// misreadOne changes the first take among records, for this server alone.
+func (s *server) misreadOne(records []domain.Record) {
+	for i := range records {
+		if take, ok := records[i].Payload.(domain.Take); ok && records[i].Defect == domain.DefectNone {
+			take.Source = 1 + take.Source%4
+			records[i].Payload = take
+			s.misreads, s.wrong = false, true
+			s.w.tainted[records[i].UID] = true
+			s.w.stats.misread++
+			s.w.tell("%s misreads %s at %s", s.incarnation, records[i].UID, records[i].Position)
+			return
+		}
 	}
 }
 
@@ -479,7 +500,7 @@ func (s *server) appendLog(t *term, a journal.Append) {
 	}
 	s.w.broker.produce(&s.program, batches, appendTimeout, func(err error) {
 		if err != nil {
-			t.journal.answer(journal.Failed{Cause: err.Error()})
+			t.journal.answer(journal.Failed{Invalid: errors.Is(err, domain.ErrInvalid), Cause: err.Error()})
 		} else {
 			t.journal.answer(journal.Landed{})
 		}

@@ -153,6 +153,7 @@ func TestTheJudgesSeeWhatIsWrong(t *testing.T) {
 		}},
 		{"a lease that is not asked", func(p *sim.Plan) { p.NoLease = true }},
 		{"a pause between the lease's check and the write", func(p *sim.Plan) { p.Gap, p.GapFor = 0.2, 2*time.Second }},
+		{"a log that loses what it has acknowledged", func(p *sim.Plan) { p.Loses = true }},
 		{"a guard that takes the living for dead", func(p *sim.Plan) { p.Lies = true }},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -22,28 +22,32 @@ const maxEvents = 400_000
 
 // world is one history.
 type world struct {
-	plan    *Plan
-	rnd     *rand.Rand
-	now     time.Duration // true time
-	queue   queue
-	order   uint64
-	events  int
-	uids    int
-	broker  *broker
-	hosts   []*host
-	devices []*station
-	checks  *checks
-	stats   *Stats
-	armed   []*armed // faults that wait for their point
-	codec   *codec.Codec
-	defs    []domain.Definition
-	healed  bool
-	wrong   error
-	say     func(at time.Duration, line string) // nil: nobody listens
+	plan         *Plan
+	rnd          *rand.Rand
+	now          time.Duration // true time
+	queue        queue
+	order        uint64
+	events       int
+	uids         int
+	broker       *broker
+	hosts        []*host
+	devices      []*station
+	checks       *checks
+	stats        *Stats
+	armed        []*armed // faults that wait for their point
+	codec        *codec.Codec
+	defs         []domain.Definition
+	healed       bool
+	trouble      time.Duration   // until when what goes wrong may keep all from acting
+	acted        time.Duration   // when somebody was seen to act last
+	reconfigured bool            // some definition has changed
+	tainted      map[string]bool // commands that a server has read otherwise than they are
+	wrong        error
+	say          func(at time.Duration, line string) // nil: nobody listens
 }
 
 func newWorld(plan *Plan, stats *Stats) *world {
-	w := &world{plan: plan, stats: stats, rnd: rand.New(rand.NewPCG(plan.Seed, 0x5eed))}
+	w := &world{plan: plan, stats: stats, tainted: make(map[string]bool), rnd: rand.New(rand.NewPCG(plan.Seed, 0x5eed))}
 	if plan.Codec {
 		keys, err := codec.NewKeyring("k", map[string][]byte{"k": []byte("0123456789abcdef0123456789abcdef")})
 		if err != nil {
@@ -57,7 +61,7 @@ func newWorld(plan *Plan, stats *Stats) *world {
 	for _, def := range w.defs {
 		w.devices = append(w.devices, newStation(w, def))
 	}
-	for i := range plan.Servers {
+	for i := range plan.Hosts {
 		w.hosts = append(w.hosts, newHost(w, i))
 	}
 	return w
