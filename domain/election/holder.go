@@ -107,10 +107,14 @@ func (s *Server) lose(cause string) {
 
 // release is a planned end of the epoch.
 func (s *Server) release(in Release) {
-	if s.holds() && !s.tenure.gaveUp {
+	if s.holds() && !s.tenure.gaveUp && s.means(in.Epoch) {
 		s.giveUp(in.To, in.Reason)
 	}
 }
+
+// means reports whether an input for an epoch is for this tenure: it may have been on
+// its way while one ended and another began.
+func (s *Server) means(epoch uint64) bool { return epoch == 0 || epoch == s.tenure.epoch }
 
 // giveUp stops, and then sends the release. Whatever becomes of it, the server
 // does not go on in this epoch.

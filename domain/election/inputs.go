@@ -43,13 +43,18 @@ type (
 	// Floor is the highest epoch that the log has seen; give it before CaughtUp.
 	Floor struct{ Epoch uint64 }
 	// Release asks the holder to give its epoch up, in a planned move to To, or
-	// to whom the policy prefers. Nobody else heeds it.
-	Release struct{ To, Reason string }
+	// to whom the policy prefers. Nobody else heeds it, nor the same one in another
+	// epoch; zero is whichever it holds.
+	Release struct {
+		Epoch      uint64
+		To, Reason string
+	}
 	// Contest asks any server to contest the holder, whoever it is: a forced
 	// takeover by To, a fail-back, a primary that does not work.
 	Contest struct{ By, Reason, To string }
-	// Drained answers Drain: the outcomes of answers that were in are appended.
-	Drained struct{}
+	// Drained answers Drain: the outcomes of answers that were in are appended. In
+	// another epoch it says nothing; zero is the present one.
+	Drained struct{ Epoch uint64 }
 	// Leave is the end of this server, in order. It does nothing any more.
 	Leave struct{}
 )

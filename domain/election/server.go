@@ -129,7 +129,7 @@ func (s *Server) take(in Input) {
 	case Contest:
 		s.contestFor(in)
 	case Drained:
-		if s.tenure.draining {
+		if s.tenure.draining && s.means(in.Epoch) {
 			s.giveUp("", "contested")
 		}
 	case Leave:

@@ -62,8 +62,8 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Move{}, err
 	}
-	s.core.tell(core.Finish{Then: []core.Effect{
-		core.Control{Input: election.Release{To: to, Reason: "switchover asked for by " + user}},
+	s.core.tell(core.Finish{Epoch: epoch, Then: []core.Effect{
+		core.Control{Input: election.Release{Epoch: epoch, To: to, Reason: "switchover asked for by " + user}},
 	}})
 	return s.await(ctx, from, epoch, began)
 }

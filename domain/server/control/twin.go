@@ -60,8 +60,8 @@ func (m *Machine) heardTwin(h domain.Heartbeat) {
 	case m.term != 0 && m.twin.yielded != m.term:
 		m.twin.yielded = m.term
 		m.do(Yield{Incarnation: x.Incarnation})
-		m.core(core.Finish{Then: []core.Effect{
-			core.Control{Input: election.Release{Reason: "another process has joined as " + m.server}},
+		m.core(core.Finish{Epoch: m.term, Then: []core.Effect{
+			core.Control{Input: election.Release{Epoch: m.term, Reason: "another process has joined as " + m.server}},
 		}})
 	}
 }

@@ -109,7 +109,9 @@ func (m *Machine) hear(in Input) {
 	case Resume:
 		m.resume()
 	case Finish:
-		m.finish(in.Then)
+		if in.Epoch == 0 || m.term != nil && in.Epoch == m.term.epoch {
+			m.finish(in.Then)
+		}
 	case Drain:
 		m.drain(in.Then)
 	case Leave:

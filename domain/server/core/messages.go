@@ -46,7 +46,11 @@ type (
 	Resume struct{}
 	// Finish prepares a planned end of the epoch: nothing more is begun, what was
 	// begun is brought to its end, and then Then is given. The lease is kept meanwhile.
-	Finish struct{ Then []Effect }
+	// In another epoch nothing is done; zero is the present one.
+	Finish struct {
+		Epoch uint64
+		Then  []Effect
+	}
 	// Drain stops sending for good in this epoch, which is contested, and gives Then
 	// once the answers that are in, or come within 50 ms, are appended.
 	Drain struct{ Then []Effect }

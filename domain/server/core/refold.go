@@ -130,7 +130,7 @@ func (m *Machine) quarantine(cause error) {
 	m.tellHealth()
 	m.suspend(false)
 	m.drain([]Effect{
-		Control{election.Release{Reason: cause.Error()}},
+		Control{election.Release{Reason: cause.Error()}}, // whatever it holds by then
 		Publish{domain.Quarantined{Incarnation: m.cfg.Incarnation, Reason: cause.Error()}},
 		Quit{Cause: cause},
 	})

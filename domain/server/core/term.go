@@ -31,7 +31,7 @@ func (t *term) isOpen() bool { return t.open == len(t.opened) }
 func (m *Machine) beginTerm(epoch uint64) {
 	m.endTerm("another epoch begins")
 	if m.quarantined {
-		m.do(Control{election.Release{Reason: "this server is in quarantine"}})
+		m.do(Control{election.Release{Epoch: epoch, Reason: "this server is in quarantine"}})
 		return
 	}
 	m.term = &term{
@@ -65,7 +65,7 @@ func (m *Machine) abdicate(in Broken) {
 		return
 	}
 	m.endTerm(in.Cause)
-	m.do(Control{election.Release{Reason: in.Cause}})
+	m.do(Control{election.Release{Epoch: in.Epoch, Reason: in.Cause}})
 }
 
 // suspend stops sending. What is under way may still be answered, and its

@@ -177,6 +177,22 @@ func TestAPlannedEndWaitsForTheDevicesAndThenForTheLog(t *testing.T) {
 	newPlay(t, 1).step(Finish{Then: then}).wants("release")
 }
 
+// What an operator has asked for may come when the epoch is over and another one has
+// begun: that one would do nothing more, and keep the primacy.
+func TestAPlannedEndOfAnotherEpochEndsNothing(t *testing.T) {
+	then := []Effect{Control{election.Release{Epoch: 1}}}
+	primary(t).step(Finish{Epoch: 1, Then: then}).wants().step(Finish{Epoch: 2, Then: then}).wants("finish")
+	newPlay(t, 1).step(Finish{Epoch: 1, Then: then}).wants()
+}
+
+// What ends a term names it.
+func TestAReleaseIsOfTheEpochThatItIsFor(t *testing.T) {
+	p := primary(t).step(Broken{Epoch: 2, Cause: "full"}).wants("endterm", "demote", "release")
+	if !slices.Contains(p.last, Effect(Control{election.Release{Epoch: 2, Reason: "full"}})) {
+		t.Errorf("it did %+v", p.last)
+	}
+}
+
 // The next primary may act once this one has released: what a device has not
 // acknowledged until then must not reach it any more.
 func TestADrainEndsAsALapse(t *testing.T) {
