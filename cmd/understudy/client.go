@@ -40,7 +40,7 @@ type session struct {
 
 // open finds the landscape that the flags name.
 func (g *globals) open(cmd *cobra.Command) (*session, error) {
-	s, err := g.folder(cmd)
+	s, err := g.folder(cmd, "name one with --dir or --address")
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,9 @@ func (g *globals) open(cmd *cobra.Command) (*session, error) {
 }
 
 // folder reads up.json, which need not be there if an address is given. Faults
-// of the flags come first, before anything is asked for.
-func (g *globals) folder(cmd *cobra.Command) (*session, error) {
+// of the flags come first, before anything is asked for. What else could be done
+// where there is none is told in the words of whoever asks.
+func (g *globals) folder(cmd *cobra.Command, orElse string) (*session, error) {
 	screen, err := newScreen(cmd, g.Output)
 	if err != nil {
 		return nil, err
@@ -72,8 +73,7 @@ func (g *globals) folder(cmd *cobra.Command) (*session, error) {
 	case err == nil:
 		s.run = &run
 	case g.Address == "" && errors.Is(err, domain.ErrNotFound):
-		return nil, fmt.Errorf("no landscape in %s: start one with `%s`, or name one with --dir or --address: %w",
-			g.Dir, g.line("up"), domain.ErrNotFound)
+		return nil, fmt.Errorf("no landscape in %s: start one with `%s`, or %s: %w", g.Dir, g.line("up"), orElse, domain.ErrNotFound)
 	case g.Address == "":
 		return nil, err
 	}

@@ -257,6 +257,10 @@ func TestWrongUseIsToldInOurWords(t *testing.T) {
 		want string
 		args []string
 	}{
+		{"missing DEVICE: understudy route set DEVICE\n", []string{"route", "set", "--dest", "1", "--source", "1"}},
+		{"missing DEVICE and VERB: understudy command send DEVICE VERB", []string{"command", "send"}},
+		{`"c" is one too many: understudy command send DEVICE VERB`, []string{"command", "send", "a", "b", "c"}},
+		{`understudy route has no command "st"; did you mean set?`, []string{"route", "st"}},
 		{`--dest "x": give a whole number`, []string{"route", "set", "d", "--dest", "x", "--source", "1"}},
 		{`--valid-for "5": give a duration with its unit`, []string{"command", "send", "d", "v", "--valid-for", "5"}},
 		{`--rate "x": give a number`, []string{"drill", "failover", "--rate", "x"}},

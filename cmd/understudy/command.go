@@ -45,7 +45,7 @@ Under the same UID the same line gets the same answer, and nothing is done twice
 A UID is remembered for 24 hours; after that it is a new command.`,
 		Example: `  understudy command send gate-1 pulse --uid show7-cue12
   understudy command send gate-1 set-level --arg level=40`,
-		Args: cobra.ExactArgs(2),
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			invoke := domain.Invoke{Verb: words[1]}
 			for _, a := range args {
@@ -74,7 +74,7 @@ func statusCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status UID",
 		Short: "Ask what became of a command",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			s, err := g.open(cmd)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,18 +60,19 @@ func detachUp(cmd *cobra.Command, dir string) error {
 	if err := background.Start(); err != nil {
 		return fmt.Errorf("start in the background: %w", err)
 	}
-	return followDetached(cmd, background, said, dir)
+	return followDetached(cmd, background, said)
 }
 
 // followDetached shows what the one in the background says, until it is ready.
-func followDetached(cmd *cobra.Command, background *exec.Cmd, said *os.File, dir string) error {
+func followDetached(cmd *cobra.Command, background *exec.Cmd, said *os.File) error {
 	ended := make(chan error, 1)
 	go func() { ended <- background.Wait() }()
 	path := said.Name()
 	pid := background.Process.Pid
+	var heard strings.Builder
 	for deadline := time.Now().Add(detachWithin); time.Now().Before(deadline); {
-		_, _ = io.Copy(cmd.OutOrStdout(), said)
-		if run, err := up.Load(dir); err == nil && run.Ready && run.Up.PID == pid {
+		_, _ = io.Copy(io.MultiWriter(cmd.OutOrStdout(), &heard), said)
+		if strings.Contains(heard.String(), tryThis) {
 			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "It runs in the background as process %d and writes to %s. End it with: kill %[1]d\n", pid, path)
 			return nil
 		}

@@ -63,7 +63,7 @@ func indoubtResolveCommand(g *globals) *cobra.Command {
 		Long: `Say what became of an action in doubt: it was done, it was not done and is not
 wanted any more, or it is to be sent again, as a new command with a UID that
 follows from the old one. The log keeps who said so, and why.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v.UID, v.As = args[0], domain.Resolution(as)
 			switch v.As {

@@ -99,9 +99,9 @@ func (g *globals) openTail(cmd *cobra.Command, o tailing) (*tail, error) {
 	}
 	var devices []string
 	cfg, err := o.settings(cmd, func() (*up.Run, error) {
-		s, err := g.folder(cmd)
+		s, err := g.folder(cmd, "name one with --dir, or its brokers with --kafka or --config")
 		if err != nil {
-			return nil, fmt.Errorf("%w; or name the brokers with --kafka or --config", err)
+			return nil, err
 		}
 		for _, d := range s.run.Devices {
 			devices = append(devices, d.ID)

@@ -300,23 +300,31 @@ func TestADetachedUpTellsWhyItDidNotStart(t *testing.T) {
 	}
 }
 
-func TestADetachedUpLeavesTheLogOfOneThatRuns(t *testing.T) {
-	dir, base := t.TempDir(), freeBase(t)
-	l := startUp(t, dir, base)
+func TestADetachedUpTellsAllAndLeavesTheLogOfOneThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	first := launch(t, exec.Command(os.Args[0], "up", "--detach", "--servers", "1", "--dir", dir, "--port-base", fmt.Sprint(freeBase(t))))
+	first.hear(t, "is ready after")
+	first.hear(t, "drill failover")
+	first.hear(t, "It runs in the background as process")
+	if code := first.exit(t); code != exitOK {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	running := mustLoad(t, dir).Up
+	t.Cleanup(func() { _ = running.Signal(syscall.SIGKILL) })
 	path := filepath.Join(dir, "logs", "up.log")
 	if err := os.WriteFile(path, []byte("what the other one says\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launch(t, exec.Command(os.Args[0], "up", "--detach", "--dir", dir))
-	p.hear(t, fmt.Sprintf("is in use by process %d", l.run.Up.PID))
+	p.hear(t, fmt.Sprintf("is in use by process %d", running.PID))
 	if code := p.exit(t); code != exitRefused {
 		t.Errorf("exit code %d, want 3", code)
 	}
 	if b, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(b), "what the other one says\n") {
 		t.Errorf("%v, %q", err, b)
 	}
-	_ = l.cmd.Process.Signal(syscall.SIGINT)
-	l.exit(t)
+	_ = running.Signal(syscall.SIGINT)
+	within(t, "up has ended", func() bool { return !running.Alive() })
 }
 
 func TestUpEndsWithItsParent(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -61,7 +62,7 @@ func newRoot() *cobra.Command {
 to take over within a fraction of a second. Start with: understudy up`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          oneOfItsCommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
@@ -88,10 +89,38 @@ func noteReached(cmd *cobra.Command, reached *bool) {
 	}
 }
 
+// exactly checks that a command gets the arguments that its line of use names.
+func exactly(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	switch n := len(names); {
+	case len(args) < n:
+		return fmt.Errorf("missing %s: %s %s", strings.Join(names[len(args):], " and "), cmd.CommandPath(), strings.Join(names, " "))
+	case len(args) > n:
+		return fmt.Errorf("%q is one too many: %s %s", args[n], cmd.CommandPath(), strings.Join(names, " "))
+	}
+	return nil
+}
+
+// nearCommand is how many letters a command may be away from what was meant.
+const nearCommand = 2
+
+// oneOfItsCommands tells of a command that there is none of that name.
+func oneOfItsCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = nearCommand
+	near := ""
+	if found := cmd.SuggestionsFor(args[0]); len(found) > 0 {
+		near = "; did you mean " + strings.Join(found, " or ") + "?"
+	}
+	return fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], near)
+}
+
 // group is a command that only holds others.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: use, Short: short, Args: oneOfItsCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)

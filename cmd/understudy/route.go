@@ -23,7 +23,7 @@ func routeSetCommand(g *globals) *cobra.Command {
 		Use:     "set DEVICE",
 		Short:   "Connect a source to a destination, and wait for the device's own report",
 		Example: "  understudy route set videohub-1 --dest 5 --source 12",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if take.Destination < 1 || take.Source < 1 {
 				return usage("--dest and --source count from 1, as on labels")
@@ -50,7 +50,7 @@ FILE holds lines "DEST SOURCE [LEVEL]", or a list in JSON or YAML:
 [{"destination": 5, "source": 12}]. "-" reads standard input.`,
 		Example: `  understudy route salvo videohub-1 evening.txt
   printf '1 10\n2 11\n' | understudy route salvo videohub-1 -`,
-		Args: cobra.ExactArgs(2),
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := readSalvo(cmd, args[1])
 			if err != nil {
@@ -107,7 +107,7 @@ func lockCommand(g *globals, use, short string, state func(force bool) domain.Lo
 	cmd := &cobra.Command{
 		Use:   use + " DEVICE",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if lock.Destination < 1 {
 				return usage("--dest counts from 1, as on labels")
@@ -140,7 +140,7 @@ func labelSetCommand(g *globals) *cobra.Command {
 		Use:     "set DEVICE",
 		Short:   "Name an input or an output",
 		Example: `  understudy label set videohub-1 --input 12 --text "Camera 3"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			label := domain.SetLabel{Port: domain.PortInput, Number: input, Text: text}
 			if output.number != 0 {

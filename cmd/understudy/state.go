@@ -55,7 +55,7 @@ func stateGetCommand(g *globals) *cobra.Command {
 		Short: "Show desired and reported values of a device, and what is pending",
 		Example: `  understudy state get videohub-1
   understudy state get videohub-1 --target lock -o json --server B`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := g.open(cmd)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -90,23 +91,29 @@ func runUp(cmd *cobra.Command, opts up.Options) error {
 
 func announce(ctx context.Context, u *up.Up, opts up.Options, took time.Duration) {
 	run := u.Run()
-	opts.Printf("landscape %s is ready after %v: %s is primary of %d servers", run.Landscape, took.Round(10*time.Millisecond), u.Primary(ctx), len(run.Servers))
+	var text strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
+	line("landscape %s is ready after %v: %s is primary of %d servers", run.Landscape, took.Round(10*time.Millisecond), u.Primary(ctx), len(run.Servers))
 	for _, s := range run.Servers {
-		opts.Printf("  server %s    %s", s.Name, s.Address)
+		line("  server %s    %s", s.Name, s.Address)
 	}
 	for _, d := range run.Devices {
-		opts.Printf("  %-11s %s, its control at %s", d.ID, d.Address, d.Control)
+		line("  %-11s %s, its control at %s", d.ID, d.Address, d.Control)
 	}
-	opts.Printf("  Kafka       %v", run.Kafka)
-	opts.Printf("  folder      %s", run.Dir)
-	opts.Printf("")
-	opts.Printf("Try in a second terminal:")
+	line("  Kafka       %v", run.Kafka)
+	line("  folder      %s", run.Dir)
+	line("")
+	line("%s", tryThis)
 	for _, h := range u.Hints(up.CommandLine()) {
-		opts.Printf("  %s:", h.What)
-		opts.Printf("    %s", h.Line)
+		line("  %s:", h.What)
+		line("    %s", h.Line)
 	}
-	opts.Printf("")
+	opts.Printf("%s", text.String())
 }
+
+// tryThis begins the end of the announcement, which is written at once: whoever
+// has read it has read all.
+const tryThis = "Try in a second terminal:"
 
 // linePrinter writes whole lines, from any goroutine.
 func linePrinter(w io.Writer) func(string, ...any) {
