@@ -166,7 +166,7 @@ func (s *session) explain(err error) error {
 	case !ok:
 		return err
 	case e.Code == httpapi.CodeUnreachable && s.Address == "" && s.run != nil && !s.run.Alive():
-		return fmt.Errorf("%w (%w)", s.ended(), err)
+		return s.ended()
 	case e.Code == httpapi.CodeUnauthorized && !s.hasToken:
 		return withExit(e.ExitCode(), fmt.Errorf("a token is needed at %s: name the file that holds it with --token-file%s", e.Address, s.tokenOf()))
 	case e.Code == httpapi.CodeUnauthorized && s.TokenFile == "":

@@ -144,7 +144,7 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if err != nil {
 		return err
 	}
-	if err := s.show(report, func(t *table) { drillTable(t, report) }); err != nil {
+	if err := s.show(report, func(t *table) { s.drillTable(t, report) }); err != nil {
 		return err
 	}
 	if ctx.Err() != nil && report.Runs < o.runs {
@@ -207,14 +207,18 @@ func progress(cmd *cobra.Command, runs int) func(int, time.Duration) {
 	began := time.Now()
 	return func(run int, took time.Duration) {
 		left := time.Since(began) / time.Duration(run) * time.Duration(runs-run)
-		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "\rrun %d of %d: %s   about %s left   ", run, runs, short(took), left.Round(time.Second))
-		if run == runs {
-			_, _ = fmt.Fprintln(cmd.ErrOrStderr())
+		line := fmt.Sprintf("run %d of %d: %s   about %s left", run, runs, short(took), left.Round(time.Second))
+		switch {
+		case !isTerminal(cmd.ErrOrStderr()), run == runs:
+			line += "\n"
+		default:
+			line += "   \r" // the next one takes its place
 		}
+		_, _ = fmt.Fprint(cmd.ErrOrStderr(), line)
 	}
 }
 
-func drillTable(t *table, r drill.Report) {
+func (s *session) drillTable(t *table, r drill.Report) {
 	q := func(q drill.Quantiles) string {
 		return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms, max %.2f ms", q.P50, q.P99, q.Max)
 	}
@@ -232,8 +236,8 @@ func drillTable(t *table, r drill.Report) {
 	t.field("commands", r.Commands)
 	for _, k := range []domain.Outcome{domain.Confirmed, domain.Superseded, domain.InDoubt, domain.Expired, domain.Failed, domain.Refused, ""} {
 		if n := r.Outcomes[k]; n > 0 {
-			name := string(k)
-			if name == "" {
+			name := inPlain(k)
+			if k == "" {
 				name = "not logged"
 			}
 			t.field("  "+name, n)
@@ -248,4 +252,7 @@ func drillTable(t *table, r drill.Report) {
 	t.field("runs without a takeover", r.Unfinished)
 	t.field("changes of primary", r.Changes)
 	t.field("longest gap between actions", fmt.Sprintf("%.2f ms", r.LongestGap))
+	if r.InDoubt > 0 {
+		t.text("%d in doubt: %s", r.InDoubt, s.line("indoubt", "list"))
+	}
 }

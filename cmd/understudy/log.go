@@ -103,6 +103,9 @@ func (g *globals) openTail(cmd *cobra.Command, o tailing) (*tail, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.run.OwnBroker() && !s.run.Alive() {
+			return nil, s.ended()
+		}
 		for _, d := range s.run.Devices {
 			devices = append(devices, d.ID)
 		}

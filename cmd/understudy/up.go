@@ -47,7 +47,7 @@ happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 	f.IntVar(&opts.PortBase, "port-base", 17500, "first of the ports, which all lie within the next 100; a folder keeps those that it had")
 	f.IntVar(&opts.Servers, "servers", 3, "servers, 1 to 8")
 	f.StringVar(&opts.Landscape, "landscape", "", "name of the landscape (default: the folder's, or main)")
-	f.StringSliceVar(&opts.Kafka, "kafka", nil, "use this Kafka, host:port as its brokers advertise them, instead of the embedded broker")
+	f.StringSliceVar(&opts.Kafka, "kafka", nil, "use this Kafka, host:port of a listener without TLS and password, instead of the embedded broker")
 	f.StringVar(&opts.TTL, "ttl", "", "length of the lease: auto, or a duration such as 300ms")
 	f.DurationVar(&opts.MinTTL, "min-ttl", 0, "shortest lease that auto may choose")
 	f.BoolVar(&detach, "detach", false, "go on in the background when it is ready")

@@ -17,11 +17,15 @@ func (u *Up) Hints(program string) []Hint {
 		dir = fmt.Sprintf(" --dir %q", u.folder.path)
 	}
 	hint := func(what, args string) Hint { return Hint{what, program + " " + args + dir} }
+	drill := "drill failover --kind kill --runs 20"
+	if len(u.opts.Kafka) > 0 {
+		drill += " --yes"
+	}
 	return []Hint{
 		hint("a crosspoint, confirmed by the router itself", "route set "+VideohubID+" --dest 5 --source 12"),
 		hint("a one-shot; the same line again gets the same answer, and no second pulse", "command send "+GateID+" pulse --uid show7-cue12"),
 		hint("who is primary, and how the others are", "cluster status --watch"),
 		hint("a planned move of primacy", "switchover"),
-		hint("end the primary 20 times, and measure", "drill failover --kind kill --runs 20"),
+		hint("end the primary 20 times, and measure", drill),
 	}
 }

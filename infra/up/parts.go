@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/kafka"
@@ -32,6 +33,10 @@ func (u *Up) startLog(ctx context.Context) error {
 		return err
 	}
 	err = log.EnsureTopics(ctx, u.opts.Landscape, kafka.TopicSpec{})
+	if err != nil && len(u.opts.Kafka) > 0 {
+		err = fmt.Errorf("%w\nup reaches a Kafka of yours without TLS and without a password: is there a listener at %s that wants neither?",
+			err, strings.Join(u.opts.Kafka, ", "))
+	}
 	return errors.Join(err, log.Close())
 }
 

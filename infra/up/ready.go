@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
@@ -20,7 +21,7 @@ func (u *Up) awaitReady(ctx context.Context) error {
 		}
 		if err := u.pause(ctx); err != nil {
 			if errors.Is(err, domain.ErrTransient) {
-				return fmt.Errorf("%w: %s; see the logs in %s", err, missing, u.folder.file(logsName))
+				return fmt.Errorf("%w: %s%s\nThe logs are in %s", err, missing, u.reasons(context.WithoutCancel(ctx)), u.folder.file(logsName))
 			}
 			return err
 		}
@@ -42,6 +43,7 @@ func (u *Up) missing(ctx context.Context) string {
 
 func (u *Up) missingDevice(ctx context.Context) string {
 	client := httpapi.NewClient(u.addresses(), u.token)
+	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	devices, err := client.Devices(ctx)
@@ -58,6 +60,20 @@ func (u *Up) missingDevice(ctx context.Context) string {
 		}
 	}
 	return ""
+}
+
+// reasons are those of the servers themselves for not being ready.
+func (u *Up) reasons(ctx context.Context) string {
+	out := ""
+	for _, s := range u.run.Servers {
+		client := httpapi.NewClient([]string{s.Address}, u.token)
+		st, err := client.Status(ctx)
+		client.Close()
+		if err == nil && len(st.Server.Reasons) > 0 {
+			out += fmt.Sprintf("\n  server %s: %s", s.Name, strings.Join(st.Server.Reasons, "; "))
+		}
+	}
+	return out
 }
 
 // Primary is the name of the server that acts; empty if none does.

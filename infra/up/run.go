@@ -137,6 +137,13 @@ func replaceFile(path string, content []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// OwnBroker tells whether the landscape's log is that of up's own broker,
+// whether it runs or not.
+func (r *Run) OwnBroker() bool {
+	own := Options{PortBase: r.PortBase}
+	return len(r.Kafka) == 1 && r.Kafka[0] == own.address(portBroker)
+}
+
 // Embedded tells whether up runs the broker too.
 func (r *Run) Embedded() bool {
 	for _, p := range r.Processes {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,6 +118,9 @@ func (u *Up) clear() error {
 			return fmt.Errorf("folder %s holds landscape %q; start that one with --landscape %[2]s, or choose another folder with --dir: %w",
 				u.folder.path, old.Landscape, domain.ErrConflict)
 		}
+		if err := u.sameLog(&old); err != nil {
+			return err
+		}
 		if err := endLeftovers(&old, u.opts.Printf); err != nil {
 			return err
 		}
@@ -125,6 +129,20 @@ func (u *Up) clear() error {
 		u.opts.Landscape = defaultLandscape
 	}
 	return u.opts.checkPorts()
+}
+
+// sameLog keeps servers that have read one log from another one.
+func (u *Up) sameLog(old *Run) error {
+	own := old.OwnBroker()
+	switch {
+	case own == (len(u.opts.Kafka) == 0), !exists(u.folder.file("data", "server-"+serverName(0))):
+		return nil
+	case own:
+		return fmt.Errorf("folder %s holds a landscape with a broker of its own; start it without --kafka, or choose another folder with --dir: %w",
+			u.folder.path, domain.ErrConflict)
+	}
+	return fmt.Errorf("folder %s holds a landscape on another Kafka; start it with --kafka %s, or choose another folder with --dir: %w",
+		u.folder.path, strings.Join(old.Kafka, ","), domain.ErrConflict)
 }
 
 // prepare writes the files that the parts need, and says in up.json what will

@@ -1,6 +1,7 @@
 package up_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -205,6 +206,37 @@ func TestAFolderOfAnotherLandscapeIsRefused(t *testing.T) {
 	opts.Landscape = "" // the folder's
 	if got := start(t, opts).Run().Landscape; got != "studio-1" {
 		t.Errorf("landscape %q, want studio-1", got)
+	}
+}
+
+func TestAFolderKeepsItsLog(t *testing.T) {
+	dir, base := t.TempDir(), freeBase(t)
+	opts := options(dir, base)
+	if err := start(t, opts).Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "data", "server-A"), 0o755); err != nil { // as a real server does
+		t.Fatal(err)
+	}
+	opts.Kafka = []string{"127.0.0.1:1"}
+	if _, err := up.Start(t.Context(), opts); !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "without --kafka") {
+		t.Errorf("another Kafka for a folder with its own broker: %v", err)
+	}
+	run, err := up.Load(dir)
+	if err != nil || !run.OwnBroker() {
+		t.Fatalf("%v, %v", run.Kafka, err)
+	}
+	run.Kafka = []string{"kafka-1:9092", "kafka-2:9092"}
+	b, err := json.Marshal(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, up.FileName), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts.Kafka = nil
+	if _, err := up.Start(t.Context(), opts); !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "--kafka kafka-1:9092,kafka-2:9092") {
+		t.Errorf("no Kafka for a folder that had one: %v", err)
 	}
 }
 
