@@ -233,7 +233,7 @@ func (p *process) perform(e Effect) {
 		p.say("%s goes on in epoch %d", p.id, e.Epoch)
 	case Drain:
 		p.say("%s lets answers come in", p.id)
-		p.after(5*time.Millisecond, func() { p.step(Drained{Epoch: e.Epoch}) })
+		p.after(5*time.Millisecond, func() { p.step(Drained(e)) })
 	case Gone:
 		p.say("%s is gone: %s", p.id, e.Cause)
 	}

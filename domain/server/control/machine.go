@@ -170,7 +170,7 @@ func (m *Machine) follow(e election.Effect) {
 		m.do(Role{Old: "secondary", New: "primary", Epoch: e.Epoch, Cause: "the log is back, and nobody else has held the epoch"})
 		m.core(core.Resume{})
 	case election.Drain:
-		m.core(core.Drain{Then: []core.Effect{core.Control{Input: election.Drained{Epoch: e.Epoch}}}})
+		m.core(core.Drain{Then: []core.Effect{core.Control{Input: election.Drained(e)}}})
 	case election.Gone:
 		m.gone(e.Cause)
 	case election.Append:

@@ -126,7 +126,7 @@ func TestAnEpochIsOverOnceTheFoldSaysSo(t *testing.T) {
 		t.Error("it acts although it is contested")
 	}
 	p.wants("role", "suspend", "drain", "copy false")
-	p.elect(election.Drained{Epoch: 7}).wants() // of another one
+	p.elect(election.Drained{Epoch: 7}).run(10 * time.Millisecond).wants() // of another one
 	p.elect(election.Drained{Epoch: 1}).run(10 * time.Millisecond)
 	if len(p.said) < 3 || p.said[0] != "over" || p.said[1] != "over" {
 		t.Errorf("after its release it did %q", p.said)
@@ -135,7 +135,7 @@ func TestAnEpochIsOverOnceTheFoldSaysSo(t *testing.T) {
 
 // A release may be on its way while the term that it is for ends and another begins.
 func TestAReleaseOfAnotherEpochIsNotHeeded(t *testing.T) {
-	p := elected(t).elect(election.Release{Epoch: 7}).run(50 * time.Millisecond)
+	p := elected(t).elect(election.Release{Epoch: 7})
 	if !p.acting {
 		t.Error("it gave up the epoch that it holds")
 	}
