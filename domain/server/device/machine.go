@@ -85,7 +85,7 @@ func (m *Machine) take(now domain.Mono, in Input) {
 		m.hold(now, in)
 	case Resume:
 		m.feed(now, emission.Resume{})
-		if m.queue != nil && !m.ending {
+		if m.queue != nil && (!m.ending || !m.queue.Settled()) { // what was written ahead is still to be sent
 			m.open()
 		}
 	case Finish:

@@ -163,6 +163,34 @@ func TestTheConnectionAtTheEndOfTheLease(t *testing.T) {
 	}
 }
 
+// A planned end brings to its end what was begun, also over a lapse: a one-shot that
+// was written ahead and not sent would be left in doubt.
+func TestAWarmDeviceIsOpenedAgainForWhatAPlannedEndHasToFinish(t *testing.T) {
+	p := newPlay(warmRouter).step(device.Promote{Epoch: 3}).connect().fresh().step(pulse("p")).quietly()
+	p.step(device.Finish{Settle: 4}).wants(t)
+	p.step(device.Hold{Lapsed: true}).wants(t, "device.connection.v1@3", "close", "connection false")
+	p.step(device.StartCounts{UID: "p"}).wants(t)
+	p.step(device.Resume{}).wants(t, "open")
+	p.connect().wants(t, "device.connection.v1@3", "connection true", "emit p@3")
+	p.sent().quietly().step(device.Answered{Opening: p.opening, Answered: domain.Answered{Ref: p.action, Verdict: domain.Done}})
+	p.wants(t, "action.outcome.v1@3", "device.connection.v1@3", "close", "connection false", "settled 4")
+	p.step(device.Hold{Lapsed: true}, device.Resume{}).wants(t)
+}
+
+// A device that is asked was read before its link says that it is back. So in a
+// term that has read it once, it is not asked again.
+func TestADeviceThatIsBackIsKnownAsItIs(t *testing.T) {
+	p := newPlay(hotGate).connect().step(device.Promote{Epoch: 3, Connected: true}).fresh().quietly()
+	p.step(device.Down{Opening: p.opening, Cause: "gone"}).wants(t, "device.connection.v1@3", "connection false")
+	p.connect(domain.Value{Target: "parameter/level", Value: "5"}).
+		wants(t, "device.reported.v1@3", "device.connection.v1@3", "connection true")
+	// Where the first reading was lost with the link, the next one is asked for.
+	p = newPlay(hotGate).connect().step(device.Promote{Epoch: 3, Connected: true}).quietly()
+	p.step(device.Down{Opening: p.opening, Cause: "gone"}).quietly().connect(domain.Value{Target: "parameter/level", Value: "5"}).
+		wants(t, "device.connection.v1@3", "connection true", "read")
+	p.fresh().wants(t, "device.reported.v1@3")
+}
+
 func TestAWarmDeviceIsOpenedByThePrimaryAlone(t *testing.T) {
 	newPlay(warmRouter).wants(t).step(device.Promote{Epoch: 3}).wants(t, "open")
 	newPlay(warmRouter).step(device.Promote{Epoch: 3, Finishing: true}).wants(t, "device.connection.v1@3")
