@@ -19,6 +19,15 @@ const (
 
 // openLog opens a connection of its own to the log, for one purpose.
 func openLog(cfg config.Config, purpose string, logger *slog.Logger) (*kafka.Log, error) {
+	to, err := logConfig(cfg, purpose)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.Open(to, logger)
+}
+
+// logConfig is how the log is reached, for one purpose.
+func logConfig(cfg config.Config, purpose string) (kafka.Config, error) {
 	k := cfg.Kafka
 	id := k.ClientID
 	if id == "" {
@@ -31,12 +40,10 @@ func openLog(cfg config.Config, purpose string, logger *slog.Logger) (*kafka.Log
 	}
 	var err error
 	if to.TLS, err = brokerTLS(k.TLS); err != nil {
-		return nil, err
+		return to, err
 	}
-	if to.SASL, err = credentials(k.SASL); err != nil {
-		return nil, err
-	}
-	return kafka.Open(to, logger)
+	to.SASL, err = credentials(k.SASL)
+	return to, err
 }
 
 func credentials(s config.SASL) (kafka.SASL, error) {

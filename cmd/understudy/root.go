@@ -66,7 +66,7 @@ to take over within a fraction of a second. Start with: understudy up`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), keysCommand(), configCommand(), versionCommand())
+	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), keysCommand(), configCommand(), benchCommand(), versionCommand())
 	g := &globals{}
 	for _, c := range clientCommands(g) {
 		g.register(c.PersistentFlags())

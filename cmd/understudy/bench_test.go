@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/infra/bench"
+)
+
+// Tiny sizes: what is tested is the report, not the machine.
+func TestBenchMeasuresEverythingAndLeavesNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, os.Args[0], "bench", "--records", "4000", "--uids", "800", "--devices", "12",
+		"--rounds", "2", "--block", "200ms", "--dir", dir, "-o", "json")
+	cmd.Env = append(os.Environ(), envProgram+"=1")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends what it has started
+	cmd.WaitDelay = 30 * time.Second
+	var out, progress bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &progress
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v; it said:\n%s", err, strings.ReplaceAll(progress.String(), "\r", "\n"))
+	}
+	var figures []bench.Figure
+	d := json.NewDecoder(&out)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&figures); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bench.Figure)
+	for _, f := range figures {
+		if f.Name == "" || f.Unit == "" || f.Value < 0 || (f.Target == "") != (f.Met == nil) {
+			t.Errorf("not a figure: %+v", f)
+		}
+		if _, twice := seen[f.Name]; twice {
+			t.Errorf("%s is there twice", f.Name)
+		}
+		seen[f.Name] = f
+	}
+	// What stands beside it, and bounds that no machine leaves.
+	for name, want := range map[string]struct {
+		least, most float64
+		limit       bool
+	}{
+		"fold":                 {1_000, 1e9, true},
+		"fold_rules_alone":     {1_000, 1e9, true},
+		"fold_allocations":     {0, 1_000, false},
+		"latency_p50":          {0.05, 5_000, true},
+		"latency_p99":          {0.05, 10_000, true},
+		"latency_one_shot_p50": {0.05, 10_000, true},
+		"latency_one_shot_p99": {0.05, 10_000, true},
+		"latency_1000_p50":     {0.05, 10_000, true},
+		"latency_1000_p99":     {0.05, 10_000, true},
+		"ingest":               {10, 1e8, true},
+		"replay":               {100, 1e8, true},
+	} {
+		f, ok := seen[name]
+		switch {
+		case !ok:
+			t.Errorf("%s is missing", name)
+		case f.Value < want.least || f.Value > want.most:
+			t.Errorf("%s is %g %s", name, f.Value, f.Unit)
+		case want.limit && (f.Limit == nil || *f.Limit <= 0 || f.Ratio == nil || *f.Ratio <= 0):
+			t.Errorf("%s has no limit beside it: %+v", name, f)
+		}
+	}
+	for _, name := range bench.Names() {
+		if !slices.ContainsFunc(figures, func(f bench.Figure) bool { return strings.HasPrefix(f.Name, name) }) {
+			t.Errorf("nothing of %s", name)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v (%v)", left, err)
+	}
+}
+
+func TestBenchRefusesWrongSizes(t *testing.T) {
+	var out, errOut bytes.Buffer
+	code := run(t.Context(), []string{"bench", "--uids", "50000", "--records", "1000", "--only", "speed"}, nil, &out, &errOut)
+	if code != exitUsage || !strings.Contains(errOut.String(), "--records 150000") || !strings.Contains(errOut.String(), "--only speed") {
+		t.Errorf("code %d, %q", code, errOut.String())
+	}
+}
