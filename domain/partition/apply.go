@@ -15,6 +15,9 @@ func (s *State) Apply(r domain.Record) Change {
 	if r.Position.Partition != s.partition || off < s.next || off == math.MaxInt64 {
 		return ch
 	}
+	if s.frozen != nil {
+		s.preserve(r.Subject)
+	}
 	s.next = off + 1
 	s.counters.Records++
 	s.advance(r.Appended)

@@ -25,7 +25,7 @@
 //
 // Memory is bounded by [Limits] and by the constants beside them. The state
 // lives in memory alone; after a crash it is folded again, from the log or from
-// a snapshot ([State.Export], [Restore]).
+// a snapshot ([State.Freeze], [State.Export], [Restore]).
 //
 // A State belongs to one goroutine.
 package partition

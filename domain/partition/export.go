@@ -8,6 +8,16 @@ import (
 
 // Export copies the state. It shares no memory that the fold writes to.
 func (s *State) Export() Export {
+	f := s.frozenAs(s.index.packed())
+	for !f.Step() {
+	}
+	x := f.Export()
+	x.Entries = slices.AppendSeq(make([]ExportedEntry, 0, f.Len()), f.Entries())
+	return x
+}
+
+// exportHead is all but the devices and the entries.
+func (s *State) exportHead() Export {
 	x := Export{
 		Partition: s.partition, Partitions: s.partitions, Limits: s.limits, Next: s.next,
 		Begun: s.begun, LogTime: s.logTime, Suspect: s.suspect,
@@ -18,10 +28,6 @@ func (s *State) Export() Export {
 	for _, n := range s.counters.plain() {
 		x.Counts = append(x.Counts, *n)
 	}
-	for _, d := range s.sorted {
-		x.Devices = append(x.Devices, d.export())
-	}
-	x.Entries = s.index.export()
 	for c := s.chores.first; c != nil; c = c.behind {
 		x.Chores = append(x.Chores, c.export())
 	}
@@ -67,26 +73,19 @@ func (c *cell) export() ExportedCell {
 	return x
 }
 
-// export lists the entries in the order in which they will be forgotten.
-func (x *index) export() []ExportedEntry {
-	p := x.packed()
-	order := x.queue.list()
-	out := make([]ExportedEntry, len(order))
-	for i, n := range order {
-		e := p.entry(n)
-		out[i] = ExportedEntry{
-			Device: e.device, UID: string(e.uid), Command: e.command, Indexed: e.indexed, Digest: e.digest,
-			Done: e.done, Outcome: e.outcome, Reason: e.reason, Detail: e.detail, OutcomeAt: e.outcomeAt, Conflicts: e.conflicts,
-		}
-		for _, w := range e.waiting {
-			out[i].Waiting = append(out[i].Waiting, ExportedRepeat{w.offset, w.conflict})
-		}
-		if e.resolved != nil {
-			r := *e.resolved
-			out[i].Resolved = &r
-		}
+func (e *entry) export() ExportedEntry {
+	x := ExportedEntry{
+		Device: e.device, UID: string(e.uid), Command: e.command, Indexed: e.indexed, Digest: e.digest,
+		Done: e.done, Outcome: e.outcome, Reason: e.reason, Detail: e.detail, OutcomeAt: e.outcomeAt, Conflicts: e.conflicts,
 	}
-	return out
+	for _, w := range e.waiting {
+		x.Waiting = append(x.Waiting, ExportedRepeat{w.offset, w.conflict})
+	}
+	if e.resolved != nil {
+		r := *e.resolved
+		x.Resolved = &r
+	}
+	return x
 }
 
 func (c *chore) export() ExportedChore {

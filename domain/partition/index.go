@@ -62,6 +62,11 @@ func (x *index) packed() packed {
 	return packed{x.slots.view, x.extras.view, x.devices.view, x.endings.view}
 }
 
+// freeze is packed, for good.
+func (x *index) freeze() packed {
+	return packed{x.slots.freeze(), x.extras.freeze(), x.devices.freeze(), x.endings.freeze()}
+}
+
 func (p *packed) uid(t *slot) []byte {
 	if t.length == isLong {
 		return []byte(p.extras.at(t.extra).long)

@@ -14,28 +14,45 @@ import (
 func TestAQueueGivesInOrderWhateverComesInAnyOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for _, late := range []int{0, 5, 3000, 1 << 30} {
+		pops := 2 // of 20
 		var q queue
 		var want []uint32
+		type then struct {
+			lists [][]uint32
+			want  []uint32
+		}
+		var frozen []then
 		less := func(a, b uint32) bool { return a < b }
 		for i := range 20_000 {
 			n := uint32(i)*2 + uint32(late) - uint32(rnd.IntN(late+1))
 			q.push(n, less)
 			at, _ := slices.BinarySearch(want, n)
 			want = slices.Insert(want, at, n)
-			for len(want) > 0 && rnd.IntN(20) < 9 {
+			if i%2500 == 2499 {
+				pops = 14 - pops // it grows, and is short for a while
+			}
+			for len(want) > 0 && rnd.IntN(20) < pops {
 				if got := q.first(); got != want[0] || q.count != len(want) {
 					t.Fatalf("late %d: %d is first of %d, want %d of %d", late, got, q.count, want[0], len(want))
 				}
 				q.pop()
 				want = want[1:]
 			}
+			if i%500 == 0 {
+				frozen = append(frozen, then{q.freeze(), slices.Clone(want)})
+			}
 		}
-		if !slices.Equal(q.list(), want) {
+		if !slices.Equal(slices.Concat(q.freeze()...), want) {
 			t.Fatalf("late %d: the list is not what is left, in order", late)
 		}
-		for _, run := range q.runs {
-			if len(run) == 0 || cap(run) > runLength {
-				t.Fatalf("late %d: a run of %d of %d", late, len(run), cap(run))
+		for _, r := range q.runs {
+			if len(r.list) == 0 || cap(r.list) > runLength {
+				t.Fatalf("late %d: a run of %d of %d", late, len(r.list), cap(r.list))
+			}
+		}
+		for _, f := range frozen {
+			if !slices.Equal(slices.Concat(f.lists...), f.want) {
+				t.Fatalf("late %d: a frozen list has changed", late)
 			}
 		}
 	}

@@ -9,52 +9,70 @@ import (
 // nearly everything does, is appended, and what comes late moves no more than
 // a run.
 type queue struct {
-	runs  [][]uint32 // none is empty
+	runs  []run // none is empty
 	count int
+}
+
+type run struct {
+	list   []uint32
+	shared bool // a frozen list has it too: it may only be appended to, or lose its first
 }
 
 const runLength = 512
 
-func (q *queue) first() uint32 { return q.runs[0][0] }
+func (q *queue) first() uint32 { return q.runs[0].list[0] }
 
 func (q *queue) push(n uint32, before func(a, b uint32) bool) {
 	q.count++
-	last := len(q.runs) - 1
-	if last < 0 || !before(n, q.runs[last][len(q.runs[last])-1]) {
-		if last < 0 || len(q.runs[last]) == cap(q.runs[last]) {
-			q.runs = append(q.runs, make([]uint32, 0, runLength))
-			last++
+	end := len(q.runs) - 1
+	if end < 0 || !before(n, q.runs[end].last()) {
+		if end < 0 || q.runs[end].full() {
+			q.runs = append(q.runs, newRun(nil))
+			end++
 		}
-		q.runs[last] = append(q.runs[last], n)
+		r := &q.runs[end]
+		r.list = append(r.list, n)
 		return
 	}
-	at := sort.Search(last, func(i int) bool { return before(n, q.runs[i][len(q.runs[i])-1]) })
-	run := q.runs[at]
-	i := sort.Search(len(run), func(i int) bool { return before(n, run[i]) })
-	if len(run) < cap(run) {
-		q.runs[at] = slices.Insert(run, i, n)
-		return
+	at := sort.Search(end, func(i int) bool { return before(n, q.runs[i].last()) })
+	switch r := q.runs[at]; {
+	case r.full():
+		half := len(r.list) / 2
+		q.runs[at] = newRun(r.list[:half])
+		q.runs = slices.Insert(q.runs, at+1, newRun(r.list[half:]))
+		if !before(n, r.list[half]) {
+			at++
+		}
+	case r.shared:
+		q.runs[at] = newRun(r.list)
 	}
-	half := len(run) / 2
-	behind := append(make([]uint32, 0, runLength), run[half:]...)
-	run = run[:half]
-	if i <= half {
-		run = slices.Insert(run, i, n)
-	} else {
-		behind = slices.Insert(behind, i-half, n)
-	}
-	q.runs[at] = run
-	q.runs = slices.Insert(q.runs, at+1, behind)
+	r := &q.runs[at]
+	i := sort.Search(len(r.list), func(i int) bool { return before(n, r.list[i]) })
+	r.list = slices.Insert(r.list, i, n)
 }
+
+func newRun(list []uint32) run { return run{list: append(make([]uint32, 0, runLength), list...)} }
+
+func (r *run) last() uint32 { return r.list[len(r.list)-1] }
+
+func (r *run) full() bool { return len(r.list) == cap(r.list) }
 
 // pop drops the first.
 func (q *queue) pop() {
 	q.count--
-	if q.runs[0] = q.runs[0][1:]; len(q.runs[0]) == 0 {
-		q.runs[0] = nil
+	r := &q.runs[0]
+	if r.list = r.list[1:]; len(r.list) == 0 {
+		*r = run{}
 		q.runs = q.runs[1:]
 	}
 }
 
-// list is a copy in order.
-func (q *queue) list() []uint32 { return slices.Concat(q.runs...) }
+// freeze gives the list as it is now, in parts.
+func (q *queue) freeze() [][]uint32 {
+	lists := make([][]uint32, len(q.runs))
+	for i := range q.runs {
+		q.runs[i].shared = true
+		lists[i] = q.runs[i].list
+	}
+	return lists
+}

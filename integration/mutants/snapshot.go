@@ -3,13 +3,16 @@ package main
 var (
 	snapshots = test("projections/snapshot", "")
 	files     = test("adapters/snapshotfile", "")
+	frozen    = test("domain/partition", "Frozen")
 	restoring = test("domain/partition", "TestAStateRestored|TestTheRunningHash|TestRandomHistories")
 )
 
 // ofTheSnapshot are faults of the short cut that a restart takes.
 var ofTheSnapshot = []mutant{
-	{"a snapshot without the UIDs", "domain/partition/export.go",
-		"	for i, n := range order {", "	out = out[:0]\n	for i, n := range order[:0] {", in(restoring)},
+	{"a snapshot without the UIDs", "domain/partition/frozen.go",
+		"range f.order {", "range f.order[:0] {", in(restoring)},
+	{"a device changes in a snapshot that is being taken", "domain/partition/apply.go",
+		"		s.preserve(r.Subject)\n", "		_ = r\n", in(frozen)},
 	{"a snapshot forgets what was forgotten", "domain/partition/restore.go",
 		"	s.index.forgot, s.index.forgotten = x.Forgot, x.Forgotten\n", "", in(restoring)},
 	{"a state is restored without its hash", "domain/partition/restore.go",
