@@ -13,8 +13,8 @@ import (
 type Disk interface {
 	MkdirAll(dir string) error
 	List(dir string) ([]string, error)
-	Read(path string, limit int64) ([]byte, error) // an error if there are more bytes
-	Write(path string, b []byte) error             // and flush
+	Read(path string, limit int64) ([]byte, error)            // an error if there are more bytes
+	Write(path string, fill func(io.WriteSeeker) error) error // and flush
 	Rename(from, to string) error
 	Sync(dir string) error // what was renamed and removed there outlives a crash
 	Remove(path string) error
@@ -51,12 +51,12 @@ func (osDisk) Read(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-func (osDisk) Write(path string, b []byte) error {
+func (osDisk) Write(path string, fill func(io.WriteSeeker) error) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(b); err != nil {
+	if err := fill(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {

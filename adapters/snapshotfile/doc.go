@@ -3,9 +3,9 @@
 //	store, err := snapshotfile.Open(filepath.Join(dir, "snapshots"), logger)
 //	from, err := store.Load("studio", 8) // domain.ErrNotFound: fold the log from its first record
 //	...
-//	err = store.Save(snap, agreed)
+//	err = store.Save(source, agreed)
 //
-// A file is written aside, flushed, renamed and its folder flushed, so that a
+// A file is written as its partitions come from the source, aside, flushed, renamed and its folder flushed, so that a
 // crash at any moment leaves the files before it whole. The newest two are
 // kept: should the newest be refused, Load goes on from the one before. So is the
 // newest one that another server has agreed with, however old, and the one that

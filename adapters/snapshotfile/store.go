@@ -3,6 +3,7 @@ package snapshotfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -64,15 +65,11 @@ func OpenOn(d Disk, dir string, logger *slog.Logger) (*Store, error) {
 // Save writes a snapshot beside the ones before it. It keeps the newest two, the
 // newest that goes nowhere beyond the agreed offsets, and the one behind that.
 // After an error the ones before it are still there.
-func (s *Store) Save(snap snapshot.Snapshot, agreed []int64) error {
+func (s *Store) Save(from snapshot.Source, agreed []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dropped {
 		return fmt.Errorf("save a snapshot in %s: the state was found to be wrong: %w", s.dir, domain.ErrConflict)
-	}
-	b, err := snapshot.Encode(snap)
-	if err != nil {
-		return err
 	}
 	numbers, err := s.numbers()
 	if err != nil {
@@ -82,10 +79,11 @@ func (s *Store) Save(snap snapshot.Snapshot, agreed []int64) error {
 	if len(numbers) > 0 {
 		next = numbers[len(numbers)-1] + 1
 	}
-	if err := s.write(s.path(next), b); err != nil {
+	reach, err := s.write(s.path(next), from)
+	if err != nil {
 		return err
 	}
-	s.reach[next] = snap.Reach()
+	s.reach[next] = reach
 	for _, n := range s.surplus(append(numbers, next), agreed) {
 		if err := s.disk.Remove(s.path(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return explain("drop an old snapshot", s.path(n), err)
@@ -216,20 +214,23 @@ func (s *Store) openUpTo(path, landscape string, partitions int32, upTo []int64)
 }
 
 // write puts a whole file in place, or none.
-func (s *Store) write(path string, b []byte) error {
+func (s *Store) write(path string, from snapshot.Source) (reach []int64, err error) {
 	tmp := path + aside
-	if err := s.disk.Write(tmp, b); err != nil {
+	if err := s.disk.Write(tmp, func(f io.WriteSeeker) error {
+		reach, err = snapshot.Write(f, from)
+		return err
+	}); err != nil {
 		_ = s.disk.Remove(tmp) // best effort: Open clears it away too
-		return explain("write a snapshot", tmp, err)
+		return nil, explain("write a snapshot", tmp, err)
 	}
 	if err := s.disk.Rename(tmp, path); err != nil {
 		_ = s.disk.Remove(tmp)
-		return explain("put a snapshot in place", path, err)
+		return nil, explain("put a snapshot in place", path, err)
 	}
 	if err := s.disk.Sync(s.dir); err != nil {
-		return explain("flush the snapshot folder", s.dir, err)
+		return nil, explain("flush the snapshot folder", s.dir, err)
 	}
-	return nil
+	return reach, nil
 }
 
 func (s *Store) path(n uint64) string { return filepath.Join(s.dir, fmt.Sprintf("%020d%s", n, suffix)) }
@@ -255,6 +256,8 @@ func (s *Store) numbers() ([]uint64, error) {
 func explain(what, path string, err error) error {
 	hint, class := "", domain.ErrTransient
 	switch {
+	case errors.Is(err, domain.ErrInvalid), errors.Is(err, domain.ErrConflict):
+		return fmt.Errorf("%s %s: %w", what, path, err) // not the disk's
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		hint = "; the disk is full: make room, the next snapshot will be tried again"
 	case errors.Is(err, syscall.EROFS):

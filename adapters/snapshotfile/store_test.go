@@ -3,6 +3,7 @@ package snapshotfile
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,11 +18,10 @@ import (
 )
 
 // at is a snapshot of an empty landscape, told apart by its time.
-func at(n domain.Instant) snapshot.Snapshot {
-	return snapshot.Snapshot{
-		Landscape: "studio", Partitions: 1, TakenAt: n,
-		Log: []snapshot.Partition{{State: partition.New(0, 1, partition.Limits{}).Export()}},
-	}
+func at(n domain.Instant) snapshot.Source {
+	from := reaching(0)
+	from.TakenAt = n
+	return from
 }
 
 func open(t *testing.T, dir string) (*Store, *bytes.Buffer) {
@@ -72,21 +72,19 @@ func TestTheNewestIsLoadedAndFewAreKept(t *testing.T) {
 	}
 }
 
-// reaching is a snapshot of two partitions that go to these offsets.
-func reaching(offsets ...int64) snapshot.Snapshot {
-	snap := snapshot.Snapshot{Landscape: "studio", Partitions: int32(len(offsets))}
-	for p, next := range offsets {
-		s := partition.New(int32(p), int32(len(offsets)), partition.Limits{})
-		for s.Next() < next {
-			s.Apply(domain.Record{Position: domain.Position{Partition: int32(p), Offset: s.Next()}, Defect: domain.DefectType})
+// reaching is a landscape whose partitions go to these offsets.
+func reaching(offsets ...int64) snapshot.Source {
+	n := int32(len(offsets))
+	return snapshot.Source{Landscape: "studio", Partitions: n, Part: func(p int32) (snapshot.State, domain.Fingerprint, error) {
+		s := partition.New(p, n, partition.Limits{})
+		for s.Next() < offsets[p] {
+			s.Apply(domain.Record{Position: domain.Position{Partition: p, Offset: s.Next()}, Defect: domain.DefectType})
 		}
-		part := snapshot.Partition{State: s.Export()}
-		if next > 0 {
-			part.Last = domain.FingerprintOf(domain.Stored{Offset: next - 1})
+		if s.Next() == 0 {
+			return s.Freeze(), domain.Fingerprint{}, nil
 		}
-		snap.Log = append(snap.Log, part)
-	}
-	return snap
+		return s.Freeze(), domain.FingerprintOf(domain.Stored{Offset: s.Next() - 1}), nil
+	}}
 }
 
 func TestTheNewestThatWasAgreedIsKeptAndGivenToFoldAgainFrom(t *testing.T) {
@@ -133,7 +131,7 @@ func TestTheNewestThatWasAgreedIsKeptAndGivenToFoldAgainFrom(t *testing.T) {
 
 func TestABrokenSnapshotIsNoBase(t *testing.T) {
 	s, log := open(t, t.TempDir())
-	for _, snap := range []snapshot.Snapshot{reaching(3, 3), reaching(5, 5)} {
+	for _, snap := range []snapshot.Source{reaching(3, 3), reaching(5, 5)} {
 		if err := s.Save(snap, []int64{9, 9}); err != nil {
 			t.Fatal(err)
 		}
@@ -256,11 +254,11 @@ func (d *faulty) MkdirAll(dir string) error {
 }
 
 // Write fails when half of the bytes are there.
-func (d *faulty) Write(path string, b []byte) error {
+func (d *faulty) Write(path string, fill func(io.WriteSeeker) error) error {
 	if err := d.fails("write"); err != nil {
-		return errors.Join(os.WriteFile(path, b[:len(b)/2], 0o600), err)
+		return errors.Join(d.osDisk.Write(path, fill), os.Truncate(path, 100), err)
 	}
-	return d.osDisk.Write(path, b)
+	return d.osDisk.Write(path, fill)
 }
 
 func (d *faulty) Rename(from, to string) error {

@@ -141,8 +141,8 @@ func TestARefoldBeginsWhereTheStateWasLastAgreedAndJudgesAsOneFromTheBeginning(t
 			s := labels(110)
 			k := keeper(t, s)
 			save := func(from *coreLoop) {
-				snap := from.export()
-				if err := k.saves.store.Save(snap, k.machine.Proven()); err != nil {
+				here := func(f func()) error { f(); return nil }
+				if err := k.saves.store.Save(from.source(here), k.machine.Proven()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -219,6 +219,14 @@ func TestAStateInDoubtIsNotSaved(t *testing.T) {
 		c.doubt(k)
 		if k.worthSaving() != c.saved {
 			t.Errorf("%s: saved %v", c.name, !c.saved)
+		}
+		// Also not what was begun before the doubt.
+		_, _, err := k.source(func(f func()) error { f(); return nil }).Part(0)
+		if (err == nil) != c.saved || err != nil && !errors.Is(err, errDoubted) {
+			t.Errorf("%s: a partition is saved with error %v", c.name, err)
+		}
+		if k.saves.since, k.saves.underWay = 0, true; k.worthSaving() != c.saved {
+			t.Errorf("%s: a save that was cut short is made up for at the end: %v", c.name, !c.saved)
 		}
 	}
 }

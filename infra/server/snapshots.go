@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -16,7 +17,7 @@ type SnapshotStore interface {
 	Load(landscape string, partitions int32) (snapshot.Restored, error)
 	// Save keeps it, and besides the newest ones also the newest that goes no
 	// further than what was agreed: the next offset of each partition.
-	Save(snap snapshot.Snapshot, agreed []int64) error
+	Save(from snapshot.Source, agreed []int64) error
 	// Bases gives the newest state of each partition that goes no further than an
 	// offset; nil where there is none.
 	Bases(landscape string, partitions int32, upTo []int64) []*partition.State
@@ -59,64 +60,73 @@ func (s *Server) loadSnapshot() ([]*partition.State, []domain.Fingerprint) {
 	return states, last
 }
 
+// copyFor is how long the core loop copies devices for a snapshot until it sees
+// to its other duties.
+const copyFor = 200 * time.Microsecond
+
+var errDoubted = fmt.Errorf("the state of this server is in doubt: %w", domain.ErrConflict)
+
 // worthSaving says whether a snapshot would be of use at all. A state that is
 // in doubt is not saved, so the next start meets the doubt again.
 func (c *coreLoop) worthSaving() bool {
-	return c.saves.store != nil && !c.machine.Doubted() && c.machine.CaughtUp() && c.saves.since > 0
+	return c.saves.store != nil && !c.machine.Doubted() && c.machine.CaughtUp() && (c.saves.since > 0 || c.saves.underWay)
 }
 
-// saveIfDue takes a snapshot if the state has moved since the last one.
+// saveIfDue takes a snapshot if the state has moved since the last one. The file
+// is written beside the core loop, which freezes one partition after the other
+// for it.
 func (c *coreLoop) saveIfDue() {
 	if c.saves.underWay || !c.worthSaving() {
 		return
 	}
 	c.saves.underWay, c.saves.since = true, 0
-	snap := c.blank()
-	c.exportFrom(&snap, 0)
-}
-
-// saveAtEnd takes the last snapshot of this process.
-func (c *coreLoop) saveAtEnd() {
-	if !c.worthSaving() {
-		return
-	}
-	if err := c.saves.store.Save(c.export(), c.machine.Proven()); err != nil {
-		c.logger.Error("cannot save a snapshot at the end", "cause", err)
-	}
-}
-
-// exportFrom exports one partition after the other in the core loop, which has
-// its other duties in between, and writes the file beside it.
-func (c *coreLoop) exportFrom(snap *snapshot.Snapshot, p int) {
-	c.exportOne(snap, p)
-	if p+1 < int(c.partitions) {
-		c.later(func() { c.exportFrom(snap, p+1) })
-		return
-	}
-	proven := c.machine.Proven()
+	ctx, proven := c.loops, c.machine.Proven()
+	from := c.source(func(f func()) error { return c.call(ctx, f) })
 	c.background.Go(func() {
-		if err := c.saves.store.Save(*snap, proven); err != nil {
+		if err := c.saves.store.Save(from, proven); err != nil && ctx.Err() == nil {
 			c.logger.Error("cannot save a snapshot; the server goes on, its next start takes longer", "cause", err)
 		}
 		c.later(func() { c.saves.underWay = false })
 	})
 }
 
-func (c *coreLoop) export() snapshot.Snapshot {
-	snap := c.blank()
-	for p := range int(c.partitions) {
-		c.exportOne(&snap, p)
+// saveAtEnd takes the last snapshot of this process, also in the place of one
+// that its end has cut short.
+func (c *coreLoop) saveAtEnd() {
+	if !c.worthSaving() {
+		return
 	}
-	return snap
-}
-
-func (c *coreLoop) blank() snapshot.Snapshot {
-	return snapshot.Snapshot{
-		Landscape: c.landscape, Partitions: c.partitions,
-		TakenAt: domain.InstantOf(time.Now()), Log: make([]snapshot.Partition, c.partitions),
+	here := func(f func()) error { f(); return nil }
+	if err := c.saves.store.Save(c.source(here), c.machine.Proven()); err != nil {
+		c.logger.Error("cannot save a snapshot at the end", "cause", err)
 	}
 }
 
-func (c *coreLoop) exportOne(snap *snapshot.Snapshot, p int) {
-	snap.Log[p] = snapshot.Partition{State: c.machine.States()[p].Export(), Last: c.last[p]}
+// source freezes each partition when it is to be written. What touches the
+// state is run by run.
+func (c *coreLoop) source(run func(func()) error) snapshot.Source {
+	return snapshot.Source{
+		Landscape: c.landscape, Partitions: c.partitions, TakenAt: domain.InstantOf(time.Now()),
+		Part: func(p int32) (snapshot.State, domain.Fingerprint, error) { return c.freeze(p, run) },
+	}
+}
+
+func (c *coreLoop) freeze(p int32, run func(func()) error) (frozen *partition.Frozen, last domain.Fingerprint, err error) {
+	doubted, done := false, false
+	err = run(func() {
+		if doubted = c.machine.Doubted(); !doubted {
+			frozen, last = c.machine.States()[p].Freeze(), c.last[p]
+		}
+	})
+	if err == nil && doubted {
+		err = errDoubted
+	}
+	for err == nil && !done {
+		err = run(func() {
+			for begun := time.Now(); !done && time.Since(begun) < copyFor; {
+				done = frozen.Step()
+			}
+		})
+	}
+	return frozen, last, err
 }

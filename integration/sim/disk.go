@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/understudy-io/understudy/adapters/snapshotfile"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
@@ -71,9 +73,9 @@ func (d *disk) damage(arg int) {
 		if arg%4 == 2 {
 			snap.Landscape = "another"
 		} else {
-			snap.Log = snap.Log[:len(snap.Log)-1]
+			snap.Partitions--
 		}
-		if b, err = snapshot.Encode(snap); err != nil {
+		if b, err = snapshot.Encode(snap.Source()); err != nil {
 			return
 		}
 	}
@@ -123,7 +125,12 @@ func (d processDisk) Read(name string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-func (d processDisk) Write(name string, b []byte) error {
+func (d processDisk) Write(name string, fill func(io.WriteSeeker) error) error {
+	var f file
+	if err := fill(&f); err != nil {
+		return err
+	}
+	b := f.bytes
 	return d.call(pointWrite, func() error {
 		name = path.Base(name)
 		d.files[name] = b[:len(b)/2]
@@ -136,6 +143,28 @@ func (d processDisk) Write(name string, b []byte) error {
 		d.files[name] = b
 		return nil
 	})
+}
+
+// file is what is written, in memory.
+type file struct {
+	bytes []byte
+	at    int
+}
+
+func (f *file) Write(b []byte) (int, error) {
+	if more := f.at + len(b) - len(f.bytes); more > 0 {
+		f.bytes = append(f.bytes, make([]byte, more)...)
+	}
+	f.at += copy(f.bytes[f.at:], b)
+	return len(b), nil
+}
+
+func (f *file) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
+	}
+	f.at = int(offset)
+	return offset, nil
 }
 
 func (d processDisk) Rename(from, to string) error {
@@ -215,46 +244,59 @@ func (s *server) saveIfDue() {
 		return
 	}
 	s.saving, s.since = true, 0
-	snap := s.blank()
-	s.export(&snap, 0)
+	s.capture(make([]captured, s.w.plan.Partitions), 0)
 }
 
 func (s *server) worthSaving() bool {
 	return !s.coreMachine.Doubted() && s.coreMachine.CaughtUp() && s.since > 0
 }
 
-func (s *server) blank() snapshot.Snapshot {
-	n := s.w.plan.Partitions
-	return snapshot.Snapshot{Landscape: landscape, Partitions: n, TakenAt: s.host.wall(), Log: make([]snapshot.Partition, n)}
+// captured is a partition of which a snapshot is taken.
+type captured struct {
+	state *partition.Frozen
+	last  domain.Fingerprint
 }
 
-func (s *server) exportOne(snap *snapshot.Snapshot, p int) {
-	snap.Log[p] = snapshot.Partition{State: s.coreMachine.States()[p].Export(), Last: s.last[p]}
+func (s *server) captureOne(p int) captured {
+	return captured{s.coreMachine.States()[p].Freeze(), s.last[p]}
 }
 
-// export exports one partition after the other in the core's loop, which has its
-// other duties in between.
-func (s *server) export(snap *snapshot.Snapshot, p int) {
+// capture takes one partition after the other in the core's loop, which has its
+// other duties in between, also between the devices of a partition.
+func (s *server) capture(all []captured, p int) {
 	s.core.tell(coreInput{call: func() {
-		s.exportOne(snap, p)
+		all[p] = s.captureOne(p)
+		s.export(all, p)
+	}})
+}
+
+func (s *server) export(all []captured, p int) {
+	s.core.tell(coreInput{call: func() {
+		if !all[p].state.Step() {
+			s.export(all, p)
+			return
+		}
 		if s.reach(pointExported); s.dead {
 			return
 		}
-		if p+1 < len(snap.Log) {
-			s.export(snap, p+1)
+		if p+1 < len(all) {
+			s.capture(all, p+1)
 			return
 		}
 		agreed := s.coreMachine.Proven()
 		s.after(s.w.between(100*time.Microsecond, 5*time.Millisecond), func() {
-			s.save(snap, agreed)
+			s.save(all, agreed)
 			s.saving = false
 		})
 	}})
 }
 
 // save writes the file as the product does. A full disk is no reason to end.
-func (s *server) save(snap *snapshot.Snapshot, agreed []int64) {
-	err := s.store.Save(*snap, agreed)
+func (s *server) save(all []captured, agreed []int64) {
+	err := s.store.Save(snapshot.Source{
+		Landscape: landscape, Partitions: s.w.plan.Partitions, TakenAt: s.host.wall(),
+		Part: func(p int32) (snapshot.State, domain.Fingerprint, error) { return all[p].state, all[p].last, nil },
+	}, agreed)
 	switch {
 	case s.dead || errors.Is(err, errEnded) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, domain.ErrConflict):
 	case err != nil:
@@ -269,9 +311,10 @@ func (s *server) saveAtEnd() {
 	if s.saving || s.w.plan.SaveEvery == 0 || !s.worthSaving() {
 		return
 	}
-	snap := s.blank()
-	for p := range snap.Log {
-		s.exportOne(&snap, p)
+	all := make([]captured, s.w.plan.Partitions)
+	for p := range all {
+		for all[p] = s.captureOne(p); !all[p].state.Step(); {
+		}
 	}
-	s.save(&snap, s.coreMachine.Proven())
+	s.save(all, s.coreMachine.Proven())
 }

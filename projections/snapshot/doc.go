@@ -1,7 +1,7 @@
 // Package snapshot keeps the state of a whole landscape so that a server that
 // starts need not fold its log from the first record:
 //
-//	b, err := snapshot.Encode(snapshot.Snapshot{Landscape: "studio", ...})
+//	reach, err := snapshot.Write(file, snapshot.Source{Landscape: "studio", ...})
 //	...
 //	from, err := snapshot.Open(b, "studio", 8)
 //	// from.States go on folding at their Next

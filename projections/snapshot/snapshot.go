@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 
@@ -16,7 +15,7 @@ import (
 // how far it is.
 type Snapshot struct {
 	Landscape    string             `msgpack:"landscape" json:"landscape"`
-	LogicVersion int                `msgpack:"logic_version" json:"logic_version"` // Encode sets it
+	LogicVersion int                `msgpack:"logic_version" json:"logic_version"` // of the build that wrote it
 	Partitions   int32              `msgpack:"partitions" json:"partitions"`
 	TakenAt      domain.Instant     `msgpack:"taken_at" json:"taken_at"` // a wall clock, for people
 	Log          []Partition        `msgpack:"log" json:"log"`           // by number
@@ -36,38 +35,7 @@ type Restored struct {
 	States   []*partition.State // by number
 }
 
-// MaxBytes bounds an encoded snapshot.
-const MaxBytes = 1 << 30
-
-// The file begins with magic, which ends with the version of the encoding; then
-// come the SHA-256 of the body and the body.
-const magic = "understudy snapshot 1\n"
-
-const headBytes = len(magic) + sha256.Size
-
-// Encode writes a snapshot of this build's logic version.
-func Encode(s Snapshot) ([]byte, error) {
-	s.LogicVersion = partition.LogicVersion
-	var out bytes.Buffer
-	out.Write(make([]byte, headBytes))
-	enc := msgpack.NewEncoder(&out)
-	enc.UseArrayEncodedStructs(true) // names of fields would be most of the bytes
-	enc.UseCompactInts(true)
-	enc.SetSortMapKeys(true) // the same state gives the same bytes
-	if err := enc.Encode(&s); err != nil {
-		return nil, fmt.Errorf("encode snapshot of landscape %s: %w", s.Landscape, err)
-	}
-	b := out.Bytes()
-	if len(b) > MaxBytes {
-		return nil, fmt.Errorf("snapshot of landscape %s has %d bytes, the limit is %d; lower the limit on remembered UIDs: %w",
-			s.Landscape, len(b), MaxBytes, domain.ErrInvalid)
-	}
-	sum := sha256.Sum256(b[headBytes:])
-	copy(b[copy(b, magic):], sum[:])
-	return b, nil
-}
-
-// Decode reads what Encode wrote. Anything else, or a single changed bit, gives
+// Decode reads what Write wrote. Anything else, or a single changed bit, gives
 // an error that wraps domain.ErrCorrupt. It does not check the states: see Open.
 func Decode(b []byte) (Snapshot, error) {
 	var s Snapshot

@@ -5,9 +5,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
@@ -69,7 +74,7 @@ func folded(t testing.TB, number int32, commands int) *partition.State {
 }
 
 func sample(t testing.TB, commands int) snapshot.Snapshot {
-	s := snapshot.Snapshot{Landscape: studio, Partitions: 2, TakenAt: 1, Control: []byte("control")}
+	s := snapshot.Snapshot{Landscape: studio, LogicVersion: partition.LogicVersion, Partitions: 2, TakenAt: 1, Control: []byte("control")}
 	for n := range int32(2) {
 		state := folded(t, n, commands)
 		s.Log = append(s.Log, snapshot.Partition{
@@ -79,12 +84,71 @@ func sample(t testing.TB, commands int) snapshot.Snapshot {
 	return s
 }
 
+// encode is the plain way: the whole struct at once.
 func encode(t testing.TB, s snapshot.Snapshot) []byte {
-	b, err := snapshot.Encode(s)
-	if err != nil {
+	var body bytes.Buffer
+	enc := msgpack.NewEncoder(&body)
+	enc.UseArrayEncodedStructs(true)
+	enc.UseCompactInts(true)
+	enc.SetSortMapKeys(true)
+	if err := enc.Encode(&s); err != nil {
 		t.Fatal(err)
 	}
-	return b
+	sum := sha256.Sum256(body.Bytes())
+	return slices.Concat([]byte("understudy snapshot 1\n"), sum[:], body.Bytes())
+}
+
+// source freezes the states when they are asked for.
+func source(states ...*partition.State) snapshot.Source {
+	return snapshot.Source{
+		Landscape: studio, Partitions: int32(len(states)), TakenAt: 1, Control: []byte("control"),
+		Part: func(p int32) (snapshot.State, domain.Fingerprint, error) {
+			f := states[p].Freeze()
+			for !f.Step() {
+			}
+			return f, domain.FingerprintOf(domain.Stored{Offset: states[p].Next() - 1}), nil
+		},
+	}
+}
+
+func TestAStateIsWrittenPieceByPieceAsItWouldBeAtOnce(t *testing.T) {
+	for _, commands := range []int{0, 200} {
+		want := encode(t, sample(t, commands))
+		from := source(folded(t, 0, commands), folded(t, 1, commands))
+		got, err := snapshot.Encode(from)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d commands: error %v, %d bytes, want %d that are the same", commands, err, len(got), len(want))
+		}
+		f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		reach, err := snapshot.Write(f, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := snapshot.Decode(want); err != nil || !slices.Equal(reach, s.Reach()) {
+			t.Errorf("it goes to %v, error %v", reach, err)
+		}
+		if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d commands: error %v, the file is not what is encoded in memory", commands, err)
+		}
+	}
+}
+
+func TestAStateThatCannotBeHadEndsTheWriting(t *testing.T) {
+	from, broken := source(folded(t, 0, 1), folded(t, 1, 1)), errors.New("in doubt")
+	part := from.Part
+	from.Part = func(p int32) (snapshot.State, domain.Fingerprint, error) {
+		if p == 1 {
+			return nil, domain.Fingerprint{}, broken
+		}
+		return part(p)
+	}
+	if _, err := snapshot.Encode(from); !errors.Is(err, broken) {
+		t.Fatalf("error %v", err)
+	}
 }
 
 func TestAStateComesBackAsItWas(t *testing.T) {
@@ -110,13 +174,13 @@ func TestAStateComesBackAsItWas(t *testing.T) {
 	if string(got.Snapshot.Control) != "control" || got.Snapshot.TakenAt != 1 {
 		t.Errorf("snapshot %+v", got.Snapshot)
 	}
-	if !bytes.Equal(b, encode(t, got.Snapshot)) {
-		t.Error("the same snapshot gives other bytes")
+	if again, err := snapshot.Encode(got.Snapshot.Source()); err != nil || !bytes.Equal(b, again) {
+		t.Errorf("the same snapshot gives other bytes, error %v", err)
 	}
 }
 
 func TestAnEmptyLandscapeHasASnapshotToo(t *testing.T) {
-	s := snapshot.Snapshot{Landscape: studio, Partitions: 1, Log: []snapshot.Partition{{State: partition.New(0, 1, partition.Limits{}).Export()}}}
+	s := snapshot.Snapshot{Landscape: studio, LogicVersion: partition.LogicVersion, Partitions: 1, Log: []snapshot.Partition{{State: partition.New(0, 1, partition.Limits{}).Export()}}}
 	if _, err := snapshot.Open(encode(t, s), studio, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -220,11 +284,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkEncode(b *testing.B) {
-	s := sample(b, 50_000)
-	b.ResetTimer()
+func BenchmarkWrite(b *testing.B) {
+	from := source(folded(b, 0, 50_000), folded(b, 1, 50_000))
+	f, err := os.Create(filepath.Join(b.TempDir(), "file"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	b.ReportAllocs()
 	for b.Loop() {
-		b.SetBytes(int64(len(encode(b, s))))
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := snapshot.Write(f, from); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if info, err := f.Stat(); err == nil {
+		b.SetBytes(info.Size())
 	}
 }
 
