@@ -208,7 +208,7 @@ func TestSalvosThatAreNoneAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLandscape(t)
-			if code, _, errOut := l.cli(t, text, "route", "salvo", "d", "-"); code != exitUsage || len(l.a.commands) != 0 {
+			if code, _, errOut := l.cli(t, text, "route", "salvo", "d", "-"); code != exitUsage || len(l.a.commands) != 0 || strings.Contains(errOut, "main.") {
 				t.Errorf("exit %d, %s", code, errOut)
 			}
 		})
@@ -244,6 +244,9 @@ func TestLikeErrorsEndAlike(t *testing.T) {
 		if got := exitCode(fmt.Errorf("start: %w", class)); got != want {
 			t.Errorf("%v ends with %d, want %d", class, got, want)
 		}
+	}
+	if got := exitCode(fmt.Errorf("listen: %w", &os.SyscallError{Syscall: "bind", Err: syscall.EADDRINUSE})); got != exitRefused {
+		t.Errorf("a port in use ends with %d", got)
 	}
 	if got := exitCode(withExit(exitUsage, domain.ErrConflict)); got != exitUsage {
 		t.Errorf("what asks for a code itself ends with %d", got)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
@@ -44,7 +45,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &coded):
 		return coded.ExitCode()
-	case errors.Is(err, domain.ErrConflict), errors.Is(err, domain.ErrFenced):
+	case errors.Is(err, domain.ErrConflict), errors.Is(err, domain.ErrFenced), errors.Is(err, syscall.EADDRINUSE):
 		return exitRefused
 	case errors.Is(err, httpapi.ErrNoPrimary):
 		return exitNoPrimary

@@ -90,7 +90,11 @@ func parseList(text []byte) ([]domain.Take, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&list); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("write lines DEST SOURCE, or a list of {destination, source}: %w: %w", err, domain.ErrInvalid)
+		where := err.Error()
+		if wrong, ok := errors.AsType[*yaml.TypeError](err); ok { // its words are about our types
+			where, _, _ = strings.Cut(wrong.Errors[0], ":")
+		}
+		return nil, fmt.Errorf("%s: write lines DEST SOURCE [LEVEL], or a list of {destination, source, level}: %w", where, domain.ErrInvalid)
 	}
 	takes := make([]domain.Take, len(list))
 	for i, t := range list {
