@@ -83,7 +83,7 @@ var ofTheServer = []mutant{
 	{"a reader reads from behind its snapshot", "domain/server/reader/machine.go",
 		"m.next[p], m.verify[p] = f.Offset+1, true", "m.next[p], m.verify[p] = f.Offset+2, false", in(readers)},
 	{"the age of a command begins with its receipt", "domain/server/reader/machine.go",
-		"m.since[p] = m.asked\n", "m.since[p] = now\n", in(readers)},
+		"m.since[p] = asked\n", "m.since[p] = now\n", in(readers)},
 	{"the last heartbeat before a claim is not copied", "domain/server/copier/machine.go",
 		"		m.keep(*m.heard)\n", "", in(together)},
 	{"a heartbeat is copied only if something waits before it", "domain/server/copier/machine.go",

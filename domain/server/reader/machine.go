@@ -37,9 +37,9 @@ type Machine struct {
 	last     []domain.Fingerprint
 	verify   []bool        // the last record is to be read again
 	since    []domain.Mono // the log was known to hold nothing that was not read
+	asked    []domain.Mono // the question that is open was asked first; zero for none
 	outage   []outage      // of each partition
 
-	asked    domain.Mono
 	fetching bool
 	resting  bool
 	wakeAt   domain.Mono
@@ -55,7 +55,7 @@ func New(from []domain.Fingerprint, retained bool) *Machine {
 	n := len(from)
 	m := &Machine{
 		retained: retained, next: make([]int64, n), last: slices.Clone(from),
-		verify: make([]bool, n), since: make([]domain.Mono, n), outage: make([]outage, n),
+		verify: make([]bool, n), since: make([]domain.Mono, n), asked: make([]domain.Mono, n), outage: make([]outage, n),
 	}
 	for p, f := range from {
 		if !f.Empty() {
@@ -160,7 +160,7 @@ func (m *Machine) Step(now domain.Mono, in Input) []Effect {
 func (m *Machine) fetch(now domain.Mono) {
 	m.resting = false
 	e := Fetch{Offsets: make([]int64, len(m.next))}
-	due, asked := domain.Mono(0), false
+	due, some := domain.Mono(0), false
 	for p, next := range m.next {
 		if at := m.outage[p].retryAt; at > now {
 			e.Offsets[p] = -1
@@ -169,20 +169,23 @@ func (m *Machine) fetch(now domain.Mono) {
 			}
 			continue
 		}
-		asked = true
+		some = true
+		if m.asked[p] == 0 {
+			m.asked[p] = now
+		}
 		e.Offsets[p] = next
 		if m.verify[p] {
 			e.Offsets[p]--
 		}
 	}
-	if !asked {
+	if !some {
 		m.wakeAt = due
 		return
 	}
 	if due > 0 {
 		e.Within = due - now
 	}
-	m.asked, m.fetching = now, true
+	m.fetching = true
 	m.do(e)
 }
 
@@ -224,6 +227,7 @@ func (m *Machine) failed(now domain.Mono, err error) {
 	}
 	m.lost(err)
 	for p := range m.verify {
+		m.asked[p] = 0
 		m.distrust(int32(p))
 	}
 	m.whole.failed(now)
@@ -258,9 +262,12 @@ func (o *outage) failed(now domain.Mono) {
 
 func (o outage) lasts() bool { return o.pause > 0 }
 
-// take checks and hands on what one partition gave.
+// take checks and hands on what one partition gave. A fetch may leave a partition
+// out, and the next one give the answer to the first: it is as old as that.
 func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
 	p := a.Partition
+	asked := m.asked[p]
+	m.asked[p] = 0
 	if a.Err != nil {
 		return m.refused(a)
 	}
@@ -280,7 +287,7 @@ func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
 		m.next[p] = max(m.next[p], a.Next)
 	}
 	if m.next[p] >= a.HighWatermark {
-		m.since[p] = m.asked
+		m.since[p] = asked
 	}
 	m.do(h)
 	return nil

@@ -101,6 +101,33 @@ func TestTheLogIsKnownNotToHoldARecordAtTheLastFetchThatFoundItsEnd(t *testing.T
 	}
 }
 
+// Where partitions lie at several brokers, a fetch gives what one of them has, and
+// the question to the other stays open until a later one.
+func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
+	m := reader.New(make([]domain.Fingerprint, 2), false)
+	now := time.Second
+	give := func(answers ...domain.Fetched) (last reader.Hand) {
+		now += time.Second
+		for _, e := range m.Step(now, reader.Fetched{Answers: answers}) {
+			if h, ok := e.(reader.Hand); ok {
+				last = h
+			}
+		}
+		return last
+	}
+	m.Step(now, reader.Begin{})
+	give(domain.Fetched{Partition: 0})
+	give(domain.Fetched{Partition: 1}) // was asked at 1 s
+	h := give(domain.Fetched{Partition: 1, Messages: []domain.Stored{message(0, "a")}, Next: 1, HighWatermark: 1})
+	if h.Since != time.Second {
+		t.Errorf("the log is said not to have held it at %s", h.Since)
+	}
+	h = give(domain.Fetched{Partition: 1, Messages: []domain.Stored{message(1, "b")}, Next: 2, HighWatermark: 2})
+	if h.Since != 3*time.Second {
+		t.Errorf("the log is said not to have held the next one at %s", h.Since)
+	}
+}
+
 func TestAStandbyRestsUntilSomebodyHurries(t *testing.T) {
 	p := newPlay(domain.Fingerprint{}).give(3*time.Millisecond, message(0, "a")).wants(t, "fetch 0", "hand 1")
 	p.step(reader.Timer{}).wants(t)
