@@ -48,7 +48,9 @@ func (osDisk) Read(path string, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%d bytes are over the limit of %d: %w", info.Size(), limit, domain.ErrCorrupt)
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	b := make([]byte, info.Size()) // not larger than it has to be
+	_, err = io.ReadFull(f, b)
+	return b, err
 }
 
 func (osDisk) Write(path string, fill func(io.WriteSeeker) error) error {

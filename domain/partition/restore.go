@@ -10,6 +10,27 @@ import (
 // export that does not fit together, or not its hash, gives an error that wraps
 // domain.ErrCorrupt: fold the partition from the log instead.
 func Restore(x Export) (*State, error) {
+	r, err := Begin(x)
+	if err != nil {
+		return nil, err
+	}
+	for i := range x.Entries {
+		if err := r.Add(&x.Entries[i]); err != nil {
+			return nil, err
+		}
+	}
+	return r.End(x.Chores, x.Hash)
+}
+
+// Restoring is Restore piece by piece, so that the entries need not be in
+// memory twice.
+type Restoring struct {
+	s    *State
+	open map[key]*Pending // pending commands whose entries have not come yet
+}
+
+// Begin takes what comes before the entries.
+func Begin(x Export) (*Restoring, error) {
 	s := New(x.Partition, x.Partitions, x.Limits)
 	s.next, s.begun, s.logTime, s.suspect = x.Next, x.Begun, x.LogTime, x.Suspect
 	s.epoch, s.sequence, s.opener = x.Epoch, x.Sequence, x.Opener
@@ -22,16 +43,32 @@ func Restore(x Export) (*State, error) {
 			return nil, err
 		}
 	}
-	if err := s.restoreEntries(x.Entries); err != nil {
-		return nil, err
+	r := &Restoring{s, make(map[key]*Pending)}
+	for _, d := range s.sorted {
+		for _, p := range d.pending {
+			k := key{d.ID(), p.UID}
+			if r.open[k] != nil {
+				return nil, corrupt("uid %q of device %q is pending twice", p.UID, d.ID())
+			}
+			r.open[k] = p
+		}
 	}
-	for i := range x.Chores {
-		if err := s.restoreChore(&x.Chores[i]); err != nil {
+	return r, nil
+}
+
+// End takes what comes after the entries, and compares the hash.
+func (r *Restoring) End(chores []ExportedChore, hash domain.Hash) (*State, error) {
+	if len(r.open) > 0 {
+		return nil, corrupt("%d pending actions have no uid", len(r.open))
+	}
+	s := r.s
+	for i := range chores {
+		if err := s.restoreChore(&chores[i]); err != nil {
 			return nil, err
 		}
 	}
-	if h := s.Hash(); h != x.Hash {
-		return nil, corrupt("partition %d at offset %d has hash %s, but its export says %s", x.Partition, x.Next, h, x.Hash)
+	if h := s.Hash(); h != hash {
+		return nil, corrupt("partition %d at offset %d has hash %s, but its export says %s", s.partition, s.next, h, hash)
 	}
 	return s, nil
 }
@@ -144,44 +181,32 @@ func (s *State) restorePending(d *Device, x *ExportedPending) error {
 	return nil
 }
 
-// restoreEntries also ties each command without an outcome to its pending action.
-func (s *State) restoreEntries(list []ExportedEntry) error {
-	open := make(map[key]*Pending)
-	for _, d := range s.sorted {
-		for _, p := range d.pending {
-			k := key{d.ID(), p.UID}
-			if open[k] != nil {
-				return corrupt("uid %q of device %q is pending twice", p.UID, d.ID())
-			}
-			open[k] = p
-		}
+// Add takes an entry, and keeps nothing of x but strings.
+func (r *Restoring) Add(x *ExportedEntry) error {
+	e := entry{
+		device: x.Device, command: x.Command, indexed: x.Indexed, digest: x.Digest,
+		ending:    ending{done: x.Done, outcome: x.Outcome, reason: x.Reason, detail: x.Detail},
+		outcomeAt: x.OutcomeAt, extra: extra{conflicts: x.Conflicts},
 	}
-	for i := range list {
-		x := &list[i]
-		e := entry{
-			device: x.Device, command: x.Command, indexed: x.Indexed, digest: x.Digest,
-			ending:    ending{done: x.Done, outcome: x.Outcome, reason: x.Reason, detail: x.Detail},
-			outcomeAt: x.OutcomeAt, extra: extra{conflicts: x.Conflicts, resolved: x.Resolved},
-		}
-		if _, twice := s.index.find(x.Device, x.UID); twice {
-			return corrupt("uid %q of device %q is there twice", x.UID, x.Device)
-		}
-		if e.open() {
-			k := key{x.Device, x.UID}
-			if p := open[k]; p == nil || p.Command.Offset != x.Command {
-				return corrupt("uid %q of device %q has neither an outcome nor a pending action", x.UID, x.Device)
-			}
-			delete(open, k)
-		}
-		for _, w := range x.Waiting {
-			e.waiting = append(e.waiting, waiting{w.At, w.Conflict})
-		}
-		s.waiting += len(e.waiting)
-		s.remember(x.UID, e)
+	if _, twice := r.s.index.find(x.Device, x.UID); twice {
+		return corrupt("uid %q of device %q is there twice", x.UID, x.Device)
 	}
-	if len(open) > 0 {
-		return corrupt("%d pending actions have no uid", len(open))
+	if e.open() {
+		k := key{x.Device, x.UID}
+		if p := r.open[k]; p == nil || p.Command.Offset != x.Command {
+			return corrupt("uid %q of device %q has neither an outcome nor a pending action", x.UID, x.Device)
+		}
+		delete(r.open, k)
 	}
+	for _, w := range x.Waiting {
+		e.waiting = append(e.waiting, waiting{w.At, w.Conflict})
+	}
+	if x.Resolved != nil {
+		resolved := *x.Resolved
+		e.resolved = &resolved
+	}
+	r.s.waiting += len(e.waiting)
+	r.s.remember(x.UID, e)
 	return nil
 }
 

@@ -16,7 +16,7 @@ var ofTheSnapshot = []mutant{
 	{"a snapshot forgets what was forgotten", "domain/partition/restore.go",
 		"	s.index.forgot, s.index.forgotten = x.Forgot, x.Forgotten\n", "", in(restoring)},
 	{"a state is restored without its hash", "domain/partition/restore.go",
-		"if h := s.Hash(); h != x.Hash {", "if h := s.Hash(); false {", in(restoring, snapshots)},
+		"if h := s.Hash(); h != hash {", "if h := s.Hash(); false {", in(restoring, snapshots)},
 	{"a snapshot is ahead of its position", "projections/snapshot/snapshot.go",
 		" || !p.Last.Empty() && p.Last.Offset != p.State.Next-1 {", " {", in(snapshots)},
 	{"a snapshot's checksum is not looked at", "projections/snapshot/snapshot.go",

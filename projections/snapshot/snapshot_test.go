@@ -171,10 +171,17 @@ func TestAStateComesBackAsItWas(t *testing.T) {
 			}
 		}
 	}
+	whole, err := snapshot.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := snapshot.Encode(whole.Source()); err != nil || !bytes.Equal(b, again) {
+		t.Errorf("the same snapshot in memory gives other bytes, error %v", err)
+	}
 	if string(got.Snapshot.Control) != "control" || got.Snapshot.TakenAt != 1 {
 		t.Errorf("snapshot %+v", got.Snapshot)
 	}
-	if again, err := snapshot.Encode(got.Snapshot.Source()); err != nil || !bytes.Equal(b, again) {
+	if again, err := snapshot.Encode(source(got.States...)); err != nil || !bytes.Equal(b, again) {
 		t.Errorf("the same snapshot gives other bytes, error %v", err)
 	}
 }
@@ -221,6 +228,9 @@ func TestAnotherLogicVersionIsRefused(t *testing.T) {
 	s := sample(t, 1)
 	s.LogicVersion = partition.LogicVersion + 1
 	if err := s.Verify(studio, 2); !errors.Is(err, domain.ErrConflict) {
+		t.Fatalf("error %v, want a conflict", err)
+	}
+	if _, err := snapshot.Open(encode(t, s), studio, 2); !errors.Is(err, domain.ErrConflict) {
 		t.Fatalf("error %v, want a conflict", err)
 	}
 }

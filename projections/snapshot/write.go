@@ -61,6 +61,13 @@ const MaxBytes = 1 << 30
 // come the SHA-256 of the body and the body.
 const magic = "understudy snapshot 1\n"
 
+// The numbers of fields: structs are written as lists.
+const (
+	snapshotFields  = 7
+	partitionFields = 2
+	stateFields     = 19 // of partition.Export
+)
+
 const headBytes = len(magic) + sha256.Size
 
 // Write writes a snapshot of this build's logic version, and gives how far each
@@ -126,7 +133,7 @@ func (b *body) Write(p []byte) (int, error) {
 
 // encode writes a Snapshot as msgpack would write the struct.
 func encode(enc *msgpack.Encoder, s Source) (reach []int64, err error) {
-	if err := enc.EncodeArrayLen(7); err != nil {
+	if err := enc.EncodeArrayLen(snapshotFields); err != nil {
 		return nil, err
 	}
 	if err := enc.EncodeMulti(s.Landscape, partition.LogicVersion, s.Partitions, s.TakenAt); err != nil {
@@ -151,7 +158,7 @@ func encodePart(enc *msgpack.Encoder, s Source, p int32) (next int64, err error)
 		return 0, err
 	}
 	x := state.Export()
-	if err := enc.EncodeArrayLen(2); err != nil {
+	if err := enc.EncodeArrayLen(partitionFields); err != nil {
 		return 0, err
 	}
 	if err := encodeState(enc, &x, state); err != nil {
@@ -163,7 +170,7 @@ func encodePart(enc *msgpack.Encoder, s Source, p int32) (next int64, err error)
 // encodeState writes a partition.Export: its fields in order, and the entries
 // one by one in their place.
 func encodeState(enc *msgpack.Encoder, x *partition.Export, state State) error {
-	if err := enc.EncodeArrayLen(19); err != nil {
+	if err := enc.EncodeArrayLen(stateFields); err != nil {
 		return err
 	}
 	if err := enc.EncodeMulti(
