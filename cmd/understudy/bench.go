@@ -52,8 +52,8 @@ machine, give --records 10000000 --uids 1000000 --devices 10000 --rounds 20.`,
 	f.IntVar(&o.opts.UIDs, "uids", 20_000, "UIDs that are remembered")
 	f.IntVar(&o.opts.Devices, "devices", 100, "devices of the landscape")
 	f.IntVar(&o.opts.Servers, "servers", 2, "servers of a landscape whose latency is measured")
-	f.IntVar(&o.opts.Rounds, "rounds", 5, "pairs of blocks, a figure and its limit in turn")
-	f.DurationVar(&o.opts.Block, "block", time.Second, "length of a block under load")
+	f.IntVar(&o.opts.Rounds, "rounds", 6, "pairs of blocks, a figure and its limit in turn")
+	f.DurationVar(&o.opts.Block, "block", 500*time.Millisecond, "length of a block under load")
 	f.StringVar(&o.opts.Dir, "dir", "", "folder for the data, on the disk that is to be measured (default: a temporary one)")
 	f.StringVarP(&o.output, "output", "o", formTable, "table, json or yaml")
 	return cmd

@@ -96,6 +96,11 @@ var all = []measurement{
 	{"latency", aboutLatency, measureLatency},
 	{"ingest", aboutIngest, measureIngest},
 	{"replay", aboutReplay, measureReplay},
+	{"hang", aboutHang, measureHang},
+	{"memory", aboutMemory, measureMemory},
+	{"pause", aboutPause, measurePause},
+	{"start", aboutStart, measureStart},
+	{"takeover", aboutTakeover, measureTakeover},
 }
 
 // Names of the measurements, in the order in which they run.
@@ -187,6 +192,11 @@ func (b *bench) inTurn(ctx context.Context, value, limit func(context.Context) (
 		p.add(x, y)
 	}
 	return p, nil
+}
+
+// aboutFill is how long it takes to start a landscape with so many records.
+func aboutFill(records int) time.Duration {
+	return 3*time.Second + time.Duration(records)*time.Second/fillRate
 }
 
 // sleep waits unless ctx ends.

@@ -38,9 +38,11 @@ type devices struct {
 
 	mu       sync.Mutex
 	arrivals map[string]arrival // by UID, the first one
-	last     arrival
+	next     arrival            // the first one of another client than old since expect
+	old      string
 	news     chan struct{} // closed and made anew with each arrival
 	hung     map[string]chan struct{}
+	held     int // requests that a device which hangs has not answered
 }
 
 // arrival is an action that a device has received.
@@ -76,11 +78,16 @@ func (d *devices) serve(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	d.mu.Lock()
 	hung := d.hung[r.PathValue("device")]
+	if hung != nil {
+		d.held++
+	}
 	if uid := r.Header.Get("Idempotency-Key"); uid != "" && hung == nil {
 		if _, again := d.arrivals[uid]; !again {
 			d.arrivals[uid] = arrival{at, host}
 		}
-		d.last = arrival{at, host}
+		if d.next.at == 0 && host != d.old {
+			d.next = arrival{at, host}
+		}
 		close(d.news)
 		d.news = make(chan struct{})
 	}
@@ -92,6 +99,13 @@ func (d *devices) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// holds says how many requests were not answered since hang.
+func (d *devices) holds() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held
 }
 
 func (d *devices) heal() {
@@ -162,4 +176,52 @@ func (d *devices) close() error {
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// hang makes devices answer nothing until heal.
+func (d *devices) hang(names ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = 0
+	for _, name := range names {
+		if d.hung[name] == nil {
+			d.hung[name] = make(chan struct{})
+		}
+	}
+}
+
+// arrived gives the arrivals of some commands, and forgets all.
+func (d *devices) arrived() map[string]arrival {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.arrivals
+	d.arrivals = make(map[string]arrival)
+	return all
+}
+
+// expect forgets who acted until now: the next one is who is not old.
+func (d *devices) expect(old string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.old, d.next = old, arrival{}
+}
+
+// successor waits for the first action of another server than the one that
+// expect was told.
+func (d *devices) successor(ctx context.Context) (domain.Mono, error) {
+	ctx, cancel := context.WithTimeout(ctx, takeoverWithin)
+	defer cancel()
+	for {
+		d.mu.Lock()
+		next, news := d.next, d.news
+		d.mu.Unlock()
+		if next.at > 0 {
+			return next.at, nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("nobody else acted within %s: %w", takeoverWithin, domain.ErrTransient)
+		}
+	}
 }

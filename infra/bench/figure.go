@@ -73,3 +73,12 @@ func (f Figure) atLeast(least float64) Figure {
 
 // digits has no exponent.
 func digits(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// lowerEndAtMost is a target on the lower end of the ratio's interval: a value
+// above it is not noise.
+func (f Figure) lowerEndAtMost(most float64) Figure {
+	if f.Interval == nil {
+		return f.ratioAtMost(most)
+	}
+	return f.aim(f.Interval[0] <= most, "lower end of the ratio ≤ %g", most)
+}

@@ -35,7 +35,7 @@ type landscape struct {
 	log         *kafka.Log
 	devices     *devices
 	definitions []domain.Definition
-	every       time.Duration // between two snapshots; 0: never while it is measured
+	every       time.Duration // between two snapshots; 0: as a server does by itself
 
 	line      *guard.Lifeline
 	hold      *os.File
@@ -99,6 +99,23 @@ func (b *bench) open(ctx context.Context, deviceCount int) (_ *landscape, err er
 	}
 	l.definitions = l.devices.definitions()
 	return l, nil
+}
+
+// restart ends all servers in good order and starts them again, so that each has
+// a snapshot of what it has folded.
+func (l *landscape) restart(ctx context.Context) error {
+	for _, s := range l.servers {
+		if err := s.guard.stop(); err != nil {
+			return err
+		}
+		if err := l.startServer(s); err != nil {
+			return err
+		}
+		if err := l.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // with runs f on a landscape with servers, and ends it.
@@ -203,18 +220,16 @@ func (l *landscape) addServer(i int) (*node, error) {
 		s.source = fmt.Sprintf("127.0.0.%d", firstDeviceSource+i)
 		server["device_source"] = s.source
 	}
-	every := l.every
-	if every == 0 {
-		every = 24 * time.Hour
-	}
 	kafkaSection := map[string]any{"brokers": l.kafka.Brokers}
 	maps.Copy(kafkaSection, l.settings)
 	config := map[string]any{
 		"landscape": l.name, "dir": data, "keys_file": l.file("keys"), "server": server,
-		"http":     map[string]any{"listen": listen},
-		"kafka":    kafkaSection,
-		"snapshot": map[string]any{"every": every.String(), "records": 0},
-		"devices":  deviceSettings(l.definitions),
+		"http":    map[string]any{"listen": listen},
+		"kafka":   kafkaSection,
+		"devices": deviceSettings(l.definitions),
+	}
+	if l.every > 0 {
+		config["snapshot"] = map[string]any{"every": l.every.String(), "records": 0}
 	}
 	b, err := json.MarshalIndent(config, "", " ") // JSON is YAML
 	if err != nil {

@@ -311,7 +311,7 @@ func (t *traffic) routed() map[domain.Take]domain.Mono {
 	return out
 }
 
-// at a rate calls send, with so many at the same time at most, for a while.
+// load calls send at a rate for a while, with no more than inFlight at a time.
 func load(ctx context.Context, perSecond float64, during time.Duration, send func(context.Context) error) error {
 	slots := make(chan struct{}, inFlight)
 	var under sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/guard"
 )
 
 // stopWithin is how long a process may take to end in good order.
@@ -82,4 +83,13 @@ func (p *process) stop() error {
 		}
 	}
 	return fmt.Errorf("%s (process %d) does not end; end it by hand: %w", p.name, p.pid, domain.ErrConflict)
+}
+
+// serverProcess is the server proper of a guard.
+func serverProcess(s *node) (guard.Running, error) {
+	running, err := guard.ReadRunFile(s.runFile)
+	if err != nil {
+		return running, fmt.Errorf("find the process of server %s: %w", s.name, err)
+	}
+	return running, nil
 }

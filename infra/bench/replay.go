@@ -22,7 +22,7 @@ const (
 const fillRate = 50_000
 
 func aboutReplay(o *Options) time.Duration {
-	return 2*time.Second + time.Duration(o.Records)*time.Second/fillRate + time.Duration(o.Rounds)*time.Duration(o.Records)*time.Second/100_000
+	return aboutFill(o.Records) + time.Duration(o.Rounds)*time.Duration(o.Records)*time.Second/100_000
 }
 
 // measureReplay reads and folds a log as a server does that starts without a
