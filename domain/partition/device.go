@@ -93,13 +93,13 @@ func (d *Device) awaited(offset int64) *Pending {
 func byOffset(p *Pending, offset int64) int { return cmp.Compare(p.Command.Offset, offset) }
 
 func (d *Device) drop(p *Pending) {
-	if d.pending[0] == p { // nearly always
+	if len(d.pending) > 1 && d.pending[0] == p {
 		d.pending[0] = nil
-		d.pending = d.pending[1:]
+		d.pending = d.pending[1:] // the others may be thousands, and stay where they are
 		return
 	}
 	if i, ok := slices.BinarySearchFunc(d.pending, p.Command.Offset, byOffset); ok {
-		d.pending = slices.Delete(d.pending, i, i+1)
+		d.pending = slices.Delete(d.pending, i, i+1) // the room of the last one is used again
 	}
 }
 

@@ -50,10 +50,12 @@ type packed struct {
 }
 
 func newIndex() index {
-	return index{
+	x := index{
 		devices: newPool[string](), endings: newPool[ending](),
 		seed: maphash.MakeSeed(), chains: make(map[uint32]uint32),
 	}
+	x.endings.use(ending{}) // stays: every command begins with it
+	return x
 }
 
 func (x *index) len() int { return x.queue.count }
@@ -142,9 +144,11 @@ func (x *index) before(a, b uint32) bool {
 func (x *index) put(e *entry) {
 	t := x.slots.edit(e.slot)
 	t.outcomeAt = e.outcomeAt
-	now := x.endings.use(e.ending)
-	x.endings.release(t.ending)
-	t.ending = now
+	if x.endings.at(t.ending).value != e.ending {
+		now := x.endings.use(e.ending)
+		x.endings.release(t.ending)
+		t.ending = now
+	}
 	switch {
 	case t.extra != 0 && e.plain():
 		x.extras.drop(t.extra)

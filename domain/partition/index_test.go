@@ -152,7 +152,7 @@ func TestUIDsWithOneHashAreToldApart(t *testing.T) {
 		if e, ok := x.find(device, left); !ok || string(e.uid) != left {
 			t.Fatalf("%s went with %s", left, gone)
 		}
-		if x.pop(); x.len() != 0 || len(x.chains) != 0 || len(x.endings.numbers) != 0 || len(x.devices.numbers) != 1 {
+		if x.pop(); x.len() != 0 || len(x.chains) != 0 || len(x.endings.numbers) != 1 || len(x.devices.numbers) != 1 {
 			t.Fatalf("an empty index holds on to something: %+v", x)
 		}
 	}

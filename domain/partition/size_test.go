@@ -41,6 +41,37 @@ func TestARememberedUIDIsSmall(t *testing.T) {
 	runtime.KeepAlive(c)
 }
 
+// A command, what the device reports and the outcome, in an index that is full:
+// what outlasts the fold of a record is the pending action and the change's
+// outcome, and each is one object.
+func TestTheFoldAllocatesWhatItHandsOutAndNoMore(t *testing.T) {
+	const uids, rounds, limit = 2_000, 5_000, 2
+	c := remembering(t, uids)
+	from := len(c.log)
+	for i := range rounds {
+		uid := fmt.Sprintf("0190f2c4-7d1e-7000-9000-%012d", i)
+		take, at := take(1+i%10, 1+i%20), domain.Position{Offset: c.offset}
+		c.wait(time.Millisecond)
+		c.record(domain.Record{Type: take.Type(), UID: uid, Source: "panel", Subject: router, Created: c.now, Payload: take})
+		c.record(primary(c, router, domain.Reported{Values: []domain.Value{{Target: crosspoint(take.Destination), Value: fmt.Sprint(take.Source)}}}))
+		c.record(primary(c, router, domain.Ended{UID: uid, Command: at, Outcome: domain.Confirmed}))
+	}
+	log := c.log[from:]
+	before := mallocs()
+	for i := range log {
+		c.s.Apply(log[i])
+	}
+	if n := float64(mallocs()-before) / rounds; n > limit+0.5 {
+		t.Errorf("%.2f objects for a command with its report and its outcome, want %d", n, limit)
+	}
+}
+
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
 // BenchmarkUID reports what a remembered UID costs in memory, all in.
 func BenchmarkUID(b *testing.B) {
 	const uids = 125_000 // 1,000,000 in 8 partitions
