@@ -2,7 +2,7 @@
 // implementation runs the same ones:
 //
 //	func TestLog(t *testing.T) {
-//		logtest.Run(t, func(t *testing.T) logtest.Log { return openMine(t) })
+//		logtest.Run(t, func(t *testing.T) logtest.Subject { return logtest.Subject{Log: openMine(t), Cut: cutMine} })
 //	}
 //
 // The function is called once for each test and gives a log with the topics
@@ -26,6 +26,13 @@ type Log interface {
 	Close() error
 }
 
+// Subject is a log under test.
+type Subject struct {
+	Log
+	// Cut removes the records of a partition below an offset, as retention does.
+	Cut func(ctx context.Context, topic string, partition int32, before int64) error
+}
+
 // The topics that a log under test has.
 var (
 	LogTopic     = domain.Topic("logtest", domain.TopicLog)
@@ -39,7 +46,7 @@ const Partitions = 8
 const patience = 10 * time.Second
 
 // Run runs the whole contract.
-func Run(t *testing.T, open func(t *testing.T) Log) {
+func Run(t *testing.T, open func(t *testing.T) Subject) {
 	for name, test := range map[string]func(*testing.T, Log){
 		"what was appended is read back, in order":                    readsBack,
 		"offsets count up from zero and batches stay whole":           offsets,
@@ -65,7 +72,12 @@ func Run(t *testing.T, open func(t *testing.T) Log) {
 		"warming writes nothing":                                      warm,
 		"a closed log refuses, and ends those who wait":               closes,
 		"a partition that is asked for twice is refused":              askedTwice,
+		"what an append says of its fate is true":                     fate,
+		"who comes late reads what others have read":                  late,
+		"batches as large as may be, to all partitions at once":       largeBatches,
+		"marks fence off what an old server still writes":             fence,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
+	t.Run("what retention cut away is not found, and nothing else moves", func(t *testing.T) { retention(t, open(t)) })
 }

@@ -1,6 +1,7 @@
 package logtest_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -13,16 +14,20 @@ import (
 )
 
 func TestTheLogInMemory(t *testing.T) {
-	logtest.Run(t, func(t *testing.T) logtest.Log {
+	logtest.Run(t, func(t *testing.T) logtest.Subject {
 		now := func() domain.Instant { return domain.InstantOf(time.Now()) }
-		l := memlog.New(now, map[string]int32{logtest.LogTopic: logtest.Partitions, logtest.ControlTopic: 1}).Open()
+		c := memlog.New(now, map[string]int32{logtest.LogTopic: logtest.Partitions, logtest.ControlTopic: 1})
+		l := c.Open()
 		t.Cleanup(func() { _ = l.Close() })
-		return l
+		return logtest.Subject{Log: l, Cut: func(_ context.Context, topic string, partition int32, before int64) error {
+			c.Expire(topic, partition, before)
+			return nil
+		}}
 	})
 }
 
 func TestTheEmbeddedBroker(t *testing.T) {
-	logtest.Run(t, func(t *testing.T) logtest.Log {
+	logtest.Run(t, func(t *testing.T) logtest.Subject {
 		b, err := broker.Start(t.Context(), broker.Config{Folder: t.TempDir(), Landscape: "logtest", Listen: "127.0.0.1:0", Partitions: logtest.Partitions}, slog.Default())
 		if err != nil {
 			t.Fatal(err)
@@ -39,6 +44,8 @@ func TestTheEmbeddedBroker(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		return l
+		return logtest.Subject{Log: l, Cut: func(ctx context.Context, topic string, partition int32, before int64) error {
+			return logtest.CutRecords(ctx, []string{b.Address()}, topic, partition, before)
+		}}
 	})
 }
