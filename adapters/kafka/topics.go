@@ -41,6 +41,10 @@ const (
 	minControlBytes     = 64 << 20
 )
 
+// createWithin bounds the creation of all topics, until their leaders answer.
+// A busy cluster needs seconds for it; each question has its own limit.
+const createWithin = 30 * time.Second
+
 // probeRetention is how long a probe of the log's speed is kept.
 const probeRetention = time.Hour
 
@@ -109,7 +113,7 @@ func (s TopicSpec) minInSync() int { return min(2, s.Replication) }
 // changes nothing on those that are there; CheckTopics says what is wrong with
 // them, MendTopics mends it.
 func (l *Log) EnsureTopics(ctx context.Context, landscape string, spec TopicSpec) error {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, createWithin)
 	defer cancel()
 	cluster, err := l.reading.picture(ctx)
 	if err != nil {

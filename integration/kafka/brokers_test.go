@@ -1,8 +1,10 @@
-//go:build kafka
+//go:build integration
 
 package kafka_test
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,26 +13,68 @@ import (
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
+
 	"github.com/understudy-io/understudy/adapters/kafka"
+	"github.com/understudy-io/understudy/domain"
 )
 
-// brokersVariable names the Apache Kafka to test on, as host:port,...
+// brokersVariable names an Apache Kafka to test on, as host:port,..., instead
+// of containers.
 const brokersVariable = "UNDERSTUDY_KAFKA"
 
-// brokers are those to test on. There is no test without them.
-func brokers(t *testing.T) []string {
-	t.Helper()
-	named := os.Getenv(brokersVariable)
-	if named == "" {
-		t.Fatal("no Kafka to test on: set " + brokersVariable + "=host:port, or run `task kafka`, which starts one")
-	}
-	return strings.Split(named, ",")
+// cluster is the Apache Kafka under test.
+type cluster struct {
+	plain []string // addresses that want neither TLS nor credentials
+
+	// Only of containers:
+	secure     []string // addresses with TLS and SASL/SCRAM-SHA-512
+	authority  *authority
+	containers []*container
 }
 
-// open connects to them.
-func open(t *testing.T) *kafka.Log {
+// each runs a test on each cluster under test: on one broker and on three, or
+// on those that the environment names. Each is started once.
+func each(t *testing.T, test func(t *testing.T, c *cluster)) {
+	if named := os.Getenv(brokersVariable); named != "" {
+		t.Run("brokers of "+brokersVariable, func(t *testing.T) { test(t, &cluster{plain: strings.Split(named, ",")}) })
+		return
+	}
+	t.Run("one broker", func(t *testing.T) { test(t, start(t, 1)) })
+	t.Run("three brokers", func(t *testing.T) { test(t, start(t, 3)) })
+}
+
+// replicas is how many a topic of ours has.
+func (c *cluster) replicas() int { return min(3, len(c.plain)) }
+
+// login is how somebody connects.
+type login struct {
+	user, password string // without a user: in clear text, as nobody
+}
+
+var nobody = login{}
+
+// config connects somebody to the cluster.
+func (c *cluster) config(as login) kafka.Config {
+	if as == nobody {
+		return kafka.Config{Brokers: c.plain}
+	}
+	return kafka.Config{
+		Brokers: c.secure,
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.authority.pool()},
+		SASL:    kafka.SASL{Mechanism: kafka.ScramSHA512, User: as.user, Password: as.password},
+	}
+}
+
+// open connects somebody, until the test ends.
+func (c *cluster) open(t *testing.T, as login) *kafka.Log {
 	t.Helper()
-	l, err := kafka.Open(kafka.Config{Brokers: brokers(t)}, slog.Default())
+	return open(t, c.config(as))
+}
+
+func open(t *testing.T, cfg kafka.Config) *kafka.Log {
+	t.Helper()
+	l, err := kafka.Open(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +82,46 @@ func open(t *testing.T) *kafka.Log {
 	return l
 }
 
+// client is kafka-go's own, which may do everything.
+func (c *cluster) client() *kafkago.Client {
+	return &kafkago.Client{Addr: kafkago.TCP(c.plain...), Timeout: 20 * time.Second}
+}
+
 var landscapes atomic.Int64
 
-// newLandscape gives a name that has no topics yet, also not from an earlier run.
-func newLandscape() string {
-	return fmt.Sprintf("rehearsal-%d-%d", time.Now().UnixMilli(), landscapes.Add(1))
+// landscape gives a name that has no topics yet, also not from an earlier run.
+// What topics it has at the end of the test are deleted.
+func (c *cluster) landscape(t *testing.T) string {
+	name := fmt.Sprintf("rehearsal-%d-%d", time.Now().UnixMilli(), landscapes.Add(1))
+	t.Cleanup(func() { c.remove(t, name) })
+	return name
+}
+
+// topics makes a new landscape's.
+func (c *cluster) topics(t *testing.T, spec kafka.TopicSpec) (landscape string) {
+	t.Helper()
+	landscape = c.landscape(t)
+	if err := c.open(t, nobody).EnsureTopics(t.Context(), landscape, spec); err != nil {
+		t.Fatal(err)
+	}
+	return landscape
+}
+
+var kinds = []domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter, domain.TopicProbe}
+
+func (c *cluster) remove(t *testing.T, landscape string) {
+	var topics []string
+	for _, k := range kinds {
+		topics = append(topics, domain.Topic(landscape, k))
+	}
+	out, err := c.client().DeleteTopics(context.Background(), &kafkago.DeleteTopicsRequest{Topics: topics})
+	if err != nil {
+		t.Logf("the topics of %s stay: %v", landscape, err)
+		return
+	}
+	for topic, err := range out.Errors {
+		if err != nil && err != kafkago.UnknownTopicOrPartition { //nolint:errorlint // kafka-go gives the bare code
+			t.Logf("topic %s stays: %v", topic, err)
+		}
+	}
 }

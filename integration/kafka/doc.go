@@ -1,14 +1,19 @@
-// Package kafka tries the whole product on a real Apache Kafka:
+// Package kafka tries the whole product on real Apache Kafka:
 //
-//	task kafka
-//	task kafka BROKERS=3 RUNS=5
+//	task integration                 on one broker and on three, in containers
+//	task kafka BROKERS=3 RUNS=20     on brokers without containers, with figures
 //
-// The script kafka.sh starts one to three brokers on 127.0.0.1 and ends them
-// again; its head says how, and what it needs. The tests are behind the build
-// tag kafka and fail, rather than skip, where UNDERSTUDY_KAFKA names no broker:
+// The tests are behind the build tag integration. By themselves they run
+// brokers in containers (testcontainers-go): one, and then three, each started
+// once, each with a listener in clear text and one with TLS and
+// SASL/SCRAM-SHA-512, whose certificates and users the test makes. The script
+// image.sh sees to the image; its head says how, and what it needs. Where it
+// cannot, the tests fail: they are never skipped.
 //
-//	integration/kafka/kafka.sh run -- go test -tags kafka -count=1 -v ./integration/kafka
-//	UNDERSTUDY_KAFKA=10.0.0.5:9092 go test -tags kafka -count=1 -v ./integration/kafka
+// Where UNDERSTUDY_KAFKA names brokers, the tests run on those, in clear text:
+//
+//	integration/kafka/kafka.sh run -- go test -tags integration -count=1 -v ./integration/kafka
+//	UNDERSTUDY_KAFKA=10.0.0.5:9092 go test -tags integration -count=1 -v ./integration/kafka
 //
 // They check that
 //
@@ -20,7 +25,5 @@
 //   - the drills kill, pause and switchover lose nothing, double nothing, mix up
 //     no order, and hear nothing from an old primary. Their figures are printed.
 //
-// Each run makes topics of its own and leaves them on the brokers. Where the
-// brokers are not those of kafka.sh, remove them: kafka-topics.sh --delete
-// --topic 'understudy\.rehearsal-.*'.
+// Each test makes topics of its own, understudy.rehearsal-…, and deletes them.
 package kafka

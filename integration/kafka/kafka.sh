@@ -12,12 +12,10 @@
 #   --dir D          folder of its data, new for each start (default /tmp/understudy-kafka-P)
 #   --set KEY=VALUE  a broker setting, over those written below
 #
-# It needs Java 17 or newer, and for the first start Maven, which fetches the jars that pom.xml names (55 MB) into
-# ${UNDERSTUDY_KAFKA_JARS:-~/.cache/understudy/kafka}. Nothing else is downloaded, nothing is installed.
+# It needs Java 17 or newer, and for the first start Maven (see jars.sh).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-jars=${UNDERSTUDY_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/understudy/kafka}
 start_within=90 # seconds until all brokers answer
 stop_within=20  # seconds until a broker that was told to end is killed
 
@@ -63,19 +61,6 @@ need_java() {
   local version
   version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -1)
   [ "${version:-0}" -ge 17 ] || fail "Java 17 or newer is needed, and $(command -v java) is ${version:-of an unknown version}"
-}
-
-# fetch_jars leaves a folder that is whole or not there.
-fetch_jars() {
-  [ ! -d "$jars" ] || cmp -s "$jars/pom.xml" "$here/pom.xml" || rm -rf "$jars"
-  [ ! -d "$jars" ] || return 0
-  command -v mvn >/dev/null || fail "Maven is needed to fetch the jars of Apache Kafka: install it (Debian: maven), or set UNDERSTUDY_KAFKA_JARS to a folder that another machine has filled"
-  local new=$jars.$$
-  mkdir -p "$new"
-  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$new" >&2 ||
-    { rm -rf "$new"; fail "Maven could not fetch the jars; its words are above"; }
-  cp "$here/pom.xml" "$new/pom.xml"
-  mv "$new" "$jars"
 }
 
 free() { # port
@@ -150,7 +135,8 @@ await_ready() {
 start() {
   need_java
   [ ! -e "$dir" ] || fail "$dir is there already: end that Kafka with '$0 stop --dir $dir', or choose another folder with --dir"
-  fetch_jars
+  local jars
+  jars=$("$here/jars.sh")
   voters='' addresses=''
   local i at
   for i in $(seq "$brokers"); do

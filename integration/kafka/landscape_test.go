@@ -1,4 +1,4 @@
-//go:build kafka
+//go:build integration
 
 package kafka_test
 
@@ -46,10 +46,10 @@ func build(t *testing.T) string {
 
 // startLandscape creates the topics by the command line, and starts `up` on
 // them. It is ended with the test.
-func startLandscape(t *testing.T) *landscape {
+func startLandscape(t *testing.T, c *cluster) *landscape {
 	t.Helper()
-	l := &landscape{program: build(t), name: newLandscape(), dir: t.TempDir()}
-	where := []string{"--kafka", strings.Join(brokers(t), ","), "--landscape", l.name}
+	l := &landscape{program: build(t), name: c.landscape(t), dir: t.TempDir()}
+	where := []string{"--kafka", strings.Join(c.plain, ","), "--landscape", l.name}
 	l.run(t, append([]string{"topics", "create"}, where...)...)
 	l.run(t, append([]string{"topics", "check"}, where...)...)
 

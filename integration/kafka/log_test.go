@@ -1,4 +1,4 @@
-//go:build kafka
+//go:build integration
 
 package kafka_test
 
@@ -13,13 +13,13 @@ import (
 	"github.com/understudy-io/understudy/integration/logtest"
 )
 
-func TestTheLogKeepsItsContract(t *testing.T) {
-	logtest.Run(t, func(t *testing.T) logtest.Log {
-		l := renamed{open(t), newLandscape()}
-		if err := l.EnsureTopics(t.Context(), l.landscape, kafka.TopicSpec{Partitions: logtest.Partitions}); err != nil {
-			t.Fatal(err)
-		}
-		return l
+// contract runs the tests of the log port.
+func contract(t *testing.T, c *cluster, as login) {
+	logtest.Run(t, func(t *testing.T) logtest.Subject {
+		l := renamed{c.open(t, as), c.topics(t, kafka.TopicSpec{Partitions: logtest.Partitions})}
+		return logtest.Subject{Log: l, Cut: func(ctx context.Context, topic string, partition int32, before int64) error {
+			return logtest.CutRecords(ctx, c.plain, l.there(topic), partition, before)
+		}}
 	})
 }
 

@@ -1,4 +1,4 @@
-//go:build kafka
+//go:build integration
 
 package kafka_test
 
@@ -26,10 +26,10 @@ var (
 	drills = flag.String("drills", "kill,pause,switchover", "the drills, in this order")
 )
 
-// TestALandscapeOnApacheKafka: what `up` runs on the embedded broker it runs
+// rehearsal: what `up` runs on the embedded broker it runs
 // here just so, and no drill finds anything that must not be.
-func TestALandscapeOnApacheKafka(t *testing.T) {
-	l := startLandscape(t)
+func rehearsal(t *testing.T, c *cluster) {
+	l := startLandscape(t, c)
 	t.Run("a route is confirmed, and every server says so", func(t *testing.T) { route(t, l) })
 	var reports []drill.Report
 	for _, kind := range strings.Split(*drills, ",") {
@@ -51,11 +51,12 @@ func route(t *testing.T, l *landscape) {
 		}
 		for _, server := range servers {
 			var d httpapi.Device
-			await(t, func() bool {
+			await(t, func() error {
 				d = ask[httpapi.Device](t, l, "state", "get", up.VideohubID, "--server", server, "--target", string(target))
-				return len(d.Cells) == 1 && d.Cells[0].Reported != nil && *d.Cells[0].Reported == source
-			}, func() string {
-				return fmt.Sprintf("server %s does not say that source %s is routed: %+v", server, source, d)
+				if len(d.Cells) == 1 && d.Cells[0].Reported != nil && *d.Cells[0].Reported == source {
+					return nil
+				}
+				return fmt.Errorf("server %s does not say that source %s is routed: %+v", server, source, d)
 			})
 		}
 	}
@@ -93,13 +94,16 @@ func rehearse(t *testing.T, l *landscape, kind drill.Kind) drill.Report {
 // stand at the same offsets.
 func agree(t *testing.T, l *landscape) {
 	var all []httpapi.Status
-	await(t, func() bool {
+	await(t, func() error {
 		all = all[:0]
 		for _, server := range servers {
 			all = append(all, ask[httpapi.Status](t, l, "cluster", "status", "--server", server))
 		}
-		return len(all[0].Partitions) > 0 && sameOffsets(all)
-	}, func() string { return fmt.Sprintf("the servers do not come to the same offsets: %+v", all) })
+		if len(all[0].Partitions) > 0 && sameOffsets(all) {
+			return nil
+		}
+		return fmt.Errorf("the servers do not come to the same offsets: %+v", all)
+	})
 	for i, st := range all {
 		for k, p := range st.Partitions {
 			if p != all[0].Partitions[k] {
@@ -125,13 +129,18 @@ func sameOffsets(all []httpapi.Status) bool {
 	return true
 }
 
-// await polls until it holds.
-func await(t *testing.T, holds func() bool, otherwise func() string) {
+// await polls until check finds nothing any more.
+func await(t *testing.T, check func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatal(otherwise())
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := check()
+		if err == nil {
+			return
 		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -1,8 +1,9 @@
-//go:build kafka
+//go:build integration
 
 package kafka_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,27 +14,26 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-var kinds = []domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter}
-
-// TestRecordsCarryTheBrokersTime: a producer's own time counts in no topic,
+// brokersTime: a producer's own time counts in no topic,
 // and an append is told the time that every reader is told.
-func TestRecordsCarryTheBrokersTime(t *testing.T) {
-	l, landscape := open(t), newLandscape()
-	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
-		t.Fatal(err)
-	}
-	client := &kafkago.Client{Addr: kafkago.TCP(brokers(t)...)}
+func brokersTime(t *testing.T, c *cluster) {
+	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
+	client := c.client()
 	for _, kind := range kinds {
 		for _, claimed := range []time.Time{time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC), time.Now().Add(30 * 24 * time.Hour)} {
 			topic := domain.Topic(landscape, kind)
 			before := time.Now()
 			first := kafkago.Record{Time: claimed, Value: kafkago.NewBytes([]byte("first"))}
 			second := kafkago.Record{Time: claimed.Add(time.Hour), Value: kafkago.NewBytes([]byte("second"))}
-			out, err := client.Produce(t.Context(), &kafkago.ProduceRequest{
-				Topic: topic, RequiredAcks: kafkago.RequireAll, Records: kafkago.NewRecordReader(first, second)})
-			if err != nil || out.Error != nil {
-				t.Fatal(err, out)
-			}
+			var out *kafkago.ProduceResponse
+			await(t, func() (err error) { // not all brokers hear of a new topic at once
+				out, err = client.Produce(t.Context(), &kafkago.ProduceRequest{
+					Topic: topic, RequiredAcks: kafkago.RequireAll, Records: kafkago.NewRecordReader(first, second)})
+				if err == nil {
+					err = out.Error
+				}
+				return err
+			})
 			after := time.Now()
 			got, err := l.Fetch(t.Context(), []domain.FetchFrom{{Topic: topic, Offset: out.BaseOffset}}, 5*time.Second, 1<<20)
 			if err != nil || len(got[0].Messages) != 2 {
@@ -49,11 +49,8 @@ func TestRecordsCarryTheBrokersTime(t *testing.T) {
 	}
 }
 
-func TestAnAppendIsToldTheTimeThatReadersAreTold(t *testing.T) {
-	l, landscape := open(t), newLandscape()
-	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
-		t.Fatal(err)
-	}
+func sameTime(t *testing.T, c *cluster) {
+	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
 	topic := domain.Topic(landscape, domain.TopicControl)
 	for range 20 {
 		batch := domain.Batch{Topic: topic, Messages: []domain.Message{{Value: []byte("a")}, {Value: []byte("b")}}}
@@ -73,12 +70,9 @@ func TestAnAppendIsToldTheTimeThatReadersAreTold(t *testing.T) {
 	}
 }
 
-// TestAWrongSettingIsFound: each of them would break a guarantee in silence.
-func TestAWrongSettingIsFound(t *testing.T) {
-	l, landscape := open(t), newLandscape()
-	if err := l.EnsureTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
-		t.Fatal(err)
-	}
+// wrongSettings: each of them would break a guarantee in silence.
+func wrongSettings(t *testing.T, c *cluster) {
+	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
 	check := func() []string {
 		t.Helper()
 		findings, err := l.CheckTopics(t.Context(), landscape, kafka.TopicSpec{})
@@ -90,7 +84,7 @@ func TestAWrongSettingIsFound(t *testing.T) {
 	if findings := check(); len(findings) > 0 {
 		t.Fatalf("new topics are not as they must be: %q", findings)
 	}
-	client := &kafkago.Client{Addr: kafkago.TCP(brokers(t)...)}
+	client := c.client()
 	for _, wrong := range []struct{ name, value string }{
 		{"message.timestamp.type", "CreateTime"},
 		{"retention.ms", "3600000"},
@@ -107,23 +101,21 @@ func TestAWrongSettingIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A change takes a moment to reach the broker that is asked.
-		findings := check()
-		for deadline := time.Now().Add(10 * time.Second); len(findings) == 0 && time.Now().Before(deadline); {
-			findings = check()
-		}
-		if len(findings) != 1 || !strings.Contains(findings[0], wrong.name) || !strings.Contains(findings[0], topic) {
-			t.Errorf("%s=%s: found %q", wrong.name, wrong.value, findings)
-		}
+		await(t, func() error {
+			findings := check()
+			if len(findings) != 1 || !strings.Contains(findings[0], wrong.name) || !strings.Contains(findings[0], topic) {
+				return fmt.Errorf("%s=%s: found %q", wrong.name, wrong.value, findings)
+			}
+			return nil
+		})
 		if err := l.MendTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(10 * time.Second); ; {
-			if findings = check(); len(findings) == 0 {
-				break
+		await(t, func() error {
+			if findings := check(); len(findings) > 0 {
+				return fmt.Errorf("mended, and still: %q", findings)
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("mended, and still: %q", findings)
-			}
-		}
+			return nil
+		})
 	}
 }

@@ -1,0 +1,270 @@
+//go:build integration
+
+package kafka_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/pbkdf2"
+	"crypto/sha512"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+	"github.com/testcontainers/testcontainers-go/network"
+)
+
+// The ports of a broker within its container.
+const (
+	clientsPort = "9092/tcp" // clear text, for nobody, who may do everything
+	securePort  = "9094/tcp" // TLS and SASL/SCRAM-SHA-512, for users, who may do what they are granted
+)
+
+const (
+	imageWithin = 15 * time.Minute // to pull or to build it
+	startWithin = 3 * time.Minute  // three brokers on two busy cores
+	keystoreAt  = "/tmp/keystore.pem"
+	startAt     = "/tmp/start"
+	heap        = "-Xms128m -Xmx320m"
+)
+
+// image is the name of the broker's image, once this machine has it.
+var image = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), imageWithin)
+	defer cancel()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, "./image.sh")
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, said.String())
+	}
+	// What cleans up behind a test that was killed is an image too. Each test
+	// ends its own containers.
+	if has, err := exec.CommandContext(ctx, "docker", "image", "ls", "-q", "testcontainers/ryuk").Output(); err != nil || len(has) == 0 {
+		err = os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+		return strings.TrimSpace(string(out)), err
+	}
+	return strings.TrimSpace(string(out)), nil
+})
+
+// container is one broker.
+type container struct {
+	*testcontainers.DockerContainer
+}
+
+// start starts a cluster of so many brokers; it ends with the test. A test that
+// needs other settings of the brokers than ours gives them.
+func start(t *testing.T, brokers int, settings ...string) *cluster {
+	t.Helper()
+	name, err := image()
+	if err != nil {
+		t.Fatal("there is no image to run brokers of:", err)
+	}
+	net, err := network.New(t.Context())
+	testcontainers.CleanupNetwork(t, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{authority: newAuthority(t)}
+	for id := 1; id <= brokers; id++ {
+		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, brokers, settings)))
+	}
+	t.Cleanup(func() { c.sayWhatBrokersSaid(t) }) // before they are ended
+	c.awaitReady(t, brokers)
+	return c
+}
+
+// run starts one container, and tells its broker under which addresses clients
+// reach it: they are known only when the container runs.
+func (c *cluster) run(t *testing.T, image string, net *testcontainers.DockerNetwork, id int, env map[string]string) *container {
+	t.Helper()
+	tell := func(ctx context.Context, ctr testcontainers.Container) error {
+		clients, err := address(ctx, ctr, clientsPort)
+		if err != nil {
+			return err
+		}
+		secure, err := address(ctx, ctr, securePort)
+		if err != nil {
+			return err
+		}
+		c.plain, c.secure = append(c.plain, clients), append(c.secure, secure)
+		script := fmt.Sprintf("export KAFKA_ADVERTISED_LISTENERS=CLIENTS://%s,SECURE://%s,BROKERS://%s:9095\nexec /etc/kafka/docker/run\n", clients, secure, hostOf(id))
+		return ctr.CopyToContainer(ctx, []byte(script), startAt, 0o644)
+	}
+	ctr, err := testcontainers.Run(t.Context(), image,
+		network.WithNetwork([]string{hostOf(id)}, net),
+		testcontainers.WithEnv(env),
+		testcontainers.WithExposedPorts(clientsPort, securePort),
+		testcontainers.WithFiles(testcontainers.ContainerFile{
+			Reader: bytes.NewReader(c.authority.keystore(t, "localhost", "127.0.0.1")), ContainerFilePath: keystoreAt, FileMode: 0o644,
+		}),
+		testcontainers.WithEntrypoint("bash", "-c", "until grep -qs ^exec "+startAt+"; do sleep 0.1; done; . "+startAt),
+		testcontainers.WithLifecycleHooks(testcontainers.ContainerLifecycleHooks{PostStarts: []testcontainers.ContainerHook{tell}}),
+		testcontainers.WithLogger(quiet{}),
+	)
+	testcontainers.CleanupContainer(t, ctr, testcontainers.StopTimeout(0)) // nobody needs what it holds
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &container{ctr}
+}
+
+// hostOf is the name of a broker among brokers.
+func hostOf(id int) string { return fmt.Sprintf("kafka-%d", id) }
+
+// address is where a port of a container is reached from here.
+func address(ctx context.Context, ctr testcontainers.Container, port string) (string, error) {
+	mapped, err := ctr.MappedPort(ctx, port)
+	if err != nil {
+		return "", err
+	}
+	// An engine on this machine, also where this machine is itself a container:
+	// then testcontainers would take our gateway for the engine's host.
+	here := net.JoinHostPort("127.0.0.1", mapped.Port())
+	if conn, err := net.DialTimeout("tcp", here, time.Second); err == nil {
+		return here, conn.Close()
+	}
+	host, err := ctr.Host(ctx)
+	return net.JoinHostPort(host, mapped.Port()), err
+}
+
+// environment holds the settings of a broker: those that docs/kafka.md advises.
+// Only broker.session.timeout.ms is Kafka's own: no broker ends here, and on a
+// machine that does much else a shorter one would take brokers out that live.
+func environment(id, brokers int, settings []string) map[string]string {
+	var voters []string
+	for i := 1; i <= brokers; i++ {
+		voters = append(voters, fmt.Sprintf("%d@%s:9093", i, hostOf(i)))
+	}
+	replicas, inSync := "1", "1"
+	if brokers >= 3 {
+		replicas, inSync = "3", "2"
+	}
+	env := map[string]string{
+		"CLUSTER_ID":      "5L6g3nShT-eMCtK--X86sw",
+		"KAFKA_HEAP_OPTS": heap,
+
+		"KAFKA_PROCESS_ROLES":                  "broker,controller",
+		"KAFKA_NODE_ID":                        fmt.Sprint(id),
+		"KAFKA_CONTROLLER_QUORUM_VOTERS":       strings.Join(voters, ","),
+		"KAFKA_CONTROLLER_LISTENER_NAMES":      "CONTROLLER",
+		"KAFKA_INTER_BROKER_LISTENER_NAME":     "BROKERS",
+		"KAFKA_LISTENERS":                      "CLIENTS://:9092,CONTROLLER://:9093,SECURE://:9094,BROKERS://:9095",
+		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,BROKERS:PLAINTEXT",
+
+		"KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_TYPE":                  "PEM",
+		"KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_LOCATION":              keystoreAt,
+		"KAFKA_LISTENER_NAME_SECURE_SASL_ENABLED_MECHANISMS":            "SCRAM-SHA-512",
+		"KAFKA_LISTENER_NAME_SECURE_SCRAM___SHA___512_SASL_JAAS_CONFIG": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+		"KAFKA_LISTENER_NAME_SECURE_SSL_CLIENT_AUTH":                    "none",
+		"KAFKA_AUTHORIZER_CLASS_NAME":                                   "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"KAFKA_SUPER_USERS":                                             "User:ANONYMOUS", // whoever comes in clear text
+		"KAFKA_AUTO_CREATE_TOPICS_ENABLE":                               "false",
+		"KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE":                          "false",
+		"KAFKA_DEFAULT_REPLICATION_FACTOR":                              replicas,
+		"KAFKA_MIN_INSYNC_REPLICAS":                                     inSync,
+		"KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR":                        replicas,
+		"KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR":                replicas,
+		"KAFKA_TRANSACTION_STATE_LOG_MIN_ISR":                           inSync,
+		"KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS":                        "0",
+	}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		env["KAFKA_"+strings.ToUpper(strings.ReplaceAll(name, ".", "_"))] = value
+	}
+	return env
+}
+
+// awaitReady waits until every broker knows all of them.
+func (c *cluster) awaitReady(t *testing.T, brokers int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	for _, addr := range c.plain {
+		client := &kafkago.Client{Addr: kafkago.TCP(addr), Timeout: 5 * time.Second, Transport: &kafkago.Transport{MetadataTTL: 5 * time.Second}}
+		for {
+			known, err := client.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{}})
+			if err == nil && len(known.Brokers) == brokers {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("the broker at %s does not know all %d within %v: %v", addr, brokers, startWithin, err)
+			case <-time.After(100 * time.Millisecond):
+			}
+			client.Transport.(*kafkago.Transport).CloseIdleConnections()
+		}
+		client.Transport.(*kafkago.Transport).CloseIdleConnections()
+	}
+}
+
+// user makes a user, who may do nothing yet.
+func (c *cluster) user(t *testing.T, name string) login {
+	t.Helper()
+	const iterations = 4096
+	as := login{name, "password of " + name}
+	salt := []byte("salt of " + name)
+	salted, err := pbkdf2.Key(sha512.New, as.password, salt, iterations, sha512.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.client().AlterUserScramCredentials(t.Context(), &kafkago.AlterUserScramCredentialsRequest{
+		Upsertions: []kafkago.UserScramCredentialsUpsertion{{
+			Name: name, Mechanism: kafkago.ScramMechanismSha512, Iterations: iterations, Salt: salt, SaltedPassword: salted,
+		}}})
+	if err == nil {
+		err = out.Results[0].Error
+	}
+	if err != nil {
+		t.Fatalf("make user %s: %v", name, err)
+	}
+	return as
+}
+
+// allow grants a user one operation on the topics of all landscapes.
+func (c *cluster) allow(t *testing.T, as login, may kafkago.ACLOperationType) {
+	t.Helper()
+	out, err := c.client().CreateACLs(t.Context(), &kafkago.CreateACLsRequest{ACLs: []kafkago.ACLEntry{{
+		ResourceType: kafkago.ResourceTypeTopic, ResourceName: "understudy.", ResourcePatternType: kafkago.PatternTypePrefixed,
+		Principal: "User:" + as.user, Host: "*", Operation: may, PermissionType: kafkago.ACLPermissionTypeAllow,
+	}}})
+	if err == nil {
+		err = out.Errors[0]
+	}
+	if err != nil {
+		t.Fatalf("grant %s %v: %v", as.user, may, err)
+	}
+}
+
+// sayWhatBrokersSaid shows the end of their logs if the test has failed.
+func (c *cluster) sayWhatBrokersSaid(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	for i, ctr := range c.containers {
+		said, err := ctr.Logs(context.Background())
+		if err != nil {
+			t.Logf("broker %d: %v", i+1, err)
+			continue
+		}
+		all, _ := io.ReadAll(said)
+		t.Logf("broker %d said at last:\n%s", i+1, all[max(0, len(all)-3000):])
+	}
+}
+
+// quiet keeps what testcontainers does out of the tests' output.
+type quiet struct{}
+
+var _ log.Logger = quiet{}
+
+func (quiet) Printf(string, ...any) {}
