@@ -125,7 +125,7 @@ func Run(ctx context.Context, o Options) ([]Figure, error) {
 		}
 	}
 	for i, m := range b.plan {
-		b.now = i
+		b.now, b.turn = i, time.Now()
 		b.step("begins")
 		if err := m.run(ctx, b); err != nil {
 			return b.figures, fmt.Errorf("measure %s: %w", m.name, err)
@@ -139,7 +139,8 @@ func Run(ctx context.Context, o Options) ([]Figure, error) {
 // bench is a run at work.
 type bench struct {
 	Options
-	began   time.Time
+	began   time.Time // of the run
+	turn    time.Time // of the present measurement
 	plan    []measurement
 	now     int
 	figures []Figure
@@ -151,21 +152,30 @@ func (b *bench) report(f ...Figure) { b.figures = append(b.figures, f...) }
 // step tells what is done now, and about how long all takes: as planned, and as
 // much slower or faster as it was until now.
 func (b *bench) step(format string, args ...any) {
-	var before, left time.Duration
+	b.Progress(Progress{
+		Measurement: b.plan[b.now].name, Number: b.now + 1, Of: len(b.plan), Step: fmt.Sprintf(format, args...),
+		Left: b.left(b.turn.Sub(b.began), time.Since(b.turn)),
+	})
+}
+
+// left is about how long the run still takes: spent is what the measurements
+// before this one took, since how long this one is at work.
+func (b *bench) left(spent, since time.Duration) time.Duration {
+	var planned, rest time.Duration
 	for i, m := range b.plan {
-		if i < b.now {
-			before += m.about(&b.Options)
-		} else {
-			left += m.about(&b.Options)
+		switch about := m.about(&b.Options); {
+		case i < b.now:
+			planned += about
+		default:
+			rest += about
 		}
 	}
-	spent := time.Since(b.began)
-	if before > 0 {
-		left = time.Duration(float64(left) * float64(spent) / float64(before))
+	pace := 1.0
+	if planned > 0 {
+		pace = float64(spent) / float64(planned)
 	}
-	b.Progress(Progress{
-		Measurement: b.plan[b.now].name, Number: b.now + 1, Of: len(b.plan), Step: fmt.Sprintf(format, args...), Left: left,
-	})
+	own := b.plan[b.now].about(&b.Options)
+	return time.Duration(pace*float64(rest-own)) + max(0, time.Duration(pace*float64(own))-since)
 }
 
 // inTurn runs pairs of blocks, and lets the other one begin each time: whoever

@@ -19,12 +19,16 @@ import (
 // The devices of a landscape: one router, and any number of devices driven by
 // HTTP.
 const (
-	hubDevice  = "router"
-	hubSize    = 288
-	verbLevel  = "set-level"
-	verbPulse  = "pulse"
-	hubMemory  = 1 << 18 // requests that the router remembers
-	lostDevice = 10 * time.Second
+	hubDevice = "router"
+	hubSize   = 288
+	verbLevel = "set-level"
+	verbPulse = "pulse"
+	verbName  = "set-name" // never sent: so that a device has something to be read, once
+	hubMemory = 1 << 18    // requests that the router remembers
+	// devicesPerPort keeps the queue of one listener short when all devices are
+	// connected to at the same time.
+	devicesPerPort = 250
+	lostDevice     = 10 * time.Second
 )
 
 // devices are all devices of a landscape, in this process: what reaches them is
@@ -32,8 +36,8 @@ const (
 type devices struct {
 	hub    *videohub.Simulator
 	server *http.Server
-	at     string
-	count  int // driven by HTTP
+	ports  []string // host:port of each listener
+	count  int      // driven by HTTP
 	served chan error
 
 	mu       sync.Mutex
@@ -57,18 +61,25 @@ func newDevices(count int) (*devices, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("simulate devices: %w", err), hub.Close())
-	}
 	d := &devices{
-		hub: hub, at: l.Addr().String(), count: count - 1, served: make(chan error, 1),
+		hub: hub, count: count - 1, served: make(chan error, 1+count/devicesPerPort),
 		arrivals: make(map[string]arrival), news: make(chan struct{}), hung: make(map[string]chan struct{}),
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{device}/name", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // it is read once
+		_, _ = w.Write([]byte(`{"value": "a device"}`))
+	})
 	mux.HandleFunc("/{device}/{verb}", d.serve)
 	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: lostDevice}
-	go func() { d.served <- d.server.Serve(l) }()
+	for range cap(d.served) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("simulate devices: %w", err), d.close())
+		}
+		d.ports = append(d.ports, l.Addr().String())
+		go func() { d.served <- d.server.Serve(l) }()
+	}
 	return d, nil
 }
 
@@ -152,12 +163,16 @@ func (d *devices) httpDefinitions() []domain.Definition {
 	for n := range d.count {
 		one := config.DefaultDevice()
 		one.Device, one.Driver = httpDevice(n), domain.DriverHTTP
-		one.Address = "http://" + d.at + "/" + one.Device
+		one.Address = "http://" + d.ports[n%len(d.ports)] + "/" + one.Device
 		one.Verbs = []domain.Verb{
 			{Name: verbPulse, Effect: domain.OneShot, Method: http.MethodPost, URL: "/pulse"},
 			{
 				Name: verbLevel, Effect: domain.Absolute, Method: http.MethodPut, URL: "/level", Body: `{"value": {{json .level}}}`,
 				Args: []string{"level"}, Target: "level", Value: "level",
+			},
+			{
+				Name: verbName, Effect: domain.Absolute, Method: http.MethodPut, URL: "/name", Body: `{"value": {{json .name}}}`,
+				Args: []string{"name"}, Target: "name", Value: "name", ReadURL: "/name", ReadAt: "/value",
 			},
 		}
 		out = append(out, one)
@@ -172,8 +187,10 @@ func setLevel(level string) domain.Invoke {
 func (d *devices) close() error {
 	d.heal()
 	err := errors.Join(d.hub.Close(), d.server.Close())
-	if served := <-d.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	for range d.ports {
+		if served := <-d.served; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 	}
 	return err
 }

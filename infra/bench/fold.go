@@ -77,7 +77,7 @@ func (b *bench) logInMemory() (*memory, error) {
 
 // devicesOf are definitions of devices that nobody reaches, all of one partition.
 func devicesOf(p int32) []domain.Definition {
-	d := &devices{at: "127.0.0.1:1", count: 100}
+	d := &devices{ports: []string{"127.0.0.1:1"}, count: 100}
 	var out []domain.Definition
 	hub := domain.Definition{Driver: domain.DriverVideohub, Address: "127.0.0.1:2", Inputs: hubSize, Outputs: hubSize, OnReconnect: domain.Adopt}
 	for n := 0; len(out) < 4; n++ { // so that takes, salvos and labels are in every partition

@@ -3,6 +3,7 @@ package bench
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
@@ -60,6 +61,22 @@ func TestOptionsSayEverythingThatIsWrong(t *testing.T) {
 	for _, want := range []string{"--records 5", "--uids 5", "--devices 1", "--servers 0", "--rounds 0", "--block 0s", "--only speed"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
+		}
+	}
+}
+
+func TestTheTimeLeftFollowsThePaceUntilNow(t *testing.T) {
+	b := &bench{now: 1}
+	for range 4 { // planned for 10 s each
+		b.plan = append(b.plan, measurement{about: func(*Options) time.Duration { return 10 * time.Second }})
+	}
+	for _, c := range []struct{ spent, since, want time.Duration }{
+		{10 * time.Second, 0, 30 * time.Second},
+		{20 * time.Second, 5 * time.Second, 55 * time.Second}, // half as fast as planned
+		{20 * time.Second, time.Minute, 40 * time.Second},     // and this one takes longer still
+	} {
+		if got := b.left(c.spent, c.since); got != c.want {
+			t.Errorf("after %s, and %s of this one: %s left, want %s", c.spent, c.since, got, c.want)
 		}
 	}
 }

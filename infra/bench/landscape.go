@@ -257,7 +257,7 @@ func deviceSettings(list []domain.Definition) []map[string]any {
 		var verbs []map[string]any
 		for _, v := range d.Verbs {
 			verb := map[string]any{"name": v.Name, "effect": v.Effect, "method": v.Method, "url": v.URL}
-			for key, value := range map[string]string{"body": v.Body, "target": v.Target, "value": v.Value} {
+			for key, value := range map[string]string{"body": v.Body, "target": v.Target, "value": v.Value, "read_url": v.ReadURL, "read_at": v.ReadAt} {
 				if value != "" {
 					verb[key] = value
 				}

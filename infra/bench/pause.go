@@ -99,7 +99,7 @@ func (b *bench) longestExport() (float64, error) {
 	b.step("exports a state")
 	c := codec.New("bench", codec.Generate())
 	var definitions []domain.Definition
-	for _, d := range (&devices{at: "127.0.0.1:1", count: b.Devices}).httpDefinitions() {
+	for _, d := range (&devices{ports: []string{"127.0.0.1:1"}, count: b.Devices}).httpDefinitions() {
 		if domain.Partition(d.Device, partitions) == 0 {
 			definitions = append(definitions, d)
 		}
