@@ -18,6 +18,7 @@ const (
 	kindCutLog      = "cut log"             // one server loses the log: drop, in, out or reset
 	kindSlowLog     = "slow log"            // every piece between one server and the log is late
 	kindCutDevices  = "cut devices"         // one server's packets to and from devices are dropped
+	kindLateDevices = "late devices"        // both answer late, so that much is under way when something else happens
 	kindFullDisk    = "full disk"           // of the broker
 	kindSwitchover  = "switchover"          // planned, by an operator
 	kindTakeover    = "forced takeover"     // by an operator
@@ -45,6 +46,7 @@ var weights = []struct {
 	{kindCutLog, 16},
 	{kindSlowLog, 5},
 	{kindCutDevices, 10},
+	{kindLateDevices, 14},
 	{kindFullDisk, 3},
 	{kindSwitchover, 10},
 	{kindTakeover, 5},
@@ -99,9 +101,11 @@ func schedule(r *rand.Rand, servers int) func() step {
 				s.kind = w.kind
 			}
 		}
-		switch s.kind { // long enough for the silence behind the last lease to say something
+		switch s.kind { // the silence behind the last lease is to be long enough to say something
 		case kindKillBroker, kindPauseBroker, kindCutLog, kindFullDisk:
 			s.hold += lapse
+		case kindLateDevices: // so that something else happens meanwhile
+			s.hold = maxHold
 		}
 		return s
 	}

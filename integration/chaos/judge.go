@@ -139,8 +139,9 @@ func (c *Case) record(p domain.Position) (domain.Record, bool) {
 	return records[i], true
 }
 
-// judgePrimacy is G2, as the devices saw it: who wrote held some epoch by then, and
-// epochs only grow from action to action, on all devices together.
+// judgePrimacy is G2, as the devices saw it: who wrote held some epoch by then; epochs
+// only grow from action to action, on all devices together; and soon after somebody
+// else has opened one, nothing comes of the one before, whether or not he acts.
 func judgePrimacy(c *Case, v *Verdict) {
 	all := slices.Clone(c.Received)
 	slices.SortStableFunc(all, func(a, b Received) int { return cmp.Compare(a.At, b.At) })
@@ -155,8 +156,13 @@ func judgePrimacy(c *Case, v *Verdict) {
 		switch {
 		case epoch == 0:
 			v.wrong("%s wrote to %s at %s without ever having opened an epoch", r.Server, r.Device, c.since(r.At))
-		case epoch > newest:
-			newest, first = epoch, r
+		case epoch >= newest:
+			if epoch > newest {
+				newest, first = epoch, r
+			}
+			if next := c.openedBefore(epoch, r.At-behind); next != nil && next.Server != r.Server {
+				v.wrong("%s wrote to %s at %s in epoch %d, more than %v after %s had opened epoch %d", r.Server, r.Device, c.since(r.At), epoch, behind, next.Server, next.Epoch)
+			}
 		case epoch < newest:
 			told := fmt.Sprintf("%s wrote to %s at %s in epoch %d, %v after the first action of %s in epoch %d", r.Server, r.Device, c.since(r.At), epoch, r.At-first.At, first.Server, newest)
 			if why := c.statedGap(r); why != "" {
@@ -177,6 +183,21 @@ func (c *Case) epochOf(r Received) uint64 {
 		}
 	}
 	return 0
+}
+
+// openedBefore is a later epoch that was opened, on any partition, before some time.
+func (c *Case) openedBefore(epoch uint64, at domain.Mono) *Opening {
+	for _, o := range slices.Backward(c.Openings) {
+		if o.Epoch <= epoch {
+			break
+		}
+		for _, opened := range o.At {
+			if c.mono(opened) < at {
+				return o
+			}
+		}
+	}
+	return nil
 }
 
 // statedGap says which stated limit of the guarantee an action behind its time may
@@ -242,8 +263,8 @@ func judgeOneShots(c *Case, v *Verdict) {
 	}
 }
 
-// behind is how long after its outcome an action may still be on its way: a wish
-// that was overtaken in the socket, on a machine that is busy.
+// behind is how long an action may be on its way behind what ends it in the log, on a
+// machine that is busy.
 const behind = 250 * time.Millisecond
 
 // judgeOrder is G3: what a device receives for the first time follows the log; of one

@@ -196,6 +196,12 @@ func TestEveryJudgementCanFail(t *testing.T) {
 			b.server = "A"
 			b.receive(r)
 		}},
+		{"the old primary goes on while the new one does nothing", primacy, "had opened epoch 3", func(b *book) {
+			b.open(3, "A")
+			b.now += time.Second
+			b.server = "B"
+			b.receive(b.Received[len(b.Received)-1])
+		}},
 		{"somebody writes who never had an epoch", primacy, "without ever", func(b *book) { b.Received[0].Server = "C" }},
 		{"somebody writes who is no server", primacy, "no server", func(b *book) { b.Received[0].Server = "" }},
 		{"a one-shot is received twice", oneShots, "2 times", func(b *book) { b.Received = append(b.Received, b.Received[1]) }},

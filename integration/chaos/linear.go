@@ -63,7 +63,7 @@ func (c *Case) operations() map[string][]porcupine.Operation {
 	}
 	asked := c.asked()
 	for _, f := range c.sorted() {
-		if !f.Accepted || len(f.Ends) == 0 || f.Ends[0].Outcome != domain.Confirmed {
+		if !f.Accepted || len(f.Ends) == 0 {
 			continue
 		}
 		from, ok := called[f.Key]
@@ -71,7 +71,9 @@ func (c *Case) operations() map[string][]porcupine.Operation {
 			from = c.mono(f.First.Appended) - c.Slack
 		}
 		for _, t := range takes(f.First.Payload) {
-			add(f.Device, t.Destination, operation{true, t.Source}, from, c.mono(f.Ends[0].At)+c.Slack)
+			if f.confirms(t.Destination) {
+				add(f.Device, t.Destination, operation{true, t.Source}, from, c.mono(f.Ends[0].At)+c.Slack)
+			}
 		}
 	}
 	device := ""
@@ -80,7 +82,7 @@ func (c *Case) operations() map[string][]porcupine.Operation {
 			continue
 		}
 		device = r.Device
-		if f := asked(r); f == nil || len(f.Ends) == 0 || f.Ends[0].Outcome != domain.Confirmed {
+		if f := asked(r); f == nil || !f.confirms(r.Destination) {
 			add(r.Device, r.Destination, operation{true, r.Source}, r.At-readLag, r.At+readLag)
 		}
 	}
@@ -97,6 +99,20 @@ func (c *Case) operations() map[string][]porcupine.Operation {
 		}
 	}
 	return out
+}
+
+// confirms is whether the outcome says that a crosspoint was set: of a salvo each has
+// its own.
+func (f *Fate) confirms(destination int) bool {
+	if len(f.Ends) == 0 {
+		return false
+	}
+	for _, item := range f.Ends[0].Items {
+		if item.Target == domain.CrosspointTarget("", destination) {
+			return item.Outcome == domain.Confirmed
+		}
+	}
+	return f.Ends[0].Outcome == domain.Confirmed
 }
 
 // readLag is how far the time of a request in the router's record may be from its effect.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-io/understudy/infra/guard"
 	"github.com/understudy-io/understudy/integration/cluster"
 )
 
@@ -61,6 +62,9 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends this process, and all others end with it
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	guard.WatchParent(ctx, end) // a SIGTERM to `go run` reaches only the wrapper
 	return rounds(ctx, &o)
 }
 
@@ -74,7 +78,7 @@ func rounds(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if !o.keep {
+	if o.dir == "" {
 		defer func() { _ = os.Remove(dir) }() // unless something in it is kept
 	}
 	fmt.Fprintf(progress, "building\n")

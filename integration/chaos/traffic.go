@@ -29,19 +29,22 @@ type traffic struct {
 
 // The pace of the traffic, per second. The source of a destination comes again after
 // longer than a command is valid (a minute), so that what the router receives tells
-// which command it is of: routesByKafka/destinations takes of one destination in a
+// which command it is of: with bursts 1.25 × routesByKafka/destinations takes of one destination in a
 // second, of sources that go round; likewise by API.
 const (
 	destinations  = 40
 	sources       = 20 // of each of the two kinds of producers
-	routesByKafka = 12
-	pulsesByKafka = 4
+	routesByKafka = 9
+	pulsesByKafka = 3
 	routesByAPI   = 6
 	pulsesByAPI   = 2
 	levelsByAPI   = 2
 	oddByKafka    = 1
 	byCLI         = 0.2
 	lookForDoubts = 0.5
+	salvoEvery    = 10
+	burstEvery    = 40 // commands of a stream, about; then so many follow at once
+	burst         = 10
 )
 
 // Bounds of one call.
@@ -68,8 +71,10 @@ func startTraffic(ctx context.Context, w *world, seed uint64) *traffic {
 		t.byKafka(ctx, kafka, r, Call{Device: up.GateID, UID: t.uid("p", n), Kind: "pulse"}, `{"verb":"pulse"}`)
 	})
 	stream(13, routesByAPI, true, func(ctx context.Context, r *rand.Rand, n int) {
-		dest, source := n%destinations+1, n/destinations%sources+1+sources
-		t.byAPI(ctx, t.server(r), t.take("a", n, dest, source), domain.Take{Destination: dest, Source: source}, time.Now())
+		c, p := t.route(n)
+		if p != nil {
+			t.byAPI(ctx, t.server(r), c, p, time.Now())
+		}
 	})
 	stream(14, pulsesByAPI, true, func(ctx context.Context, r *rand.Rand, n int) {
 		t.twice(ctx, r, Call{Device: up.GateID, UID: t.uid("t", n), Kind: "pulse twice"})
@@ -103,6 +108,22 @@ func (t *traffic) take(kind string, n, dest, source int) Call {
 	return Call{Device: up.VideohubID, UID: t.uid(kind, n), Kind: "take", Destination: dest, Source: source}
 }
 
+// route is the n-th wish of the API's producers. Of ten of them the first three are
+// one salvo; the second and third then have nothing left to do.
+func (t *traffic) route(n int) (Call, domain.Payload) {
+	at := func(n int) domain.Take {
+		return domain.Take{Destination: n%destinations + 1, Source: n/destinations%sources + 1 + sources}
+	}
+	one := at(n)
+	switch n % salvoEvery {
+	case 0:
+		return Call{Device: up.VideohubID, UID: t.uid("s", n), Kind: "salvo"}, domain.Salvo{Takes: []domain.Take{one, at(n + 1), at(n + 2)}}
+	case 1, 2:
+		return Call{}, nil
+	}
+	return t.take("a", n, one.Destination, one.Source), one
+}
+
 func takeJSON(dest, source int) string {
 	return fmt.Sprintf(`{"destination":%d,"source":%d}`, dest, source)
 }
@@ -118,13 +139,20 @@ func (t *traffic) add(c Call) {
 	t.calls = append(t.calls, c)
 }
 
-// stream does something at a rate. What waits for its answer gets a goroutine of its
+// stream does something at a rate, now and then in a burst, so that faults find much
+// that waits. What waits for its answer gets a goroutine of its
 // own, so that one that hangs holds up no other.
 func (t *traffic) stream(ctx context.Context, r *rand.Rand, rate float64, waits bool, do func(context.Context, *rand.Rand, int)) {
 	room := make(chan struct{}, callers)
+	rush := 0
 	for n := 0; ; n++ {
-		if !pause(ctx, time.Duration((0.5+r.Float64())*float64(time.Second)/rate)) {
+		if rush > 0 {
+			rush--
+		} else if !pause(ctx, time.Duration((0.5+r.Float64())*float64(time.Second)/rate)) {
 			return
+		}
+		if rate > 1 && r.IntN(burstEvery) == 0 {
+			rush = burst
 		}
 		if !waits {
 			do(context.WithoutCancel(ctx), r, n)

@@ -285,6 +285,10 @@ func (w *world) means(s step, f *Fault) (key string, inflict, lift do) {
 		from, _ := w.Run.Server(f.Target)
 		return "devices/" + f.Target, func(context.Context) error { return w.net.drop(from.DeviceSource) },
 			func(context.Context) error { return w.net.pass(from.DeviceSource) }
+	case kindLateDevices:
+		f.Target, f.Detail = "devices", lateness(s).String()
+		late := `{"mode":"late","delay":"` + f.Detail + `"}`
+		return "devices", w.devices(late, late), w.devices(`{"mode":"none"}`, `{}`)
 	case kindLeave:
 		return "process/" + f.Target, w.steer("/processes/guard-"+f.Target+"/stop", ""), w.steer("/processes/guard-"+f.Target+"/start", "")
 	case kindSwitchover, kindTakeover:
@@ -317,6 +321,16 @@ func (w *world) means(s step, f *Fault) (key string, inflict, lift do) {
 
 // slowness is how late each piece is on a slow link.
 func slowness(s step) time.Duration { return (5*time.Millisecond + s.hold/50).Round(time.Millisecond) }
+
+// lateness is how late devices answer.
+func lateness(s step) time.Duration { return time.Duration(20+10*s.server) * time.Millisecond }
+
+// devices makes the simulated ones misbehave, or behave again.
+func (w *world) devices(hub, gate string) do {
+	return func(ctx context.Context) error {
+		return errors.Join(w.HubPost(ctx, "/faults", hub), w.GateFault(ctx, gate))
+	}
+}
 
 func (w *world) steer(path, body string) do {
 	return func(ctx context.Context) error { return w.Steer(ctx, path, body) }
@@ -360,9 +374,14 @@ func (w *world) move(s step, f *Fault) do {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, moveWithin)
 		defer cancel()
-		c := w.client(w.Run.Servers[s.server].Name)
-		if s.kind == kindSwitchover {
-			c = w.all()
+		c := w.all()
+		if s.kind == kindTakeover { // asked of one that is not the primary
+			c.Close()
+			i := s.server
+			if w.Run.Servers[i].Name == f.Target {
+				i = (i + 1) % len(w.Run.Servers)
+			}
+			c = w.client(w.Run.Servers[i].Name)
 		}
 		defer c.Close()
 		var m httpapi.Move
@@ -372,9 +391,8 @@ func (w *world) move(s step, f *Fault) do {
 		} else {
 			m, err = c.Takeover(ctx, "chaos", "")
 		}
-		if err != nil { // refused or not heard: an operator's wish in a broken landscape
-			f.Detail = "not done: " + firstLine(err.Error())
-			return nil
+		if err != nil { // refused or not heard, in a broken landscape
+			return fmt.Errorf("not done: %s", firstLine(err.Error()))
 		}
 		f.Detail = fmt.Sprintf("%s to %s, epoch %d", m.From, m.To, m.Epoch)
 		return nil
