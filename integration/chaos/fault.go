@@ -30,6 +30,15 @@ func takesLog(kind string) bool {
 	return kind == kindPauseBroker || kind == kindKillBroker || kind == kindCutLog
 }
 
+// aims is whether a kind can be aimed.
+func aims(kind string) bool {
+	switch kind {
+	case kindKillServer, kindKillHost, kindKillAll, kindPauseServer, kindPauseHost, kindCutLog, kindCutDevices:
+		return true
+	}
+	return false
+}
+
 // weights say how often a kind is drawn.
 var weights = []struct {
 	kind   string
@@ -61,6 +70,7 @@ type step struct {
 	primary bool // on whoever is primary then, rather than on server
 	server  int
 	mode    string        // of a cut
+	aimed   bool          // at a moment at which an action is under way
 	hold    time.Duration // how long it lasts, where it does not end by itself
 }
 
@@ -89,6 +99,7 @@ func schedule(r *rand.Rand, servers int) func() step {
 			primary: r.IntN(100) < 65,
 			server:  r.IntN(servers),
 			mode:    []string{"drop", "in", "out", "reset"}[r.IntN(4)],
+			aimed:   r.IntN(2) == 0,
 			calm:    r.IntN(calmEvery) == 0,
 		}
 		n := r.IntN(total)

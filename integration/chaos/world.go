@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/adapters/httpdevice"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/clock"
 	"github.com/understudy-io/understudy/infra/guard"
@@ -92,6 +93,9 @@ func (w *world) victim(s step) string {
 
 // play carries one step out. It returns when the fault has been made.
 func (w *world) play(ctx context.Context, s step) error {
+	if s.aimed && aims(s.kind) {
+		w.aim(ctx)
+	}
 	server := w.victim(s)
 	f := &Fault{Kind: s.kind, Target: server, Asked: clock.Boot()}
 	key, inflict, lift := w.means(s, f)
@@ -129,6 +133,28 @@ func (w *world) play(ctx context.Context, s step) error {
 	w.wg.Add(1)
 	a.timer = time.AfterFunc(s.hold, func() { w.end(context.WithoutCancel(ctx), key, a) })
 	return nil
+}
+
+// Aiming makes the gate late for some requests, and waits for the first.
+const (
+	aimWithin = time.Second
+	aimFault  = `{"mode":"late","delay":"60ms","times":20}`
+)
+
+// aim waits until the gate has just received an action that it has not answered.
+func (w *world) aim(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, aimWithin)
+	defer cancel()
+	before, err := w.Gate(ctx)
+	if err == nil {
+		err = w.GateFault(ctx, aimFault)
+	}
+	for err == nil {
+		var now httpdevice.SimState
+		if now, err = w.Gate(ctx); now.Writes > before.Writes || !pause(ctx, 2*time.Millisecond) {
+			return
+		}
+	}
 }
 
 func suffix(sep, s string) string {
