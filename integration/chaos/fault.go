@@ -30,13 +30,18 @@ func takesLog(kind string) bool {
 	return kind == kindPauseBroker || kind == kindKillBroker || kind == kindCutLog
 }
 
-// aims is whether a kind can be aimed.
+// aims is whether a kind can be aimed at an action that is under way.
 func aims(kind string) bool {
 	switch kind {
 	case kindKillServer, kindKillHost, kindKillAll, kindPauseServer, kindPauseHost, kindCutLog, kindCutDevices:
 		return true
 	}
 	return false
+}
+
+// loads is whether a kind is worse for who has much left to do.
+func loads(kind string) bool {
+	return takesLog(kind) || kind == kindPauseServer || kind == kindPauseHost
 }
 
 // weights say how often a kind is drawn.
@@ -70,7 +75,8 @@ type step struct {
 	primary bool // on whoever is primary then, rather than on server
 	server  int
 	mode    string        // of a cut
-	aimed   bool          // at a moment at which an action is under way
+	aimed   bool          // at a moment at which an action is under way …
+	backlog bool          // … or much is left to do
 	hold    time.Duration // how long it lasts, where it does not end by itself
 }
 
@@ -100,6 +106,7 @@ func schedule(r *rand.Rand, servers int) func() step {
 			server:  r.IntN(servers),
 			mode:    []string{"drop", "in", "out", "reset"}[r.IntN(4)],
 			aimed:   r.IntN(2) == 0,
+			backlog: r.IntN(2) == 0,
 			calm:    r.IntN(calmEvery) == 0,
 		}
 		n := r.IntN(total)

@@ -18,6 +18,19 @@ type Verdict struct {
 	Wrong     int      `json:"wrong"`
 	Words     []string `json:"words,omitempty"` // of the first ones that are wrong
 	Stated    []string `json:"stated,omitempty"`
+	Undecided int      `json:"undecided"` // what outside evidence cannot tell: see blur
+	Doubts    []string `json:"doubts,omitempty"`
+}
+
+// blur is how close two actions on different connections may be so that nobody can say
+// which came first: a device notes when it handles a request, not when its bytes came,
+// and on a busy machine a simulator handles together what came while it did not run.
+const blur = 5 * time.Millisecond
+
+func (v *Verdict) undecided(format string, args ...any) {
+	if v.Undecided++; len(v.Doubts) < maxWords {
+		v.Doubts = append(v.Doubts, fmt.Sprintf(format, args...))
+	}
 }
 
 // maxWords bounds what is told of one judgement.
@@ -163,7 +176,9 @@ func judgePrimacy(c *Case, v *Verdict) {
 			if next := c.openedBefore(epoch, r.At-behind); next != nil && next.Server != r.Server {
 				v.wrong("%s wrote to %s at %s in epoch %d, more than %v after %s had opened epoch %d", r.Server, r.Device, c.since(r.At), epoch, behind, next.Server, next.Epoch)
 			}
-		case epoch < newest:
+		case r.At-first.At < blur:
+			v.undecided("%s wrote to %s at %s in epoch %d, %v after the first action of %s in epoch %d", r.Server, r.Device, c.since(r.At), epoch, r.At-first.At, first.Server, newest)
+		default:
 			told := fmt.Sprintf("%s wrote to %s at %s in epoch %d, %v after the first action of %s in epoch %d", r.Server, r.Device, c.since(r.At), epoch, r.At-first.At, first.Server, newest)
 			if why := c.statedGap(r); why != "" {
 				told += ": " + why
@@ -273,6 +288,7 @@ func judgeOrder(c *Case, v *Verdict) {
 	asked := c.asked()
 	last := make(map[string]*Fate)  // by device: the newest that was received
 	cells := make(map[string]*Fate) // by crosspoint
+	came := make(map[Key]Received)  // when, and from whom
 	seen := make(map[Key]bool)      // received before
 	for _, r := range c.Received {
 		v.Looked++
@@ -282,9 +298,15 @@ func judgeOrder(c *Case, v *Verdict) {
 			continue
 		}
 		at := f.First.Position.Offset
+		out := func(before *Fate) func(string, ...any) {
+			if b := came[before.Key]; b.Server != r.Server && r.At-b.At < blur {
+				return v.undecided
+			}
+			return v.wrong
+		}
 		if before := last[r.Device]; !seen[f.Key] {
 			if before != nil && at < before.First.Position.Offset {
-				v.wrong("%s received %s of %s at %s from %s, after %s of %s", r.Device, f.UID, f.First.Position, c.since(r.At), r.Server, before.UID, before.First.Position)
+				out(before)("%s received %s of %s at %s from %s, after %s of %s", r.Device, f.UID, f.First.Position, c.since(r.At), r.Server, before.UID, before.First.Position)
 			} else {
 				last[r.Device] = f
 			}
@@ -293,11 +315,12 @@ func judgeOrder(c *Case, v *Verdict) {
 		if r.Destination > 0 {
 			cell := fmt.Sprint(r.Device, "/", r.Destination)
 			if before := cells[cell]; before != nil && at < before.First.Position.Offset {
-				v.wrong("%s received %s of %s at %s from %s, after the newer %s of %s for the same crosspoint", r.Device, f.UID, f.First.Position, c.since(r.At), r.Server, before.UID, before.First.Position)
+				out(before)("%s received %s of %s at %s from %s, after the newer %s of %s for the same crosspoint", r.Device, f.UID, f.First.Position, c.since(r.At), r.Server, before.UID, before.First.Position)
 			} else {
 				cells[cell] = f
 			}
 		}
+		came[f.Key] = r
 		if len(f.Ends) > 0 && c.mono(f.Ends[0].At)+behind < r.At {
 			v.wrong("%s received %s at %s from %s, %v after its outcome (%s) was in the log", r.Device, f.UID, c.since(r.At), r.Server, r.At-c.mono(f.Ends[0].At), f.Ends[0].Outcome)
 		}
@@ -416,18 +439,44 @@ func judgeState(c *Case, v *Verdict) {
 	}
 }
 
-// lapse is when the last lease is over, once the log is away: the longest that the
-// default configuration permits.
+// lapse is the longest lease that the default configuration permits.
 const lapse = time.Second
 
-// judgeSilence is G8: in a time in which the log was away, but for a lease at its
-// beginning, nothing is received from those that had lost it.
-func judgeSilence(c *Case, v *Verdict) {
-	for _, f := range c.Faults {
-		if f.Lifted == 0 || !takesLog(f.Kind) {
+// ttlBefore is how long before a fault the heartbeats are looked at.
+const ttlBefore = 3 * time.Second
+
+// lapseOf is when, after the log was lost, the last lease is over: by the longest that
+// heartbeats and claims named around that time.
+func (c *Case) lapseOf(f Fault) time.Duration {
+	longest := time.Duration(0)
+	for _, r := range c.Control {
+		at := c.mono(r.Appended)
+		if !r.Signed || at < f.Held-ttlBefore || at > f.Lifted {
 			continue
 		}
-		from, until := f.Held+lapse, f.Lifted
+		switch p := r.Payload.(type) {
+		case domain.Heartbeat:
+			if p.Epoch > 0 {
+				longest = max(longest, p.TTL)
+			}
+		case domain.Claim:
+			longest = max(longest, p.TTL)
+		}
+	}
+	if longest == 0 {
+		return lapse
+	}
+	return min(longest, lapse)
+}
+
+// judgeSilence is G8: in a time in which the log was away, but for a lease at its
+// beginning and what was on its way, nothing is received from those that had lost it.
+func judgeSilence(c *Case, v *Verdict) {
+	for _, f := range c.Faults {
+		if f.Lifted == 0 || f.Error != "" || !takesLog(f.Kind) {
+			continue
+		}
+		from, until := f.Held+c.lapseOf(f)+behind, f.Lifted
 		if from >= until {
 			continue
 		}

@@ -280,6 +280,30 @@ func TestEveryJudgementCanFail(t *testing.T) {
 	}
 }
 
+// TestWhatADeviceCannotTellIsUndecided: two connections, less than blur apart.
+func TestWhatADeviceCannotTellIsUndecided(t *testing.T) {
+	for _, x := range []struct {
+		after time.Duration
+		wrong int
+	}{{blur - ms, 0}, {blur, 1}} {
+		b := sound()
+		var first Received
+		for _, r := range b.Received {
+			if r.Server == "B" {
+				first = r
+				break
+			}
+		}
+		r := b.Received[1] // the one-shot of A, as if it came behind B's first action
+		r.At = first.At + x.after
+		b.Received[1] = r
+		_, verdicts := Judge(b.History)
+		if v := verdicts[1]; v.Wrong != x.wrong || v.Undecided != 1-x.wrong {
+			t.Errorf("%v after the new primary's first: %d wrong, %d undecided: %v", x.after, v.Wrong, v.Undecided, v.Words)
+		}
+	}
+}
+
 // TestAnActionBehindTimeIsWrongAlsoWithinAStatedLimit, and says which limit it was.
 func TestAnActionBehindTimeIsWrongAlsoWithinAStatedLimit(t *testing.T) {
 	b := sound()

@@ -68,6 +68,8 @@ func (s *Summary) add(v Verdict) {
 	x := &s.Verdicts[i]
 	x.Looked += v.Looked
 	x.Wrong += v.Wrong
+	x.Undecided += v.Undecided
+	x.Doubts = append(slices.Clip(x.Doubts), v.Doubts...)
 	x.Words = append(slices.Clip(x.Words), v.Words...)
 	x.Stated = append(slices.Clip(x.Stated), v.Stated...)
 }
@@ -90,14 +92,17 @@ func (s *Summary) print(out io.Writer) {
 		fmt.Fprintf(out, "LEFT OUT in some rounds: %s\n", why)
 	}
 	fmt.Fprintln(out)
-	fmt.Fprintln(t, "\tJUDGEMENT\tLOOKED AT\tWRONG")
+	fmt.Fprintln(t, "\tJUDGEMENT\tLOOKED AT\tWRONG\tUNDECIDED")
 	for _, v := range s.Verdicts {
-		fmt.Fprintf(t, "%s\t%s\t%d %s\t%d\n", v.Guarantee, v.What, v.Looked, v.Of, v.Wrong)
+		fmt.Fprintf(t, "%s\t%s\t%d %s\t%d\t%d\n", v.Guarantee, v.What, v.Looked, v.Of, v.Wrong, v.Undecided)
 	}
 	_ = t.Flush()
 	for _, v := range s.Verdicts {
 		for _, word := range v.Words {
 			fmt.Fprintf(out, "WRONG: %s %s\n", v.Guarantee, word)
+		}
+		for _, word := range v.Doubts {
+			fmt.Fprintf(out, "UNDECIDED: %s %s\n", v.Guarantee, word)
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (r *round) play(ctx context.Context, w *world) (*History, error) {
 	}
 	look := startWatch(ctx, w)
 	flow := startTraffic(ctx, w, r.seed)
+	w.flood = flow.flood
 	next := schedule(rand.New(rand.NewPCG(r.seed, 2)), len(w.Run.Servers))
 	faults, end, said := 0, time.Now().Add(r.length), time.Now()
 	for ctx.Err() == nil && time.Now().Before(end) {
@@ -213,9 +214,11 @@ func (r *round) collect(ctx context.Context, w *world, h *History, look *watch, 
 		h.Faults = append(h.Faults, *f)
 	}
 	control, err := w.Records(ctx, domain.TopicControl)
-	if err == nil {
-		h.Control = control[0]
+	if err != nil {
+		return err
 	}
+	h.Control = control[0]
+	h.Log, err = w.Records(ctx, domain.TopicLog) // last: all that anybody has said of it stands in it
 	return err
 }
 
@@ -235,11 +238,9 @@ func (r *round) settle(ctx context.Context, w *world, h *History) error {
 	for {
 		log, err := w.Records(ctx, domain.TopicLog)
 		if err == nil {
-			h.Log = log
 			if rep := replay(log, nil); rep.Pending == 0 && rep.unfinished() == 0 && rep.answered() {
 				if _, err = w.Agreed(ctx); err == nil {
-					h.Log, err = w.Records(ctx, domain.TopicLog)
-					return err
+					return nil
 				}
 			}
 		}

@@ -25,6 +25,7 @@ type traffic struct {
 	calls  []Call
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	hurry  chan int // so many routes by Kafka, at once
 }
 
 // The pace of the traffic, per second. The source of a destination comes again after
@@ -34,7 +35,7 @@ type traffic struct {
 const (
 	destinations  = 40
 	sources       = 20 // of each of the two kinds of producers
-	routesByKafka = 9
+	routesByKafka = 5
 	pulsesByKafka = 3
 	routesByAPI   = 6
 	pulsesByAPI   = 2
@@ -45,6 +46,9 @@ const (
 	salvoEvery    = 10
 	burstEvery    = 40 // commands of a stream, about; then so many follow at once
 	burst         = 10
+	flood         = 110 // more than may be with a router unanswered
+	floods        = 11  // the stream of routes by Kafka
+	floodFor      = 300 * time.Millisecond
 )
 
 // Bounds of one call.
@@ -57,13 +61,17 @@ const (
 
 func startTraffic(ctx context.Context, w *world, seed uint64) *traffic {
 	ctx, cancel := context.WithCancel(ctx)
-	t := &traffic{w: w, run: fmt.Sprintf("c%x", seed), cancel: cancel}
+	t := &traffic{w: w, run: fmt.Sprintf("c%x", seed), cancel: cancel, hurry: make(chan int)}
 	kafka := w.NewProducer()
 	stream := func(n uint64, rate float64, waits bool, do func(ctx context.Context, r *rand.Rand, n int)) {
 		r := rand.New(rand.NewPCG(seed, n))
-		t.wg.Go(func() { t.stream(ctx, r, rate, waits, do) })
+		var hurry chan int
+		if n == floods {
+			hurry = t.hurry
+		}
+		t.wg.Go(func() { t.stream(ctx, r, rate, waits, hurry, do) })
 	}
-	stream(11, routesByKafka, false, func(ctx context.Context, r *rand.Rand, n int) {
+	stream(floods, routesByKafka, false, func(ctx context.Context, r *rand.Rand, n int) {
 		dest, source := n%destinations+1, n/destinations%sources+1
 		t.byKafka(ctx, kafka, r, t.take("k", n, dest, source), takeJSON(dest, source))
 	})
@@ -94,6 +102,16 @@ func (t *traffic) stop() []Call {
 	t.cancel()
 	t.wg.Wait()
 	return t.calls
+}
+
+// flood gives routes to all destinations at once, so that with a router that is late
+// some wait for others to be answered.
+func (t *traffic) flood(ctx context.Context) {
+	select {
+	case t.hurry <- flood:
+		pause(ctx, floodFor)
+	case <-time.After(aimWithin):
+	}
 }
 
 func (t *traffic) count() int {
@@ -142,19 +160,26 @@ func (t *traffic) add(c Call) {
 // stream does something at a rate, now and then in a burst, so that faults find much
 // that waits. What waits for its answer gets a goroutine of its
 // own, so that one that hangs holds up no other.
-func (t *traffic) stream(ctx context.Context, r *rand.Rand, rate float64, waits bool, do func(context.Context, *rand.Rand, int)) {
+func (t *traffic) stream(ctx context.Context, r *rand.Rand, rate float64, waits bool, hurry <-chan int, do func(context.Context, *rand.Rand, int)) {
 	room := make(chan struct{}, callers)
-	rush := 0
+	rush, all := 0, false
 	for n := 0; ; n++ {
 		if rush > 0 {
 			rush--
-		} else if !pause(ctx, time.Duration((0.5+r.Float64())*float64(time.Second)/rate)) {
-			return
+		} else {
+			all = false
+			select {
+			case <-ctx.Done():
+				return
+			case rush = <-hurry:
+				all = true
+			case <-time.After(time.Duration((0.5 + r.Float64()) * float64(time.Second) / rate)):
+			}
 		}
-		if rate > 1 && r.IntN(burstEvery) == 0 {
+		if rush == 0 && rate > 1 && r.IntN(burstEvery) == 0 {
 			rush = burst
 		}
-		if !waits {
+		if !waits && !all {
 			do(context.WithoutCancel(ctx), r, n)
 			continue
 		}

@@ -28,6 +28,7 @@ type world struct {
 	net      *packet // drops packets; nil where that is not possible
 	random   *rand.Rand
 	say      func(format string, args ...any)
+	flood    func(context.Context) // much for the router to do
 
 	mu      sync.Mutex
 	primary string // as last seen
@@ -93,12 +94,15 @@ func (w *world) victim(s step) string {
 
 // play carries one step out. It returns when the fault has been made.
 func (w *world) play(ctx context.Context, s step) error {
-	if s.aimed && aims(s.kind) {
+	if s.aimed && !s.backlog && aims(s.kind) {
 		w.aim(ctx)
 	}
 	server := w.victim(s)
 	f := &Fault{Kind: s.kind, Target: server, Asked: clock.Boot()}
 	key, inflict, lift := w.means(s, f)
+	if s.aimed && s.backlog && loads(s.kind) && lift != nil {
+		inflict, lift = w.backlog(inflict, lift)
+	}
 	if inflict == nil {
 		return fmt.Errorf("%s: %w", s.kind, errUnable)
 	}
@@ -155,6 +159,22 @@ func (w *world) aim(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// lateRouter makes the router so late that a flood keeps it busy for longer than most
+// leases.
+const lateRouter = `{"mode":"late","delay":"900ms"}`
+
+// backlog lets a fault fall upon a server that has much left to send: without the log,
+// and after a pause, it may not, however much it has read before.
+func (w *world) backlog(inflict, lift do) (do, do) {
+	return func(ctx context.Context) error {
+			err := w.HubPost(ctx, "/faults", lateRouter)
+			w.flood(ctx)
+			return errors.Join(err, inflict(ctx))
+		}, func(ctx context.Context) error {
+			return errors.Join(lift(ctx), w.HubPost(ctx, "/faults", `{"mode":"none"}`))
+		}
 }
 
 func suffix(sep, s string) string {
