@@ -13,6 +13,7 @@ var (
 	flaps        = test("domain/election", "TestALogThatComesAndGoes")
 	plays        = test("domain/election", "TestPlays")
 	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
+	views        = test("domain/election", "TestAView")
 	ownEnd       = test("domain/election", "TestAHolderThatReads")
 )
 
@@ -48,6 +49,12 @@ var ofTheElection = []mutant{
 		"ttl: v.TTL, contested: v.Contested,", "ttl: v.TTL,", in(walk)},
 	{"a view forgets who is over", "domain/election/export.go",
 		"len(v.Members)), retired: v.Retired,", "len(v.Members)),", in(exploreTwins, walk)},
+	{"a view is read from behind itself", "domain/election/export.go",
+		"	return state, true\n", "	state.next = r.Position.Offset + 1\n	return state, true\n", in(views)},
+	{"a view is taken though what follows on it is cut", "domain/election/export.go",
+		" || v.At+1 < start {", " {", in(views)},
+	{"a view is cut at another position than its state", "domain/server/control/machine.go",
+		"At: state.Next() - 1,", "At: state.Next(),", in(controls)},
 	{"a view has another n of the last heartbeat", "domain/election/export.go",
 		"heard: v.Heard, heardN: v.HeardN,", "heard: v.Heard,", in(exploreTwins, walk)},
 }
@@ -68,7 +75,7 @@ var ofTheLease = []mutant{
 		"math.Ceil(float64(ttl) * (1 + c.margin()))", "math.Ceil(float64(ttl))", in(walk)},
 	{"who waits uses its own TTL", "domain/election/standby.go",
 		"if !s.cfg.broken.keeps(ruleRecordTTL) {", "if true {", in(exploreLate, walk)},
-	{"the wait does not begin anew with each heartbeat", "domain/election/receive.go",
+	{"seen is taken when the timer fires, which no heartbeat puts off", "domain/election/receive.go",
 		"(s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch)", "after.epoch != before.epoch", in(explore, walk)},
 	{"a void claim is retried at once", "domain/election/standby.go",
 		"	due = max(from+s.cfg.wait(ttl)+w.unheard, w.recoverUntil) + rank\n",

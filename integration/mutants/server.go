@@ -9,6 +9,7 @@ var (
 	readers     = test("domain/server/reader", "")
 	copiers     = test("domain/server/copier", "")
 	together    = test("domain/server", "")
+	guards      = test("infra/guard", "TestMachine|TestRestarts|TestTheOldest")
 	leases      = test("infra/server", "TestALeaseIs")
 	gated       = test("adapters/httpdevice", "")
 	routerGated = test("adapters/videohub", "")
@@ -24,6 +25,14 @@ var ofTheServer = []mutant{
 		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(gated)},
 	{"routers: the lease is not heeded", "adapters/videohub/socket_linux.go",
 		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(routerGated)},
+	{"HTTP devices: the lease is checked after the write", "adapters/httpdevice/socket_linux.go",
+		"		if err := gate(); err != nil {\n			return 0, true, err\n		}\n		n, err := unix.Write(int(fd), p)\n", "		n, err := unix.Write(int(fd), p)\n		if err := gate(); err != nil {\n			return 0, true, err\n		}\n", in(gated)},
+	{"routers: the lease is checked after the write", "adapters/videohub/socket_linux.go",
+		"		if err := gate(); err != nil {\n			return 0, true, err\n		}\n		n, err := unix.Write(int(fd), p)\n", "		n, err := unix.Write(int(fd), p)\n		if err := gate(); err != nil {\n			return 0, true, err\n		}\n", in(routerGated)},
+	{"a death is written on suspicion", "infra/guard/machine.go",
+		"		out = append(out, Forward{Signal: os.Kill})\n", "		out = append(append(out, Forward{Signal: os.Kill}), m.mourn(Exit{Status: -1, Text: \"killed\"})...)\n", in(guards)},
+	{"a death is not written", "infra/guard/machine.go",
+		"	return []Effect{Write{d.incarnation, d.exit}}\n}\n\nfunc (m *Machine) planRestart", "	return nil\n}\n\nfunc (m *Machine) planRestart", in(guards)},
 	{"a sequence begins at 0", "domain/server/journal/machine.go",
 		"m.epoch, m.sequence[p]\n", "m.epoch, m.sequence[p]-1\n", in(journals)},
 	{"a failed append is given up", "domain/server/journal/machine.go",
