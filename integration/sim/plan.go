@@ -267,6 +267,9 @@ func (p *Plan) faults(g *generator) {
 			if f.Do == "kill host" {
 				f.For = g.span(20*time.Millisecond, 500*time.Millisecond)
 			}
+			if g.IntN(3) == 0 {
+				f.Do, f.Point, f.For = pick(g, atPoints...), pick(g, points...), g.span(20*time.Millisecond, 500*time.Millisecond)
+			}
 			p.Faults = append(p.Faults, f)
 			continue
 		}

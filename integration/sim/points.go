@@ -78,13 +78,16 @@ func table[K comparable](prefix string, kinds ...K) map[K]point {
 	return out
 }
 
-func registerEffect(e any) point {
-	return register(strings.Replace(fmt.Sprintf("%T", e), ".", " ", 1))
-}
+func registerEffect(e any) point { return register(effectName(e)) }
+
+// lastEffect is one behind which there is nothing: the program ends with it.
+func lastEffect(e any) point { return single("before " + effectName(e)) }
+
+func effectName(e any) string { return strings.Replace(fmt.Sprintf("%T", e), ".", " ", 1) }
 
 var (
 	pLease, pControlCore, pReign, pOver         = registerEffect(control.Lease{}), registerEffect(control.Core{}), registerEffect(control.Reign{}), registerEffect(control.Over{})
-	pCopy, pCopied, pView, pRole, pYield, pQuit = registerEffect(control.Copy{}), registerEffect(control.Copied{}), registerEffect(control.View{}), registerEffect(control.Role{}), registerEffect(control.Yield{}), registerEffect(control.Quit{})
+	pCopy, pCopied, pView, pRole, pYield, pQuit = registerEffect(control.Copy{}), registerEffect(control.Copied{}), registerEffect(control.View{}), registerEffect(control.Role{}), registerEffect(control.Yield{}), lastEffect(control.Quit{})
 )
 
 func controlPoint(e control.Effect) point {
@@ -226,8 +229,8 @@ func copierPoint(e copier.Effect) point {
 }
 
 var (
-	pFetch, pHand, pLost, pBack, pStop      = registerEffect(reader.Fetch{}), registerEffect(reader.Hand{}), registerEffect(reader.Lost{}), registerEffect(reader.Back{}), registerEffect(reader.Stop{})
-	pStart, pWriteDeath, pForward, pFinish2 = registerEffect(guard.Start{}), registerEffect(guard.Write{}), registerEffect(guard.Forward{}), registerEffect(guard.Finish{})
+	pFetch, pHand, pLost, pBack, pStop      = registerEffect(reader.Fetch{}), registerEffect(reader.Hand{}), registerEffect(reader.Lost{}), registerEffect(reader.Back{}), lastEffect(reader.Stop{})
+	pStart, pWriteDeath, pForward, pFinish2 = registerEffect(guard.Start{}), registerEffect(guard.Write{}), registerEffect(guard.Forward{}), lastEffect(guard.Finish{})
 )
 
 func readerPoint(e reader.Effect) point {
@@ -293,6 +296,9 @@ func (w *world) strike(p *program, f Fault) {
 		p.host.killProgram(p)
 	case "kill host":
 		p.host.crash()
+		if !p.host.twin {
+			w.after(f.For, p.host.on)
+		}
 	case "freeze":
 		p.freeze(f.For)
 	case "cut log":

@@ -19,11 +19,10 @@ func (s *Stats) Fired(atLeast int) (n int) {
 	return n
 }
 
-// NeverFired are the points that were reached often and at which no fault ever
-// happened.
+// NeverFired are the points at which no fault ever happened.
 func (s *Stats) NeverFired() (out []string) {
 	for p, fired := range s.fired {
-		if fired == 0 && s.reached[p] > 1000 {
+		if fired == 0 {
 			out = append(out, point(p).String())
 		}
 	}
@@ -42,6 +41,7 @@ func (s *Stats) Report(took time.Duration) string {
 		s.saved, s.loaded, s.refusedFiles, s.undone, s.audits, s.compared)
 	line("control: %d starts with a view, its beginning dropped %d times", s.views, s.cuts)
 	line("%d commands misread by a server, %d of them taken out for it, %d times an operator had to decide", s.misread, s.quarantined, s.decided)
+	line("%d wishes sent again after a newer one that came to nothing", s.fellBack)
 	line("appends: %d lost, %d late, %d twice, %d unacknowledged, %d both", s.fates[lost], s.fates[late], s.fates[twice], s.fates[unsaid], s.fates[unsaidDu])
 	line("points: %d reached, %d fired, %d of them at least 100 times", reached(s.reached), s.Fired(1), s.Fired(100))
 	if never := s.NeverFired(); len(never) > 0 {

@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // theme is something that happens seldom: a share of the histories is rich in one,
 // with faults at the points that it leads to.
@@ -20,7 +23,7 @@ var themes = []theme{
 	{"twin", 2, 3 * time.Second, 4 * time.Second, []string{"control Yield", "control Quit", "guard Finish", "core Flush"}},
 	{"control lost", 2, 3 * time.Second, 500 * time.Millisecond, []string{"control append epoch.floor.v1"}},
 	{"reconfigure", 2, time.Second, 0, []string{"core CloseDevice", "core OpenDevice", "core journal device.configured.v1", "device Close"}},
-	{"appends refused", 2, time.Second, 100 * time.Millisecond, []string{"journal Broken", "core EndTerm", "control append epoch.release.v1"}},
+	{"appends refused", 2, time.Second, 500 * time.Millisecond, []string{"journal Broken", "core EndTerm", "control append epoch.release.v1"}},
 	{"leave", 2, time.Second, 500 * time.Millisecond, []string{
 		"core Left", "control append member.left.v1", "guard Forward", "guard Finish", "device Settled", "journal Flushed", "removal of an old snapshot",
 	}},
@@ -65,10 +68,19 @@ func (p *Plan) follow(g *generator, t *theme) {
 		if g.IntN(3) == 0 {
 			p.Faults = append(p.Faults, Fault{
 				Do: pick(g, atPoints...), At: at, For: g.span(20*time.Millisecond, time.Second), Host: -1, Arg: g.IntN(1 << 20),
-				Point: pick(g, "before ", "after ") + pick(g, t.points...),
+				Point: g.pointOf(t),
 			})
 		}
 	}
+}
+
+// pointOf draws a point that a theme leads to.
+func (g *generator) pointOf(t *theme) string {
+	name := pick(g, t.points...)
+	if after := "after " + name; g.IntN(2) == 0 && slices.Contains(points, after) {
+		return after
+	}
+	return "before " + name
 }
 
 // idle is a history in which one server is the primary for a minute, and hardly
