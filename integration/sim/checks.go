@@ -319,7 +319,8 @@ func (c *checks) write(s *server, st *station, e device.Emit) {
 	}
 	// A device that is configured anew may be sent an absolute action again whose
 	// outcome was on its way.
-	if o.ended != nil && !(a.Effect == domain.Absolute && w.reconfigured) {
+	again := a.Effect == domain.Absolute && w.reconfigured
+	if o.ended != nil && !again {
 		w.failf("%s writes %s to %s, and its outcome stands in the log: %s", s.incarnation, a.UID, st.name, o.ended.Outcome)
 	}
 	if a.Effect == domain.OneShot {
@@ -423,9 +424,13 @@ func (c *checks) notice(s *server, n core.Notice) {
 	}
 }
 
-// failed hears why a server ends itself. That it is out of the landscape is a reason.
+// failed hears why a server ends itself. That it is out of the landscape is a reason,
+// and that it is wrong, or was away for longer than control is kept.
 func (c *checks) failed(s *server, cause error) {
-	if !errors.Is(cause, domain.ErrFenced) && !errors.Is(cause, control.ErrReplaced) && !errors.Is(cause, reader.ErrOvertaken) && !(s.wrong && errors.Is(cause, domain.ErrCorrupt)) {
+	switch {
+	case errors.Is(cause, domain.ErrFenced), errors.Is(cause, control.ErrReplaced), errors.Is(cause, reader.ErrOvertaken):
+	case s.wrong && errors.Is(cause, domain.ErrCorrupt):
+	default:
 		c.w.failf("%s quits: %v", s.incarnation, cause)
 	}
 }
