@@ -409,6 +409,9 @@ func (c *checks) notice(s *server, n core.Notice) {
 			w.failf("%s takes itself out, and its state is what the log gives: %v (G5)", s.incarnation, n.Cause)
 		}
 	case core.Right:
+		if w.chance(0.2) {
+			w.after(w.between(0, 20*time.Millisecond), w.decide) // an operator who is quick
+		}
 		// It folds again what it had when it was asked, which may be a while ago.
 		if s.differed > 0 && w.now > s.differed+longAgo && !c.same(s) {
 			w.failf("%s takes its state for right, and it has misread a command (G5)", s.incarnation)

@@ -159,9 +159,9 @@ func NewPlan(seed uint64) *Plan {
 		p.Hubs, p.Gates = 1, 1
 	}
 	if g.IntN(2) == 0 {
-		p.SaveEvery = g.span(200*time.Millisecond, 2*time.Second)
+		p.SaveEvery = g.span(200*time.Millisecond, 4*time.Second)
 	}
-	if g.IntN(2) == 0 {
+	if g.IntN(4) > 0 {
 		p.ViewEvery = g.span(50*time.Millisecond, 3*time.Second)
 	}
 	low := g.span(80*time.Microsecond, 800*time.Microsecond)
@@ -257,7 +257,7 @@ func (p *Plan) faults(g *generator) {
 	}
 	points := Points()
 	gap := g.span(60*time.Millisecond, 800*time.Millisecond)
-	storm := g.IntN(2) == 0 // of what ends a term, and little else
+	storm := g.IntN(3) > 0 // of what ends a term, and little else
 	if storm {
 		gap = g.span(30*time.Millisecond, 200*time.Millisecond)
 	}
