@@ -61,24 +61,25 @@ func (p *Plan) follow(g *generator, t *theme) {
 	case "idle":
 		p.idle(g)
 	}
-	every := g.span(t.every/4, t.every)
+	every, after := g.span(t.every/4, t.every), g.IntN(2) == 0
 	for at := g.span(500*time.Millisecond, 3*time.Second); at < p.Ends; at += time.Duration(g.ExpFloat64() * float64(every)) {
 		host := max(-1, g.IntN(2*p.Servers)-p.Servers)
 		p.Faults = append(p.Faults, Fault{Do: t.do, At: at, For: g.span(t.long/50, t.long), Host: host, Arg: g.IntN(1 << 20)})
 		if g.IntN(3) == 0 {
 			p.Faults = append(p.Faults, Fault{
 				Do: pick(g, atPoints...), At: at, For: g.span(20*time.Millisecond, time.Second), Host: -1, Arg: g.IntN(1 << 20),
-				Point: g.pointOf(t),
+				Point: g.pointOf(t, after),
 			})
 		}
 	}
 }
 
-// pointOf draws a point that a theme leads to.
-func (g *generator) pointOf(t *theme) string {
+// pointOf draws a point that a theme leads to: in one history always the one before
+// what happens there, or always the one after.
+func (g *generator) pointOf(t *theme, after bool) string {
 	name := pick(g, t.points...)
-	if after := "after " + name; g.IntN(2) == 0 && slices.Contains(points, after) {
-		return after
+	if after && slices.Contains(points, "after "+name) {
+		return "after " + name
 	}
 	return "before " + name
 }
