@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/understudy-io/understudy/infra/bench"
 	"github.com/understudy-io/understudy/infra/config"
@@ -96,13 +97,28 @@ func (o *benching) run(cmd *cobra.Command) (err error) {
 
 // broker takes over which Kafka is meant; none means an embedded one.
 func (o *benching) broker(cmd *cobra.Command) error {
-	if !o.named(cmd) && os.Getenv("UNDERSTUDY_KAFKA_BROKERS") == "" {
+	// Only these flags are settings of a server; --devices is a number here.
+	settings := pflag.NewFlagSet("log", pflag.ContinueOnError)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if strings.HasPrefix(f.Name, "kafka.") {
+			settings.AddFlag(f)
+		}
+	})
+	loaded, err := config.Load(config.Source{File: o.file, Environ: os.Environ(), Flags: settings})
+	if err != nil {
+		return err
+	}
+	cfg := loaded.Config
+	switch {
+	case len(o.brokers) > 0:
+		cfg.Kafka.Brokers = o.brokers
+	case loaded.Given("kafka.brokers"):
+	case o.file != "":
+		return usage("--config %s names no brokers: add kafka.brokers, or name them with --kafka", o.file)
+	default:
 		return nil
 	}
-	cfg, err := o.settings(cmd, func() (*up.Run, error) {
-		return nil, usage("which brokers? name them with --kafka, or in the file of --config")
-	})
-	if err != nil {
+	if err := cfg.Kafka.Validate(); err != nil {
 		return err
 	}
 	o.opts.ServerKafka = kafkaSection(cfg.Kafka)

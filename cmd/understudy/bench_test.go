@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/understudy-io/understudy/infra/bench"
+	"github.com/understudy-io/understudy/infra/broker"
 )
 
 // Tiny sizes: what is tested is the report, not the machine.
@@ -87,6 +90,32 @@ func TestBenchMeasuresEverythingAndLeavesNothing(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("it leaves %v (%v)", left, err)
+	}
+}
+
+func TestBenchMeasuresTheKafkaThatItIsGiven(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	folder := t.TempDir()
+	b, err := broker.Start(ctx, broker.Config{Folder: folder, Landscape: "elsewhere", Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	cmd := exec.CommandContext(ctx, os.Args[0], "bench", "--kafka", b.Address(), "--only", "ingest,start", "--records", "4000",
+		"--uids", "800", "--devices", "12", "--rounds", "1", "--dir", t.TempDir())
+	cmd.Env = append(os.Environ(), envProgram+"=1")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	out, err := cmd.CombinedOutput()
+	for _, want := range []string{"ingest ", "start_cold ", "start_snapshot "} {
+		if err != nil || !strings.Contains(string(out), "\n"+want) {
+			t.Fatalf("%v, no %q in:\n%s", err, want, out)
+		}
+	}
+	topics, err := os.ReadFile(filepath.Join(folder, "data", "topics.json"))
+	if err != nil || !strings.Contains(string(topics), "understudy.elsewhere.log") || strings.Contains(string(topics), "understudy.bench-") {
+		t.Errorf("the broker's topics are then %s (%v)", topics, err)
 	}
 }
 
