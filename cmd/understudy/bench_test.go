@@ -23,7 +23,7 @@ func TestBenchMeasuresEverythingAndLeavesNothing(t *testing.T) {
 	defer cancel()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(ctx, os.Args[0], "bench", "--records", "4000", "--uids", "800", "--devices", "12",
-		"--rounds", "2", "--block", "200ms", "--dir", dir, "-o", "json")
+		"--rounds", "1", "--block", "100ms", "--dir", dir, "-o", "json")
 	cmd.Env = append(os.Environ(), envProgram+"=1")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends what it has started
 	cmd.WaitDelay = 30 * time.Second
