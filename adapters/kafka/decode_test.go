@@ -206,6 +206,7 @@ func FuzzDecodeFetched(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, body []byte) {
 		_, _ = decodeFetched(body, map[partition]int64{{"t", 1}: 0})
 		_, _ = decodeProduced(body)
+		_, _ = decodeRights(body)
 	})
 }
 

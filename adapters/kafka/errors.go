@@ -24,9 +24,9 @@ func codeError(code int16) error {
 		kafkago.UnsupportedForMessageFormat, kafkago.UnsupportedVersion, kafkago.PolicyViolation:
 		return fmt.Errorf("%w: the broker refuses it: %w", domain.ErrInvalid, e)
 	case kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed:
-		return fmt.Errorf("%w: this user has not the permission; grant it at the broker: %w", domain.ErrInvalid, e)
+		return fmt.Errorf("%w: %w: this user has not the permission; grant it at the broker (docs/kafka.md lists what each needs): %w", domain.ErrInvalid, ErrSetup, e)
 	case kafkago.SASLAuthenticationFailed, kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState:
-		return fmt.Errorf("%w: the broker does not accept these credentials; check user, password and mechanism: %w", domain.ErrInvalid, e)
+		return fmt.Errorf("%w: %w: the broker does not accept these credentials; check kafka.sasl: user, password and mechanism: %w", domain.ErrInvalid, ErrSetup, e)
 	case kafkago.OffsetOutOfRange:
 		return fmt.Errorf("%w: the log does not hold this offset: %w", domain.ErrNotFound, e)
 	}
@@ -58,6 +58,8 @@ func callError(err error) error {
 		return err
 	case errors.As(err, &e):
 		return codeError(int16(e))
+	case encryptionError(err) != nil:
+		return encryptionError(err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: %w", domain.ErrTransient, err)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -233,10 +233,22 @@ func (e *exchanged) Required(versions map[protocol.ApiKey]int16) bool {
 	return true
 }
 
+// oldest is the first Kafka that speaks all versions used here.
+const oldest = "2.4"
+
+// speaks refuses a broker that does not know a version of a request.
+func (e *exchanged) speaks(key protocol.ApiKey, version int16) error {
+	if got := e.versions[key]; got < version {
+		return fmt.Errorf("%w: %w: the broker is too old: it speaks %v up to version %d, and %d is needed; use Kafka %s or newer",
+			domain.ErrInvalid, ErrSetup, key, got, version, oldest)
+	}
+	return nil
+}
+
 // begin is called on the connection, before the first byte is written.
 func (e *exchanged) begin(key protocol.ApiKey, version int16) error {
-	if got := e.versions[key]; got < version {
-		return fmt.Errorf("%w: the broker speaks %v up to version %d, %d is needed; use Kafka 2.4 or newer", domain.ErrInvalid, key, got, version)
+	if err := e.speaks(key, version); err != nil {
+		return err
 	}
 	if !e.state.CompareAndSwap(waiting, leaving) {
 		return context.Canceled

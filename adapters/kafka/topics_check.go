@@ -13,29 +13,53 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// CheckTopics says everything that is wrong with the landscape's topics, each
-// in a sentence with how to mend it. No findings: all is well. The error is
-// set if the brokers could not be asked.
+// CheckTopics says everything that is wrong with the landscape's topics, and
+// with what this user may do there, each in a sentence with how to mend it. No
+// findings: all is well. The error is set if the brokers could not be asked; it
+// is ErrSetup where asking again does not help.
 func (l *Log) CheckTopics(ctx context.Context, landscape string, spec TopicSpec) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
+	findings, err := l.checkTopics(ctx, landscape, spec)
+	if err != nil {
+		return nil, fmt.Errorf("check topics of %q: %w", landscape, err)
+	}
+	return findings, nil
+}
+
+// checkWithin bounds the whole check; each question has its own limit.
+const checkWithin = 15 * time.Second
+
+func (l *Log) checkTopics(ctx context.Context, landscape string, spec TopicSpec) ([]string, error) {
 	cluster, err := l.reading.picture(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("check topics of %q: %w", landscape, callError(err))
+		return nil, callError(err)
 	}
 	spec = spec.withDefaults(len(cluster.Brokers))
-	var findings []string
+	var names []string
 	for _, k := range kinds {
-		more, err := l.checkTopic(ctx, domain.Topic(landscape, k), k, spec)
+		names = append(names, domain.Topic(landscape, k))
+	}
+	may, err := l.rights(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	var findings []string
+	for i, k := range kinds {
+		more, err := l.checkTopic(ctx, names[i], k, spec, may[names[i]])
 		if err != nil {
-			return nil, fmt.Errorf("check topics of %q: %w", landscape, err)
+			return nil, err
 		}
 		findings = append(findings, more...)
 	}
 	return findings, nil
 }
 
-func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, spec TopicSpec) ([]string, error) {
+func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, spec TopicSpec, may rights) ([]string, error) {
+	if kafkago.Error(may.code) == kafkago.TopicAuthorizationFailed {
+		return []string{fmt.Sprintf("topic %s: user %s may not even see it: grant it what docs/kafka.md lists (%s), and create the topic if it is not there",
+			name, l.cfg.principal(), l.grantLine(name, "Read"))}, nil
+	}
 	partitions, replicas, err := l.topicShape(ctx, name)
 	if errors.Is(err, domain.ErrNotFound) {
 		return []string{"topic " + name + missingTopic}, nil
@@ -43,7 +67,7 @@ func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, s
 	if err != nil {
 		return nil, err
 	}
-	var findings []string
+	findings := l.lacking(name, may.operations)
 	if want := spec.partitions(k); partitions != want {
 		findings = append(findings, fmt.Sprintf("topic %s has %d partitions, not %d: %s", name, partitions, want, mendPartitions(k)))
 	}
@@ -51,12 +75,24 @@ func (l *Log) checkTopic(ctx context.Context, name string, k domain.TopicKind, s
 		findings = append(findings, fmt.Sprintf("topic %s has %d replicas where %d are possible: the loss of a broker can lose it; "+
 			"add replicas with kafka-reassign-partitions.sh", name, replicas, spec.Replication))
 	}
-	settings, err := l.topicSettings(ctx, name)
+	if !may.operations.may(kafkago.ACLOperationTypeDescribeConfigs) {
+		return findings, nil
+	}
+	settings, own, err := l.topicSettings(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return append(findings, judge(name, k, spec, replicas, settings, l.cfg.Brokers)...), nil
+	findings = append(findings, judge(name, k, spec, replicas, settings, l.cfg.Brokers)...)
+	if len(findings) > 0 && !own {
+		findings = append(findings, "topic "+name+madeByBroker)
+	}
+	return findings, nil
 }
+
+// madeByBroker tells where all that is wrong with a topic may come from.
+const madeByBroker = " has no setting of its own: it looks as if a broker had made it by itself when somebody wrote to it or read from it; " +
+	"if nothing that counts is in it, delete it (kafka-topics.sh --delete) and create it (understudy topics create), " +
+	"and set auto.create.topics.enable=false at the brokers"
 
 const missingTopic = " is missing: create the landscape's topics, or grant this user the right to see them"
 
@@ -74,22 +110,28 @@ func mendPartitions(k domain.TopicKind) string {
 		"use a new landscape with another name (topics create), or, if nothing was ever written to this topic, delete it and create it anew"
 }
 
-func (l *Log) topicSettings(ctx context.Context, name string) (map[string]string, error) {
+// topicConfig is the source of a setting that a topic has of its own.
+const topicConfig = 1
+
+// topicSettings are those in force, and whether any of them was given to the
+// topic itself.
+func (l *Log) topicSettings(ctx context.Context, name string) (settings map[string]string, own bool, err error) {
 	answer, err := l.client().DescribeConfigs(ctx, &kafkago.DescribeConfigsRequest{
 		Resources: []kafkago.DescribeConfigRequestResource{{ResourceType: kafkago.ResourceTypeTopic, ResourceName: name}}})
 	if err != nil {
-		return nil, callError(err)
+		return nil, false, callError(err)
 	}
-	out := make(map[string]string)
+	settings = make(map[string]string)
 	for _, r := range answer.Resources {
 		if r.Error != nil {
-			return nil, callError(r.Error)
+			return nil, false, callError(r.Error)
 		}
 		for _, e := range r.ConfigEntries {
-			out[e.ConfigName] = e.ConfigValue
+			settings[e.ConfigName] = e.ConfigValue
+			own = own || e.ConfigSource == topicConfig
 		}
 	}
-	return out, nil
+	return settings, own, nil
 }
 
 // judge compares a topic's settings with what the log needs.

@@ -138,6 +138,13 @@ func (r *reader) count(size int) int {
 
 func (r *reader) string() string { return string(r.take(int(r.i16()))) }
 
+// nullable passes over a string that may be null.
+func (r *reader) nullable() {
+	if n := r.i16(); n != -1 {
+		r.take(int(n))
+	}
+}
+
 // bytes reads a field with its length; nil for a null one.
 func (r *reader) bytes() []byte {
 	n := int(r.i32())

@@ -50,6 +50,10 @@ const deviceSilence = 250 * time.Millisecond
 // topicsPace is the pause between two looks at a log that does not answer.
 const topicsPace = 200 * time.Millisecond
 
+// setupPatience is how long a set-up with which the log never will answer is
+// tried: a cluster that is just starting may not know its users yet.
+const setupPatience = 5 * time.Second
+
 // serve runs the server until ctx ends: its folds and loops, and the HTTP API
 // in front of them.
 func serve(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
@@ -122,9 +126,11 @@ func deviceDialer(cfg config.Config) *net.Dialer {
 }
 
 // awaitTopics waits until the log answers, and refuses topics that are not as
-// they must be.
+// they must be, and a set-up with which the log never will answer.
 func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger *slog.Logger) error {
-	for said := false; ; said = true {
+	var said string
+	var wrongSince time.Time
+	for {
 		findings, err := log.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
 		switch {
 		case err == nil && len(findings) == 0:
@@ -134,8 +140,16 @@ func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger 
 				cfg.Landscape, strings.Join(findings, "\n  "), domain.ErrInvalid)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !said:
+		case !errors.Is(err, kafka.ErrSetup):
+			wrongSince = time.Time{}
+		case wrongSince.IsZero():
+			wrongSince = time.Now()
+		case time.Since(wrongSince) > setupPatience:
+			return fmt.Errorf("the log cannot be used: %w: %w", domain.ErrInvalid, err)
+		}
+		if now := err.Error(); said == "" || !wrongSince.IsZero() && said != now {
 			logger.Warn("the log does not answer yet; waiting for it", "cause", err)
+			said = now
 		}
 		select {
 		case <-ctx.Done():

@@ -125,5 +125,9 @@ func (t *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.L
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), topicsWithin)
 	defer cancel()
-	return errors.Join(do(ctx, log, landscape), log.Close())
+	err = do(ctx, log, landscape)
+	if errors.Is(err, kafka.ErrSetup) {
+		err = withExit(exitRefused, err)
+	}
+	return errors.Join(err, log.Close())
 }

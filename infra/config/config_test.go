@@ -174,7 +174,7 @@ func TestFaultsOfShapeAreAllReportedWithWhatToDo(t *testing.T) {
 	file := write(t, `
 landscpe: studio
 election: {ttl: soon, min_ttl: 60, maxttl: 1s}
-kafka: {brokers: {a: b}, address_map: [x]}
+kafka: {brokers: {a: b}, address_map: [x], acks: 1}
 log: {partitions: many}
 guard: {enabled: perhaps}
 http: 127.0.0.1:7501
@@ -190,6 +190,7 @@ devices:
 	}
 	for _, want := range []string{
 		"landscpe: is not a known key; did you mean landscape?",
+		"kafka.acks: is not a known key; there is no such choice: every append waits for all replicas that are in sync, so that no acknowledged command is lost",
 		"election.ttl: soon is neither auto nor a duration",
 		"election.min_ttl: 60 is not a duration: write it with its unit",
 		"election.maxttl: is not a known key; did you mean election.max_ttl?",

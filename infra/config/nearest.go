@@ -5,9 +5,19 @@ import (
 	"strings"
 )
 
+// foreign are keys that other clients of Kafka have, and why there is no such
+// choice here.
+var foreign = map[string]string{
+	"acks":     "; there is no such choice: every append waits for all replicas that are in sync, so that no acknowledged command is lost",
+	"group_id": "; there is no such choice: every server reads everything and keeps its own position",
+}
+
 // hint names the key that was probably meant: the nearest of those that may
 // stand there, or one of the same name elsewhere.
 func hint(key string, known []string, where string) string {
+	if why, ok := foreign[strings.ToLower(key)]; ok {
+		return why
+	}
 	if best, ok := nearest(key, known); ok {
 		return fmt.Sprintf("; did you mean %s?", join(where, best))
 	}

@@ -43,6 +43,7 @@ func Run(ctx context.Context, program string, args ...string) Said {
 	var out, errOut bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.WaitDelay = time.Second // a child of its own may hold the pipes
 	err := cmd.Run()
 	said := Said{Args: args, Code: cmd.ProcessState.ExitCode(), Out: out.String(), Err: errOut.String()}
 	if err != nil && cmd.ProcessState == nil {

@@ -23,21 +23,21 @@ import (
 // of containers.
 const brokersVariable = "UNDERSTUDY_KAFKA"
 
-// cluster is the Apache Kafka under test.
-type cluster struct {
+// brokers are the Apache Kafka under test.
+type brokers struct {
 	plain []string // addresses that want neither TLS nor credentials
 
 	// Only of containers:
-	secure     []string // addresses with TLS and SASL/SCRAM-SHA-512
-	authority  *authority
-	containers []*container
+	secure        []string // addresses with TLS and SASL/SCRAM-SHA-512
+	authority     *authority
+	authorityFile string
+	containers    []*container
 }
 
-// each runs a test on each cluster under test: on one broker and on three, or
-// on those that the environment names. Each is started once.
-func each(t *testing.T, test func(t *testing.T, c *cluster)) {
+// each runs a test on one broker and on three, or on those that the environment names. Each is started once.
+func each(t *testing.T, test func(t *testing.T, c *brokers)) {
 	if named := os.Getenv(brokersVariable); named != "" {
-		t.Run("brokers of "+brokersVariable, func(t *testing.T) { test(t, &cluster{plain: strings.Split(named, ",")}) })
+		t.Run("brokers of "+brokersVariable, func(t *testing.T) { test(t, &brokers{plain: strings.Split(named, ",")}) })
 		return
 	}
 	t.Run("one broker", func(t *testing.T) { test(t, start(t, 1)) })
@@ -45,7 +45,7 @@ func each(t *testing.T, test func(t *testing.T, c *cluster)) {
 }
 
 // replicas is how many a topic of ours has.
-func (c *cluster) replicas() int { return min(3, len(c.plain)) }
+func (c *brokers) replicas() int { return min(3, len(c.plain)) }
 
 // login is how somebody connects.
 type login struct {
@@ -55,7 +55,7 @@ type login struct {
 var nobody = login{}
 
 // config connects somebody to the cluster.
-func (c *cluster) config(as login) kafka.Config {
+func (c *brokers) config(as login) kafka.Config {
 	if as == nobody {
 		return kafka.Config{Brokers: c.plain}
 	}
@@ -67,7 +67,7 @@ func (c *cluster) config(as login) kafka.Config {
 }
 
 // open connects somebody, until the test ends.
-func (c *cluster) open(t *testing.T, as login) *kafka.Log {
+func (c *brokers) open(t *testing.T, as login) *kafka.Log {
 	t.Helper()
 	return open(t, c.config(as))
 }
@@ -83,7 +83,7 @@ func open(t *testing.T, cfg kafka.Config) *kafka.Log {
 }
 
 // client is kafka-go's own, which may do everything.
-func (c *cluster) client() *kafkago.Client {
+func (c *brokers) client() *kafkago.Client {
 	return &kafkago.Client{Addr: kafkago.TCP(c.plain...), Timeout: 20 * time.Second}
 }
 
@@ -91,14 +91,14 @@ var landscapes atomic.Int64
 
 // landscape gives a name that has no topics yet, also not from an earlier run.
 // What topics it has at the end of the test are deleted.
-func (c *cluster) landscape(t *testing.T) string {
+func (c *brokers) landscape(t *testing.T) string {
 	name := fmt.Sprintf("rehearsal-%d-%d", time.Now().UnixMilli(), landscapes.Add(1))
 	t.Cleanup(func() { c.remove(t, name) })
 	return name
 }
 
 // topics makes a new landscape's.
-func (c *cluster) topics(t *testing.T, spec kafka.TopicSpec) (landscape string) {
+func (c *brokers) topics(t *testing.T, spec kafka.TopicSpec) (landscape string) {
 	t.Helper()
 	landscape = c.landscape(t)
 	if err := c.open(t, nobody).EnsureTopics(t.Context(), landscape, spec); err != nil {
@@ -109,7 +109,7 @@ func (c *cluster) topics(t *testing.T, spec kafka.TopicSpec) (landscape string) 
 
 var kinds = []domain.TopicKind{domain.TopicLog, domain.TopicControl, domain.TopicElections, domain.TopicDeadLetter, domain.TopicProbe}
 
-func (c *cluster) remove(t *testing.T, landscape string) {
+func (c *brokers) remove(t *testing.T, landscape string) {
 	var topics []string
 	for _, k := range kinds {
 		topics = append(topics, domain.Topic(landscape, k))

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/testcontainers/testcontainers-go"
+	tcexec "github.com/testcontainers/testcontainers-go/exec"
 	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/testcontainers/testcontainers-go/network"
 )
@@ -64,7 +66,7 @@ type container struct {
 
 // start starts a cluster of so many brokers; it ends with the test. A test that
 // needs other settings of the brokers than ours gives them.
-func start(t *testing.T, brokers int, settings ...string) *cluster {
+func start(t *testing.T, count int, settings ...string) *brokers {
 	t.Helper()
 	name, err := image()
 	if err != nil {
@@ -75,18 +77,21 @@ func start(t *testing.T, brokers int, settings ...string) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{authority: newAuthority(t)}
-	for id := 1; id <= brokers; id++ {
-		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, brokers, settings)))
+	c := &brokers{authority: newAuthority(t), authorityFile: filepath.Join(t.TempDir(), "authority.pem")}
+	if err := os.WriteFile(c.authorityFile, c.authority.pem(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for id := 1; id <= count; id++ {
+		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, count, settings)))
 	}
 	t.Cleanup(func() { c.sayWhatBrokersSaid(t) }) // before they are ended
-	c.awaitReady(t, brokers)
+	c.awaitReady(t, count)
 	return c
 }
 
 // run starts one container, and tells its broker under which addresses clients
 // reach it: they are known only when the container runs.
-func (c *cluster) run(t *testing.T, image string, net *testcontainers.DockerNetwork, id int, env map[string]string) *container {
+func (c *brokers) run(t *testing.T, image string, net *testcontainers.DockerNetwork, id int, env map[string]string) *container {
 	t.Helper()
 	tell := func(ctx context.Context, ctr testcontainers.Container) error {
 		clients, err := address(ctx, ctr, clientsPort)
@@ -138,16 +143,18 @@ func address(ctx context.Context, ctr testcontainers.Container, port string) (st
 	return net.JoinHostPort(host, mapped.Port()), err
 }
 
-// environment holds the settings of a broker: those that docs/kafka.md advises.
-// Only broker.session.timeout.ms is Kafka's own: no broker ends here, and on a
-// machine that does much else a shorter one would take brokers out that live.
-func environment(id, brokers int, settings []string) map[string]string {
+// environment holds the settings of a broker: those that docs/kafka.md advises,
+// but for two. Topics are created by themselves, to see that we never do that and
+// find it if somebody else did. And broker.session.timeout.ms is Kafka's own: no
+// broker ends here, and on a machine that does much else a shorter one would take
+// brokers out that live.
+func environment(id, count int, settings []string) map[string]string {
 	var voters []string
-	for i := 1; i <= brokers; i++ {
+	for i := 1; i <= count; i++ {
 		voters = append(voters, fmt.Sprintf("%d@%s:9093", i, hostOf(i)))
 	}
 	replicas, inSync := "1", "1"
-	if brokers >= 3 {
+	if count >= 3 {
 		replicas, inSync = "3", "2"
 	}
 	env := map[string]string{
@@ -169,7 +176,7 @@ func environment(id, brokers int, settings []string) map[string]string {
 		"KAFKA_LISTENER_NAME_SECURE_SSL_CLIENT_AUTH":                    "none",
 		"KAFKA_AUTHORIZER_CLASS_NAME":                                   "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"KAFKA_SUPER_USERS":                                             "User:ANONYMOUS", // whoever comes in clear text
-		"KAFKA_AUTO_CREATE_TOPICS_ENABLE":                               "false",
+		"KAFKA_AUTO_CREATE_TOPICS_ENABLE":                               "true",           // so that it shows if we ever made one by accident
 		"KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE":                          "false",
 		"KAFKA_DEFAULT_REPLICATION_FACTOR":                              replicas,
 		"KAFKA_MIN_INSYNC_REPLICAS":                                     inSync,
@@ -186,7 +193,7 @@ func environment(id, brokers int, settings []string) map[string]string {
 }
 
 // awaitReady waits until every broker knows all of them.
-func (c *cluster) awaitReady(t *testing.T, brokers int) {
+func (c *brokers) awaitReady(t *testing.T, count int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
@@ -194,12 +201,12 @@ func (c *cluster) awaitReady(t *testing.T, brokers int) {
 		client := &kafkago.Client{Addr: kafkago.TCP(addr), Timeout: 5 * time.Second, Transport: &kafkago.Transport{MetadataTTL: 5 * time.Second}}
 		for {
 			known, err := client.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{}})
-			if err == nil && len(known.Brokers) == brokers {
+			if err == nil && len(known.Brokers) == count {
 				break
 			}
 			select {
 			case <-ctx.Done():
-				t.Fatalf("the broker at %s does not know all %d within %v: %v", addr, brokers, startWithin, err)
+				t.Fatalf("the broker at %s does not know all %d within %v: %v", addr, count, startWithin, err)
 			case <-time.After(100 * time.Millisecond):
 			}
 			client.Transport.(*kafkago.Transport).CloseIdleConnections()
@@ -209,7 +216,7 @@ func (c *cluster) awaitReady(t *testing.T, brokers int) {
 }
 
 // user makes a user, who may do nothing yet.
-func (c *cluster) user(t *testing.T, name string) login {
+func (c *brokers) user(t *testing.T, name string) login {
 	t.Helper()
 	const iterations = 4096
 	as := login{name, "password of " + name}
@@ -232,7 +239,7 @@ func (c *cluster) user(t *testing.T, name string) login {
 }
 
 // allow grants a user one operation on the topics of all landscapes.
-func (c *cluster) allow(t *testing.T, as login, may kafkago.ACLOperationType) {
+func (c *brokers) allow(t *testing.T, as login, may kafkago.ACLOperationType) {
 	t.Helper()
 	out, err := c.client().CreateACLs(t.Context(), &kafkago.CreateACLsRequest{ACLs: []kafkago.ACLEntry{{
 		ResourceType: kafkago.ResourceTypeTopic, ResourceName: "understudy.", ResourcePatternType: kafkago.PatternTypePrefixed,
@@ -246,8 +253,21 @@ func (c *cluster) allow(t *testing.T, as login, may kafkago.ACLOperationType) {
 	}
 }
 
+// tool runs one of Kafka's own tools, as an operator would.
+func (c *brokers) tool(t *testing.T, name string, args ...string) {
+	t.Helper()
+	line := append([]string{"/opt/kafka/bin/" + name, "--bootstrap-server", hostOf(1) + ":9095"}, args...)
+	code, said, err := c.containers[0].Exec(t.Context(), line, tcexec.Multiplexed(), tcexec.WithEnv([]string{"KAFKA_HEAP_OPTS=-Xmx128m"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := io.ReadAll(said); code != 0 {
+		t.Fatalf("%s: exit code %d\n%s", strings.Join(line, " "), code, out)
+	}
+}
+
 // sayWhatBrokersSaid shows the end of their logs if the test has failed.
-func (c *cluster) sayWhatBrokersSaid(t *testing.T) {
+func (c *brokers) sayWhatBrokersSaid(t *testing.T) {
 	if !t.Failed() {
 		return
 	}

@@ -46,7 +46,7 @@ func build(t *testing.T) string {
 
 // startLandscape creates the topics by the command line, and starts `up` on
 // them. It is ended with the test.
-func startLandscape(t *testing.T, c *cluster) *landscape {
+func startLandscape(t *testing.T, c *brokers) *landscape {
 	t.Helper()
 	l := &landscape{program: build(t), name: c.landscape(t), dir: t.TempDir()}
 	where := []string{"--kafka", strings.Join(c.plain, ","), "--landscape", l.name}

@@ -14,7 +14,7 @@ import (
 )
 
 // contract runs the tests of the log port.
-func contract(t *testing.T, c *cluster, as login) {
+func contract(t *testing.T, c *brokers, as login) {
 	logtest.Run(t, func(t *testing.T) logtest.Subject {
 		l := renamed{c.open(t, as), c.topics(t, kafka.TopicSpec{Partitions: logtest.Partitions})}
 		return logtest.Subject{Log: l, Cut: func(ctx context.Context, topic string, partition int32, before int64) error {

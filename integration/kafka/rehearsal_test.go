@@ -28,7 +28,7 @@ var (
 
 // rehearsal: what `up` runs on the embedded broker it runs
 // here just so, and no drill finds anything that must not be.
-func rehearsal(t *testing.T, c *cluster) {
+func rehearsal(t *testing.T, c *brokers) {
 	l := startLandscape(t, c)
 	t.Run("a route is confirmed, and every server says so", func(t *testing.T) { route(t, l) })
 	var reports []drill.Report

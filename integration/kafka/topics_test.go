@@ -3,8 +3,6 @@
 package kafka_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +14,7 @@ import (
 
 // brokersTime: a producer's own time counts in no topic,
 // and an append is told the time that every reader is told.
-func brokersTime(t *testing.T, c *cluster) {
+func brokersTime(t *testing.T, c *brokers) {
 	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
 	client := c.client()
 	for _, kind := range kinds {
@@ -49,7 +47,7 @@ func brokersTime(t *testing.T, c *cluster) {
 	}
 }
 
-func sameTime(t *testing.T, c *cluster) {
+func sameTime(t *testing.T, c *brokers) {
 	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
 	topic := domain.Topic(landscape, domain.TopicControl)
 	for range 20 {
@@ -67,55 +65,5 @@ func sameTime(t *testing.T, c *cluster) {
 				t.Fatalf("offset %d: the append was told %v, a reader %v", m.Offset, out[0].Time, m.Appended)
 			}
 		}
-	}
-}
-
-// wrongSettings: each of them would break a guarantee in silence.
-func wrongSettings(t *testing.T, c *cluster) {
-	l, landscape := c.open(t, nobody), c.topics(t, kafka.TopicSpec{})
-	check := func() []string {
-		t.Helper()
-		findings, err := l.CheckTopics(t.Context(), landscape, kafka.TopicSpec{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return findings
-	}
-	if findings := check(); len(findings) > 0 {
-		t.Fatalf("new topics are not as they must be: %q", findings)
-	}
-	client := c.client()
-	for _, wrong := range []struct{ name, value string }{
-		{"message.timestamp.type", "CreateTime"},
-		{"retention.ms", "3600000"},
-		{"cleanup.policy", "compact"},
-		{"unclean.leader.election.enable", "true"},
-	} {
-		topic := domain.Topic(landscape, domain.TopicLog)
-		_, err := client.IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{
-			Resources: []kafkago.IncrementalAlterConfigsRequestResource{{
-				ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic,
-				Configs: []kafkago.IncrementalAlterConfigsRequestConfig{{Name: wrong.name, Value: wrong.value, ConfigOperation: kafkago.ConfigOperationSet}},
-			}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		// A change takes a moment to reach the broker that is asked.
-		await(t, func() error {
-			findings := check()
-			if len(findings) != 1 || !strings.Contains(findings[0], wrong.name) || !strings.Contains(findings[0], topic) {
-				return fmt.Errorf("%s=%s: found %q", wrong.name, wrong.value, findings)
-			}
-			return nil
-		})
-		if err := l.MendTopics(t.Context(), landscape, kafka.TopicSpec{}); err != nil {
-			t.Fatal(err)
-		}
-		await(t, func() error {
-			if findings := check(); len(findings) > 0 {
-				return fmt.Errorf("mended, and still: %q", findings)
-			}
-			return nil
-		})
 	}
 }

@@ -1,0 +1,107 @@
+package kafka
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// TestAWrongCertificateIsSaidWithWhatToDo: it is one of the set-up, and whoever
+// waits for the log goes on waiting, because certificates are renewed.
+func TestAWrongCertificateIsSaidWithWhatToDo(t *testing.T) {
+	valid := func(*x509.Certificate) {}
+	for name, test := range map[string]struct {
+		make   func(*x509.Certificate)
+		client func(*tls.Config)
+		says   string
+	}{
+		"nobody knows who signed it": {valid, func(c *tls.Config) { c.RootCAs = x509.NewCertPool() }, "kafka.tls.ca"},
+		"it is for another address":  {func(c *x509.Certificate) { c.IPAddresses = nil }, func(*tls.Config) {}, "kafka.tls.server_name"},
+		"it is out of date":          {func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, func(*tls.Config) {}, "renew it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair, pool := selfSigned(t, test.make)
+			c := cluster(t, 1, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}}))
+			client := &tls.Config{RootCAs: pool}
+			test.client(client)
+			_, err := openLog(t, Config{Brokers: c.ListenAddrs(), TLS: client}).CheckTopics(t.Context(), "studio", TopicSpec{})
+			if !errors.Is(err, ErrSetup) || !errors.Is(err, domain.ErrTransient) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v\nwanted %v, for the time being, with %q", err, ErrSetup, test.says)
+			}
+		})
+	}
+}
+
+// selfSigned is a certificate for 127.0.0.1, changed, and who trusts it.
+func selfSigned(t *testing.T, change func(*x509.Certificate)) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	change(template)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// TestAnOldBrokerIsFoundByTheCheck: before anything is written to it.
+func TestAnOldBrokerIsFoundByTheCheck(t *testing.T) {
+	c := cluster(t, 1, kfake.MaxVersions(kversion.V2_2_0()))
+	_, err := openLog(t, Config{Brokers: c.ListenAddrs()}).CheckTopics(t.Context(), "studio", TopicSpec{})
+	if !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "use Kafka 2.4 or newer") {
+		t.Errorf("%v; wanted %v, with what to do", err, ErrSetup)
+	}
+}
+
+func TestPermissionsThatLackAreNamed(t *testing.T) {
+	l := openLog(t, Config{Brokers: []string{"kafka-1:9092"}, SASL: SASL{Mechanism: Plain, User: "server"}})
+	all := operations(1<<kafkago.ACLOperationTypeRead | 1<<kafkago.ACLOperationTypeWrite | 1<<kafkago.ACLOperationTypeDescribeConfigs)
+	for name, test := range map[string]struct {
+		permitted operations
+		findings  int
+	}{
+		"everything":             {all, 0},
+		"no writing":             {all &^ (1 << kafkago.ACLOperationTypeWrite), 1},
+		"nothing":                {0, 3},
+		"the broker cannot tell": {notTold, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := l.lacking("understudy.studio.log", test.permitted)
+			if len(got) != test.findings {
+				t.Fatalf("%q, wanted %d", got, test.findings)
+			}
+			for _, f := range got {
+				if !strings.Contains(f, "kafka-acls.sh --bootstrap-server kafka-1:9092 --add --allow-principal User:server --operation") {
+					t.Errorf("%q does not say how to grant it", f)
+				}
+			}
+		})
+	}
+}
