@@ -90,6 +90,9 @@ func (c *cell) form(b []byte, device string) []byte {
 	for _, v := range c.recent {
 		b = text(b, v)
 	}
+	if c.passed { // it is rare: the others keep the form that they had before there was this
+		b = flag(b, true)
+	}
 	return b
 }
 

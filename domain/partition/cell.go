@@ -32,6 +32,9 @@ type cell struct {
 	hasKept bool
 	recent  []string // what was wished since a desired value was last reported, or adopted
 	wishing int      // pending commands that wish something of it
+	// passed says that a newer wish than the desired one has come to nothing. It
+	// may have been sent, so the desired one, which is pending, must not be.
+	passed bool
 	item
 }
 
@@ -44,7 +47,7 @@ type wish struct {
 func (c *cell) wish() wish { return wish{c.Desired, c.DesiredUID, c.DesiredAt} }
 
 func (c *cell) desire(w wish, settled bool) {
-	c.HasDesired, c.Settled = true, settled
+	c.HasDesired, c.Settled, c.passed = true, settled, false
 	c.Desired, c.DesiredUID, c.DesiredAt = w.value, w.uid, w.at
 }
 
@@ -87,14 +90,18 @@ func (c *cell) adopt() {
 }
 
 // giveUp is called when the newest wish came to nothing. It falls back to the
-// latest one that is still pending, or to what held before, so that a wish that
-// failed or expired is not sent after all when the device comes back.
+// latest one that is still pending, which may come true if it was sent before, or
+// to what held before, so that a wish that failed or expired is not sent after all
+// when the device comes back.
 func (c *cell) giveUp(d *Device) {
-	if p, v, ok := d.latestWish(c); ok && (!c.hasKept || p.Command.Offset > c.kept.at.Offset) {
+	p, v, ok := d.latestWish(c)
+	if ok && (!c.hasKept || p.Command.Offset > c.kept.at.Offset) {
 		c.desire(wish{v, p.UID, p.Command}, false)
+		c.passed = true
 		return
 	}
 	c.HasDesired, c.Settled = c.hasKept, c.hasKept
+	c.passed = c.hasKept && ok && p.Command == c.kept.at
 	c.Desired, c.DesiredUID, c.DesiredAt = c.kept.value, c.kept.uid, c.kept.at
 	c.kept, c.hasKept = wish{}, false
 	if d.adopts() && c.HasReported && !c.takenLock() && (!c.HasDesired || c.Desired != c.Reported) {

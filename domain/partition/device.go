@@ -103,8 +103,9 @@ func (d *Device) drop(p *Pending) {
 	}
 }
 
-// Newest gives the wishes of p that no later command has replaced: what of it
-// is still to be done. It is empty for a device that is gone.
+// Newest gives the wishes of p that no later command has replaced, though that one
+// may have come to nothing: what of it is still to be done. It is empty for a device
+// that is gone.
 func (s *State) Newest(device string, p *Pending) []domain.Value {
 	d := s.devices[device]
 	if d == nil {
@@ -112,7 +113,7 @@ func (s *State) Newest(device string, p *Pending) []domain.Value {
 	}
 	var out []domain.Value
 	for _, w := range p.Wishes {
-		if c := d.cells[w.Target]; c != nil && c.owner(p) {
+		if c := d.cells[w.Target]; c != nil && c.owner(p) && !c.passed {
 			out = append(out, w)
 		}
 	}
@@ -122,7 +123,7 @@ func (s *State) Newest(device string, p *Pending) []domain.Value {
 // Superseded is a wish that a later one has replaced.
 type Superseded struct {
 	Target domain.Target
-	By     string          // UID of the command whose wish is the newest; empty if it is none of ours
+	By     string          // UID of the command whose wish is the newest; empty if it is none of ours, or came to nothing
 	At     domain.Position // where that one stands
 }
 
@@ -135,7 +136,7 @@ func (s *State) Superseded(device string, p *Pending) []Superseded {
 	var out []Superseded
 	for _, w := range p.Wishes {
 		switch c := d.cells[w.Target]; {
-		case c == nil:
+		case c == nil || c.owner(p) && c.passed:
 			out = append(out, Superseded{Target: w.Target})
 		case !c.owner(p):
 			out = append(out, Superseded{Target: w.Target, By: c.DesiredUID, At: c.DesiredAt})

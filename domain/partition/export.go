@@ -63,6 +63,7 @@ func (c *cell) export() ExportedCell {
 		Target: c.Target, Settled: c.Settled, HasReported: c.HasReported, Reported: c.Reported,
 		ReportedAt: c.ReportedAt.Offset, ReportedTime: c.ReportedTime, Foreign: c.Foreign,
 		Recent: append([]string(nil), c.recent...), // nil if there are none
+		Passed: c.passed,
 	}
 	if c.HasDesired {
 		x.Desired = &ExportedWish{c.Desired, c.DesiredUID, c.DesiredAt.Offset}

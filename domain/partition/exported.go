@@ -63,6 +63,7 @@ type ExportedCell struct {
 	Foreign      bool           `msgpack:"foreign" json:"foreign"`
 	Kept         *ExportedWish  `msgpack:"kept" json:"kept"`
 	Recent       []string       `msgpack:"recent" json:"recent"`
+	Passed       bool           `msgpack:"passed,omitempty" json:"passed,omitempty"`
 }
 
 // ExportedPending is a command that has no outcome yet.

@@ -146,6 +146,7 @@ func (s *State) restoreCell(d *Device, x *ExportedCell) error {
 	if x.Desired != nil {
 		c.desire(wish{x.Desired.Value, x.Desired.UID, s.at(x.Desired.At)}, x.Settled)
 	}
+	c.passed = x.Passed
 	if x.Kept != nil {
 		c.kept, c.hasKept = wish{x.Kept.Value, x.Kept.UID, s.at(x.Kept.At)}, true
 	}

@@ -235,6 +235,37 @@ func TestOnlyTheNewestWishesOfASalvoAreLeft(t *testing.T) {
 	}
 }
 
+// The newer wish may have been sent: an older one must not be sent after it. But what
+// was sent before may still come true.
+func TestAWishThatWasPassedIsNotSentThoughTheNewerOneComesToNothing(t *testing.T) {
+	s := opened(t, partition.Limits{})
+	s.command(router, "u1", domain.Salvo{Takes: []domain.Take{take(1, 1), take(2, 2)}})
+	newer := s.command(router, "u2", take(2, 9))
+	s.fact(router, domain.Ended{UID: "u2", Command: newer.Position, Outcome: domain.Expired})
+	d, _ := s.s.Device(router)
+	salvo := d.Pending()[0]
+	if got := fmt.Sprint(s.s.Newest(router, salvo)); got != "[{crosspoint/video/1 1}]" {
+		t.Errorf("newest %s", got)
+	}
+	if over := s.s.Superseded(router, salvo); len(over) != 1 || over[0] != (partition.Superseded{Target: "crosspoint/video/2"}) {
+		t.Errorf("superseded %+v, want destination 2 by none", over)
+	}
+	if got := s.cell(crosspoint(2)); got != "desired=2 by=u1 reported=-" {
+		t.Errorf("cell %s", got)
+	}
+	restored, err := partition.Restore(s.s.Export())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(restored.Newest(router, salvo)); got != "[{crosspoint/video/1 1}]" {
+		t.Errorf("newest after a snapshot %s", got)
+	}
+	s.fact(router, domain.Ended{UID: "u1", Command: salvo.Command, Outcome: domain.Confirmed})
+	if got := s.cell(crosspoint(2)); got != "desired=2 by=u1 reported=- settled" {
+		t.Errorf("cell %s", got)
+	}
+}
+
 func TestEachCrosspointOfASalvoHasItsOwnEnd(t *testing.T) {
 	s := opened(t, partition.Limits{})
 	d := routerDefinition()

@@ -36,6 +36,8 @@ var ofThePartition = []mutant{
 		" || !x.endings.at(first.ending).value.done {", " {", in(fold)},
 	{"a forgotten entry stays in the hash", "domain/partition/index.go",
 		"s.uncount(&i)", "_ = i", in(fold)},
+	{"a wish that was passed is sent when the newer one comes to nothing", "domain/partition/device.go",
+		"c.owner(p) && !c.passed {", "c.owner(p) {", in(fold)},
 	{"UIDs with one hash are one", "domain/partition/index.go",
 		" && string(p.uid(t)) == uid {", " {", in(fold)},
 	{"what was frozen changes", "domain/partition/slab.go",

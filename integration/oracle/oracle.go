@@ -111,6 +111,16 @@ func (t *thing) top() *claim {
 	return nil
 }
 
+// lastAsked is the last command that wished something of it, whatever became of it.
+func (t *thing) lastAsked() *order {
+	for _, c := range slices.Backward(t.claims) {
+		if c.by != nil {
+			return c.by
+		}
+	}
+	return nil
+}
+
 func (t *thing) settle(c *claim) {
 	for _, o := range t.claims {
 		if o == c {

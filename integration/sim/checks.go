@@ -359,14 +359,7 @@ func (c *checks) order(s *server, st *station, o *order, e device.Emit) {
 		c.targets[st.name] = targets
 	}
 	for _, v := range e.Action.Wishes {
-		last := targets[v.Target]
-		switch {
-		case last == nil || at >= last.at.Offset:
-		case last.ended != nil && (last.ended.Outcome == domain.Expired || last.ended.Outcome == domain.Failed):
-			// Not mended yet: when the newest wish comes to nothing the fold falls back to
-			// an older one that is still pending, and the next primary sends that.
-			w.stats.fellBack++
-		default:
+		if last := targets[v.Target]; last != nil && at < last.at.Offset {
 			w.failf("%s writes %s at %d to %s of %s after a newer wish at %d (G3)", s.incarnation, e.Action.UID, at, v.Target, st.name, last.at.Offset)
 		}
 		targets[v.Target] = o

@@ -18,7 +18,6 @@ type Stats struct {
 	outcomes                      map[string]int
 	faults                        map[string]int
 	fates                         [fates]int
-	fellBack                      int
 	writes, fenced                int
 	claims, void, again           int
 	saved, loaded, refusedFiles   int
@@ -58,7 +57,6 @@ func (s *Stats) Add(o *Stats) {
 	for i := range s.fates {
 		s.fates[i] += o.fates[i]
 	}
-	s.fellBack += o.fellBack
 	s.writes, s.fenced = s.writes+o.writes, s.fenced+o.fenced
 	s.claims, s.void, s.again = s.claims+o.claims, s.void+o.void, s.again+o.again
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
