@@ -40,6 +40,7 @@ type Heartbeat struct {
 const (
 	HashOK      = "ok"
 	HashDiffers = "differs"
+	HashRight   = "right" // a primary that another server differs from, and that has folded again
 )
 
 // Claim asks for an epoch. The fold of the control topic decides whether it counts.

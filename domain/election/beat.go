@@ -19,12 +19,17 @@ func (s *Server) join() {
 
 func (s *Server) mayJoin() bool { return s.watch.caught && !s.wasMember && !s.over }
 
-// clear ends a quarantine that an earlier incarnation was in: this one has folded
-// anew, and the primary's checkpoint agrees with it. Where nobody is left to
-// compare with, an operator decides.
-func (s *Server) clear() {
+// MayClear says whether this server has begun anew since it was quarantined, so that
+// a primary's checkpoint, or an operator, may end that.
+func (s *Server) MayClear() bool {
 	m := s.state.current(s.me)
-	if m == nil || !m.Quarantined || m.QuarantinedAs == s.cfg.Incarnation || s.holds() {
+	return m != nil && m.Quarantined && m.QuarantinedAs != s.cfg.Incarnation && !s.holds()
+}
+
+// clear ends a quarantine that an earlier incarnation was in: this one has folded
+// anew, and the primary's checkpoint agrees with it.
+func (s *Server) clear() {
+	if !s.MayClear() {
 		return
 	}
 	if !s.health.Ready || s.health.Hash != domain.HashOK || s.clearedAt > 0 && s.now < s.clearedAt+joinRetry {
@@ -34,6 +39,15 @@ func (s *Server) clear() {
 	s.emit(Append{Type: domain.TypeCleared, Payload: domain.Cleared{
 		Incarnation: s.cfg.Incarnation, Reason: "folded anew, and agrees with the primary",
 	}})
+}
+
+// clearFor ends it where there is nobody to agree with.
+func (s *Server) clearFor(in Clear) {
+	if s.MayClear() && !s.state.held {
+		s.emit(Append{Type: domain.TypeCleared, Payload: domain.Cleared{
+			Incarnation: s.cfg.Incarnation, Reason: in.By + ": " + in.Reason,
+		}})
+	}
 }
 
 // beats reports whether the server has heartbeats to send.

@@ -52,6 +52,9 @@ type (
 	// Contest asks any server to contest the holder, whoever it is: a forced
 	// takeover by To, a fail-back, a primary that does not work.
 	Contest struct{ By, Reason, To string }
+	// Clear is an operator's word that this server may take part again: an earlier
+	// incarnation was quarantined, and there is no primary that could agree with it.
+	Clear struct{ By, Reason string }
 	// Drained answers Drain: the outcomes of answers that were in are appended. In
 	// another epoch it says nothing; zero is the present one.
 	Drained struct{ Epoch uint64 }
@@ -71,5 +74,6 @@ func (Guarded) input()      {}
 func (Floor) input()        {}
 func (Release) input()      {}
 func (Contest) input()      {}
+func (Clear) input()        {}
 func (Drained) input()      {}
 func (Leave) input()        {}

@@ -193,6 +193,8 @@ func (p *play) asks(verb string, who *process, args []string) bool {
 		who.step(Release{To: args[0], Reason: "asked for"})
 	case "contest":
 		who.step(Contest{By: "ops", Reason: "wanted", To: args[0]})
+	case "clear":
+		who.step(Clear{By: "ops", Reason: "nobody else is left"})
 	case "leave":
 		who.step(Leave{})
 	case "ttl":

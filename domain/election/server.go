@@ -128,6 +128,8 @@ func (s *Server) take(in Input) {
 		s.release(in)
 	case Contest:
 		s.contestFor(in)
+	case Clear:
+		s.clearFor(in)
 	case Drained:
 		if s.tenure.draining && s.means(in.Epoch) {
 			s.giveUp("", "contested")

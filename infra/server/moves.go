@@ -76,6 +76,7 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 	}
 	if to == s.options.Election.Member {
 		s.core.tell(core.Vouch{User: user, Reason: reason})
+		s.control.elect(election.Clear{By: user, Reason: reason})
 	}
 	var epoch uint64
 	var from string
@@ -85,7 +86,8 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 		epoch = m.State().Epoch()
 		known := false
 		for _, member := range m.State().Members() {
-			known = known || (member.Name == to && !member.Removed && !member.Quarantined)
+			vacant := from == "" && to == s.options.Election.Member && m.MayClear()
+			known = known || (member.Name == to && !member.Removed && (!member.Quarantined || vacant))
 		}
 		switch {
 		case !known:

@@ -141,7 +141,7 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		Position: hb.Position, Lag: hb.Lag, HashOK: hb.Hash, Seniority: m.Joined,
 		Uptime: httpapi.MillisecondsOf(hb.Uptime), Ready: m.Ready, Guarded: hb.Guarded, Incarnation: m.Incarnation,
 	}
-	if st.HashOK == "" {
+	if st.HashOK != domain.HashOK && st.HashOK != domain.HashDiffers {
 		st.HashOK = httpapi.HashUnknown
 	}
 	switch {

@@ -403,7 +403,7 @@ func (c *checks) notice(s *server, n core.Notice) {
 		}
 	case core.Right:
 		if w.chance(0.2) {
-			w.after(w.between(0, 20*time.Millisecond), w.decide) // an operator who is quick
+			w.after(w.between(0, 20*time.Millisecond), func() { w.decide() }) // an operator who is quick
 		}
 		// It folds again what it had when it was asked, which may be a while ago.
 		if s.differed > 0 && w.now > s.differed+longAgo && !c.same(s) {

@@ -273,24 +273,29 @@ func (w *world) byOperator(h *host, f Fault) {
 func (s *server) takeover(to *host) {
 	if to == s.host {
 		s.core.tell(coreInput{in: core.Vouch{User: "ann", Reason: "forced"}})
+		s.elect(election.Clear{By: "ann", Reason: "forced"})
 	}
 	s.elect(election.Contest{By: "ann", Reason: "forced", To: to.name})
 }
 
-// decide is what an operator does where nobody acts, because the primary that all
-// differ from has ended before it could say whether it was wrong: a server whose
-// state the log gives is to take over.
-func (w *world) decide() {
+// decide is what an operator does where nobody acts, because all were quarantined, or
+// the primary that they differ from is there and does not say whether it was wrong: a
+// server that has begun anew, or whose state the log gives, is to take over. It says
+// whether there was one.
+func (w *world) decide() bool {
 	for _, h := range w.hosts {
-		if s := h.server; s != nil && s.coreMachine != nil {
-			if _, right := s.coreMachine.Differs(); right {
-				w.stats.decided++
-				w.tell("an operator forces a takeover by %s", s.incarnation)
-				s.takeover(h)
-				return
-			}
+		s := h.server
+		if s == nil || s.coreMachine == nil {
+			continue
+		}
+		if _, right := s.coreMachine.Differs(); right || s.controlMachine.Election().MayClear() {
+			w.stats.decided++
+			w.tell("an operator forces a takeover by %s", s.incarnation)
+			s.takeover(h)
+			return true
 		}
 	}
+	return false
 }
 
 // onAgain starts a host again whose guard has been asked to end, once it has.

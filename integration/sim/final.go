@@ -43,10 +43,9 @@ func (c *checks) finish() {
 			}
 		}
 		switch {
-		case len(w.tainted) > 0 && decided < maxDecisions && w.now-last > actsWithin:
+		case decided < maxDecisions && w.now-last > actsWithin && w.decide():
 			decided++
 			healed, last = w.now, w.now
-			w.decide()
 		case first == 0 && w.now-healed > actsWithin:
 			w.failf("nobody acts %s after all was healed", actsWithin)
 		case w.now-healed > quietWithin:

@@ -34,8 +34,16 @@ type Machine struct {
 	viewEvery         time.Duration
 	viewAt            domain.Mono
 	twin              twin
+	stated            stated
 	now               domain.Mono
 	effects           []Effect
+}
+
+// stated is the process that has stated its state as primary last; empty once it has
+// ended.
+type stated struct {
+	member, incarnation string
+	doubtful            bool // it is of this server's build, and has not said that it folded again and is right
 }
 
 // Config says who the server is.
@@ -80,6 +88,7 @@ func (m *Machine) read(in Read) {
 		if r.Defect == domain.DefectNone {
 			m.copy(i, r)
 			m.regard(r)
+			m.outlive()
 		}
 	}
 	if m.election.State().Next() < in.High {
@@ -122,6 +131,7 @@ func (m *Machine) regard(r *domain.Record) {
 			// An earlier process of this server may have had the same wrong snapshot:
 			// that both agree proves nothing.
 		default:
+			m.stated = stated{holder, incarnation, m.build(holder) == m.build(m.server)}
 			m.core(core.Expect{Checkpoint: payload, At: r.Position.Offset, Incarnation: incarnation})
 		}
 	case domain.Joined:
@@ -133,6 +143,9 @@ func (m *Machine) regard(r *domain.Record) {
 			m.core(core.Conceded{Incarnation: payload.Incarnation})
 		}
 	case domain.Heartbeat:
+		if payload.Hash == domain.HashRight && payload.Incarnation == m.stated.incarnation {
+			m.stated.doubtful = false
+		}
 		if r.Subject == m.server {
 			m.heardTwin(payload)
 			return
@@ -144,6 +157,27 @@ func (m *Machine) regard(r *domain.Record) {
 			m.core(core.Complaint{Incarnation: payload.Incarnation})
 		}
 	}
+}
+
+// outlive tells of the end of a process that has stated its state: it will not say
+// any more whether it was wrong.
+func (m *Machine) outlive() {
+	if m.stated.incarnation == "" {
+		return
+	}
+	member, ok := m.election.State().Member(m.stated.member)
+	if ok && member.Incarnation == m.stated.incarnation && !member.Died {
+		return
+	}
+	if m.stated.doubtful {
+		m.core(core.Ended{Incarnation: m.stated.incarnation})
+	}
+	m.stated = stated{}
+}
+
+func (m *Machine) build(name string) string {
+	member, _ := m.election.State().Member(name)
+	return member.Build
 }
 
 // step feeds the election and follows what it decides.

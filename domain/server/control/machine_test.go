@@ -166,6 +166,37 @@ func TestTheCoreHearsWhatConcernsItsState(t *testing.T) {
 	p.hear("C", domain.Heartbeat{Incarnation: "c1", N: 1, TTL: time.Second, Agreed: 6, Hash: domain.HashDiffers}).wants()
 }
 
+func TestTheCoreHearsOfTheEndOfAPrimaryOfTheSameBuild(t *testing.T) {
+	for name, test := range map[string]struct {
+		build string
+		end   domain.Payload
+		wants []string
+	}{
+		"it died":               {"", domain.Died{Incarnation: "b1"}, []string{"copy false", "ended"}},
+		"it left":               {"", domain.Left{Incarnation: "b1"}, []string{"copy false", "ended"}},
+		"it was started anew":   {"", domain.Joined{Incarnation: "b2"}, []string{"copy false", "ended"}},
+		"it is of another":      {"other", domain.Died{Incarnation: "b1"}, []string{"copy false"}},
+		"it was right":          {"", domain.Died{Incarnation: "b1"}, []string{"copy false"}},
+		"an earlier one died":   {"", domain.Died{Incarnation: "b0"}, []string{"copy false"}},
+		"another server joined": {"", domain.Joined{Incarnation: "c1"}, []string{"copy false"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t).hear("B", domain.Joined{Incarnation: "b1", Build: test.build})
+			p.hear("B", domain.Claim{Incarnation: "b1", Epoch: 1, Seen: -1, N: 1, TTL: election.LimitTTL}).quietly()
+			p.hear("B", domain.Checkpoint{Epoch: 1}).wants("copied", "expect")
+			who := "B"
+			if name == "it was right" {
+				p.hear("B", domain.Heartbeat{Incarnation: "b1", Epoch: 1, N: 2, TTL: time.Second, Hash: domain.HashRight}).quietly()
+			}
+			if name == "another server joined" {
+				who = "C"
+			}
+			p.hear(who, test.end).wants(test.wants...)
+			p.hear("C", domain.Joined{Incarnation: "c2"}).wants("copy false") // it is told once
+		})
+	}
+}
+
 // What a server had wrong before its restart it may have kept in a snapshot, and then
 // its own checkpoint of that time would say that it is right.
 func TestACheckpointOfAnEarlierProcessOfThisServerProvesNothing(t *testing.T) {

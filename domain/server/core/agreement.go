@@ -13,6 +13,7 @@ type agreement struct {
 	told, informed   bool               // control has been read to its end once; and what it held was compared
 	dispute          *dispute           // nil for none
 	wrong            string             // the incarnation that found itself to be wrong last
+	ended            string             // that of the last primary which has ended, of this server's build
 	refold           refold
 	quarantined      bool
 }
@@ -147,6 +148,16 @@ func (m *Machine) concede(incarnation string) {
 		m.reconcile()
 	}
 	m.compare()
+}
+
+// outlive is called when a primary has ended that was of this server's build. If the
+// two differed and the log gives this server's state, it does not give the other one's:
+// one build folds one log in one way.
+func (m *Machine) outlive(incarnation string) {
+	m.ended = incarnation
+	if d := m.dispute; d != nil && d.right && d.with == incarnation {
+		m.concede(incarnation)
+	}
 }
 
 // reconcile ends a dispute in which this server was right and the other one wrong.

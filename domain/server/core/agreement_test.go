@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -177,6 +178,29 @@ func TestADisputeEndsWhenTheOtherOneWasWrongAndThisOneWasRight(t *testing.T) {
 		}
 		if p.quietly().step(said("b1", 10, wrong)); p.m.dispute != nil {
 			t.Errorf("%s: a checkpoint of a server that was wrong begins a dispute", name)
+		}
+	}
+}
+
+// A primary that ends before it could fold again does not keep the right one out; but
+// one that differs from the log itself is not right because the other one ended.
+func TestADisputeEndsWithThePrimaryIfThisServerIsRight(t *testing.T) {
+	for name, test := range map[string]struct {
+		inputs  []Input
+		settled bool
+	}{
+		"it ends after the refold":  {[]Input{Refolded{}, Ended{Incarnation: "b1"}}, true},
+		"it ends before the refold": {[]Input{Ended{Incarnation: "b1"}, Refolded{}}, true},
+		"another one ends":          {[]Input{Refolded{}, Ended{Incarnation: "b0"}}, false},
+		"it ends, and all is open":  {[]Input{Ended{Incarnation: "b1"}, Refolded{Err: errors.New("the log is away")}}, false},
+	} {
+		p, hashes := labelled(t, 10)
+		wrong := hashes[10]
+		wrong.Hash[0]++
+		p.step(said("b1", 9, wrong)).quietly()
+		p.step(test.inputs...)
+		if differs, _ := p.m.Differs(); differs == test.settled || p.m.Doubted() == test.settled {
+			t.Errorf("%s: it differs: %v, in doubt: %v", name, differs, p.m.Doubted())
 		}
 	}
 }

@@ -132,6 +132,8 @@ func (m *Machine) hear(in Input) {
 		m.verify(in.Incarnation)
 	case Conceded:
 		m.concede(in.Incarnation)
+	case Ended:
+		m.outlive(in.Incarnation)
 	case Vouch:
 		m.vouch(in.User, in.Reason)
 	}

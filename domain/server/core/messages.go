@@ -78,6 +78,9 @@ type (
 	Complaint struct{ Incarnation string }
 	// Conceded says that another server has found itself to be wrong.
 	Conceded struct{ Incarnation string }
+	// Ended says that a process which had stated its state as primary has ended, and
+	// that it was of this server's build.
+	Ended struct{ Incarnation string }
 	// Vouch is an operator's word that a disputed state is the one to go on with.
 	Vouch struct{ User, Reason string }
 )
@@ -119,6 +122,7 @@ func (Expect) input()    {}
 func (Agreed) input()    {}
 func (Complaint) input() {}
 func (Conceded) input()  {}
+func (Ended) input()     {}
 func (Vouch) input()     {}
 func (Settled) input()   {}
 func (Flushed) input()   {}

@@ -113,11 +113,17 @@ func (m *Machine) decideAgain() {
 func (m *Machine) vindicated() {
 	d := m.refold.dispute
 	if d == nil {
+		m.verdict = domain.HashRight
+		m.tellHealth()
 		m.do(Notice{Event: Right, Incarnation: m.refold.complainant})
 		return
 	}
 	m.do(Notice{Event: Right, Incarnation: d.with})
 	d.right = true
+	if d.with == m.ended {
+		m.concede(d.with)
+		return
+	}
 	m.reconcile()
 }
 
