@@ -1,6 +1,10 @@
 package emission
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"slices"
+
+	"github.com/understudy-io/understudy/domain"
+)
 
 func (q *Queue) accept(w Work) {
 	j := newJob(w)
@@ -17,26 +21,64 @@ func (q *Queue) accept(w Work) {
 	q.jobs = append(q.jobs, j)
 }
 
-// overtake takes the targets of a newer wish from all older ones. What is with
-// the device already may still be confirmed by a report that comes first.
+// overtake takes the targets of a newer wish from the older ones, back to the last
+// one-shot that is still to be sent: what was asked for before it may be what it
+// depends on. What is with the device already may still be confirmed by a report
+// that comes first.
 func (q *Queue) overtake(newer *job) {
-	for _, wish := range newer.Wishes {
-		for _, j := range q.jobs {
-			if !j.unsent() || j.stage == ended {
-				continue
-			}
-			for i := range j.items {
-				if j.items[i].Target == wish.Target && j.items[i].state == open {
-					j.items[i].state, j.items[i].by = overtaken, newer.UID
-				}
+	for _, j := range slices.Backward(q.jobs) {
+		if !j.unsent() || j.stage == ended {
+			continue
+		}
+		if j.Effect == domain.OneShot {
+			return
+		}
+		for i := range j.items {
+			if j.items[i].state == open && newer.wishesFor(j.items[i].Target) {
+				j.items[i].state, j.items[i].by = overtaken, newer.UID
 			}
 		}
 	}
 }
 
+// coalesce does that for all, when a one-shot that stood between them will not be sent.
+func (q *Queue) coalesce() {
+	newest := make(map[domain.Target]string)
+	for _, j := range slices.Backward(q.jobs) {
+		if !j.unsent() || j.stage == ended {
+			continue
+		}
+		if j.Effect == domain.OneShot {
+			clear(newest)
+			continue
+		}
+		for i := range j.items {
+			if by := newest[j.items[i].Target]; by != "" && j.items[i].state == open {
+				j.items[i].state, j.items[i].by = overtaken, by
+			}
+		}
+		for _, w := range j.Wishes {
+			if newest[w.Target] == "" {
+				newest[w.Target] = j.UID
+			}
+		}
+	}
+}
+
+func (j *job) wishesFor(t domain.Target) bool {
+	return slices.ContainsFunc(j.Wishes, func(v domain.Value) bool { return v.Target == t })
+}
+
 // expire ends what newer wishes have overtaken, what is too old to be sent, and
 // what the device has not answered in time.
 func (q *Queue) expire(now domain.Mono) {
+	for q.expireAll(now) {
+		q.coalesce()
+	}
+}
+
+// expireAll says whether a one-shot has ended that was not sent.
+func (q *Queue) expireAll(now domain.Mono) (one bool) {
 	for _, j := range q.jobs {
 		switch {
 		case j.stage == ended || j.stage == emitting:
@@ -48,10 +90,12 @@ func (q *Queue) expire(now domain.Mono) {
 			q.unsaid = append(q.unsaid, j.UID) // a next primary that does not find that may send it again
 		case j.unsent() && now >= j.Deadline:
 			q.endUnsent(j, domain.Expired, q.expired())
+			one = one || j.Effect == domain.OneShot
 		case j.stage == sent && now >= j.giveUp:
 			q.giveUp(j)
 		}
 	}
+	return one
 }
 
 // expired says why nothing was sent in time.
@@ -227,6 +271,9 @@ func (q *Queue) overtakenSince(j *job) {
 		}
 		if !newer || other.stage == ended {
 			continue
+		}
+		if other.Effect == domain.OneShot && other.unsent() {
+			return // what is newer comes behind it
 		}
 		for _, wish := range other.Wishes {
 			for i := range j.items {

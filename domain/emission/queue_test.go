@@ -164,6 +164,35 @@ func TestAWishThatANewerOneOvertookBeforeItWasSentIsNotSent(t *testing.T) {
 	p.sent("b").want("emit c [{crosspoint/video/6 3}]")
 }
 
+// A one-shot may depend on what was asked for before it: store what is shown, open
+// what is selected.
+func TestAWishIsSentBeforeAOneShotThoughANewerOneWaitsBehindIt(t *testing.T) {
+	p := newPlay(t, 4)
+	p.route("a", 5, "1").route("b", 5, "2").route("c", 6, "3").pulse("p").route("d", 5, "4").route("e", 5, "5")
+	p.want("end a superseded b", "end d superseded e")
+	p.log = nil
+	p.step(emission.LinkUp{}).sent("b").sent("c").want("emit b [{crosspoint/video/5 2}]", "emit c [{crosspoint/video/6 3}]", "start p")
+	p.log = nil
+	p.step(emission.StartCounts{UID: "p"}).sent("p").want("emit p []", "emit e [{crosspoint/video/5 5}]")
+}
+
+func TestAWishThatWasSentIsSentAgainBeforeAOneShotThatWaits(t *testing.T) {
+	p := newPlay(t, 1).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").pulse("p").route("b", 5, "2")
+	p.log = nil
+	p.step(emission.LinkDown{}).step(emission.LinkUp{}).want("emit a [{crosspoint/video/5 1}]")
+}
+
+func TestAOneShotThatIsNotSentHoldsNoOlderWishBack(t *testing.T) {
+	p := newPlay(t, 4)
+	late := p.work("b", domain.Absolute, value(5, "2"))
+	early := p.work("a", domain.Absolute, value(5, "1"))
+	late.Deadline, early.Deadline = p.now+time.Minute, p.now+time.Minute
+	p.step(emission.Accept{Work: early}).pulse("p").step(emission.Accept{Work: late})
+	p.want().wait(11 * time.Second)
+	p.want("end p expired", "end a superseded b")
+}
+
 func TestAWishUnderWayIsSupersededWhenTheDeviceReportsTheNewerOne(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 5, "1").sent("a").route("b", 5, "2").sent("b")

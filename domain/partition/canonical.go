@@ -111,7 +111,11 @@ func (p *Pending) form(b []byte, device string) []byte {
 	}
 	b = number(number(b, int64(p.Appended)), int64(p.ValidFor))
 	b = text(text(b, p.Source), p.User)
-	return number(count(flag(b, p.Started), p.StartedEpoch), p.StartedAt.Offset)
+	b = number(count(flag(b, p.Started), p.StartedEpoch), p.StartedAt.Offset)
+	for _, k := range p.kept { // it is rare: the others keep the form that they had before there was this
+		b = number(text(b, string(k.target)), k.until)
+	}
+	return b
 }
 
 func (d *doubt) form(b []byte, device string) []byte {

@@ -94,6 +94,11 @@ func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, crea
 		p.only[0] = plan.only
 		p.Wishes = p.only[:]
 	}
+	for _, w := range p.Wishes {
+		if older := d.keep(w.Target, r.Position.Offset); older != nil {
+			s.recount(&older.item, older.form(s.buf[:0], d.ID()))
+		}
+	}
 	d.pending = append(d.pending, p)
 	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
 	for _, w := range p.Wishes {

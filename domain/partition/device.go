@@ -76,9 +76,75 @@ type Pending struct {
 	StartedEpoch uint64
 	StartedAt    domain.Position
 
+	// kept are the wishes that a newer command has replaced only behind a one-shot,
+	// which may depend on them: they are to be sent before it.
+	kept []keptWish
+
 	only   [1]domain.Value // where Wishes lies if it is one
 	digest domain.Digest
 	item
+}
+
+// keptWish is a target, and the offset of the command with the newer wish for it.
+type keptWish struct {
+	target domain.Target
+	until  int64
+}
+
+// keep notes that the newest wish for a target, if it is pending, is replaced at an
+// offset, if there is a one-shot in front of that. It returns the command whose wish
+// that is, or nil.
+func (d *Device) keep(t domain.Target, at int64) *Pending {
+	c := d.cells[t]
+	if c == nil || c.wishing == 0 || c.passed {
+		return nil
+	}
+	between := false
+	for _, p := range slices.Backward(d.pending) {
+		switch {
+		case p.unsentOneShot():
+			between = true
+		case !p.wishesFor(t):
+		case between && c.owner(p):
+			p.kept = append(p.kept, keptWish{t, at})
+			return p
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// keeps says whether a wish of p is to be sent although there is a newer one,
+// because a one-shot between the two is still to be sent.
+func (d *Device) keeps(p *Pending, t domain.Target) bool {
+	for _, k := range p.kept {
+		if k.target != t {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(d.pending, p.Command.Offset, byOffset)
+		for _, other := range d.pending[i:] {
+			if other.Command.Offset > k.until {
+				break
+			}
+			if other.unsentOneShot() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *Pending) wishesFor(t domain.Target) bool {
+	return slices.ContainsFunc(p.Wishes, func(w domain.Value) bool { return w.Target == t })
+}
+
+func (p *Pending) unsentOneShot() bool { return p.Effect == domain.OneShot && !p.Started }
+
+// newest says whether a wish of p is still to be done.
+func (d *Device) newest(p *Pending, t domain.Target) bool {
+	c := d.cells[t]
+	return c != nil && (c.owner(p) && !c.passed || d.keeps(p, t))
 }
 
 // awaited finds the pending command at an offset where there is one.
@@ -103,9 +169,10 @@ func (d *Device) drop(p *Pending) {
 	}
 }
 
-// Newest gives the wishes of p that no later command has replaced, though that one
-// may have come to nothing: what of it is still to be done. It is empty for a device
-// that is gone.
+// Newest gives the wishes of p that are still to be done: those that no later command
+// has replaced, though that one may have come to nothing, and those that one has
+// replaced only behind a one-shot that is still to be done too. It is empty for a
+// device that is gone.
 func (s *State) Newest(device string, p *Pending) []domain.Value {
 	d := s.devices[device]
 	if d == nil {
@@ -113,7 +180,7 @@ func (s *State) Newest(device string, p *Pending) []domain.Value {
 	}
 	var out []domain.Value
 	for _, w := range p.Wishes {
-		if c := d.cells[w.Target]; c != nil && c.owner(p) && !c.passed {
+		if d.newest(p, w.Target) {
 			out = append(out, w)
 		}
 	}
@@ -136,9 +203,10 @@ func (s *State) Superseded(device string, p *Pending) []Superseded {
 	var out []Superseded
 	for _, w := range p.Wishes {
 		switch c := d.cells[w.Target]; {
-		case c == nil || c.owner(p) && c.passed:
+		case d.newest(p, w.Target):
+		case c == nil || c.owner(p):
 			out = append(out, Superseded{Target: w.Target})
-		case !c.owner(p):
+		default:
 			out = append(out, Superseded{Target: w.Target, By: c.DesiredUID, At: c.DesiredAt})
 		}
 	}

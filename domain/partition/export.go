@@ -43,17 +43,25 @@ func (d *Device) export() ExportedDevice {
 		x.Cells = append(x.Cells, c.export())
 	}
 	for _, p := range d.pending {
-		x.Pending = append(x.Pending, ExportedPending{
-			UID: p.UID, Command: p.Command.Offset, Effect: p.Effect, Payload: exportPayload(p.Payload),
-			Wishes: slices.Clone(p.Wishes), Appended: p.Appended, ValidFor: p.ValidFor, Source: p.Source, User: p.User,
-			Started: p.Started, StartedEpoch: p.StartedEpoch, StartedAt: p.StartedAt.Offset,
-		})
+		x.Pending = append(x.Pending, p.export())
 	}
 	for _, q := range d.doubts {
 		x.Doubts = append(x.Doubts, ExportedDoubt{
 			UID: q.UID, Command: q.Command.Offset, Payload: exportPayload(q.Payload), Since: q.Since,
 			At: q.At.Offset, Epoch: q.Epoch, Detail: q.Detail,
 		})
+	}
+	return x
+}
+
+func (p *Pending) export() ExportedPending {
+	x := ExportedPending{
+		UID: p.UID, Command: p.Command.Offset, Effect: p.Effect, Payload: exportPayload(p.Payload),
+		Wishes: slices.Clone(p.Wishes), Appended: p.Appended, ValidFor: p.ValidFor, Source: p.Source, User: p.User,
+		Started: p.Started, StartedEpoch: p.StartedEpoch, StartedAt: p.StartedAt.Offset,
+	}
+	for _, k := range p.kept {
+		x.Kept = append(x.Kept, ExportedKept{k.target, k.until})
 	}
 	return x
 }

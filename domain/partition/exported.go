@@ -80,6 +80,14 @@ type ExportedPending struct {
 	Started      bool            `msgpack:"started" json:"started"`
 	StartedEpoch uint64          `msgpack:"started_epoch" json:"started_epoch"`
 	StartedAt    int64           `msgpack:"started_at" json:"started_at"`
+	Kept         []ExportedKept  `msgpack:"kept,omitempty" json:"kept,omitempty"`
+}
+
+// ExportedKept is a wish that is to be sent if a one-shot is that comes before the
+// newer one, which stands at Until.
+type ExportedKept struct {
+	Target domain.Target `msgpack:"target" json:"target"`
+	Until  int64         `msgpack:"until" json:"until"`
 }
 
 // ExportedDoubt is an action in doubt.

@@ -169,6 +169,9 @@ func (s *State) restorePending(d *Device, x *ExportedPending) error {
 	if n := len(d.pending); n > 0 && d.pending[n-1].Command.Offset >= x.Command {
 		return corrupt("pending commands of device %q are not in log order", d.ID())
 	}
+	for _, k := range x.Kept {
+		p.kept = append(p.kept, keptWish{k.Target, k.Until})
+	}
 	p.digest = domain.DigestOf(p.Payload)
 	for _, w := range p.Wishes {
 		c := d.cells[w.Target]

@@ -65,7 +65,7 @@ func compareDevice(s *partition.State, o *Oracle, id string) string {
 	for _, c := range o.pending(id) {
 		var newest []domain.Value
 		for _, w := range c.wishes {
-			if t := m.thing(w.Target); t.top() != nil && t.top().by == c && t.lastAsked() == c {
+			if t := m.thing(w.Target); t.top() != nil && t.top().by == c && t.lastAsked() == c || o.keeps(t, c) {
 				newest = append(newest, w)
 			}
 		}

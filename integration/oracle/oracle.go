@@ -100,6 +100,7 @@ type claim struct {
 	settled    bool
 	gone       bool
 	by         *order // nil if adopted
+	until      int64  // the next newer wish, if there was a one-shot to be sent before it
 }
 
 func (t *thing) top() *claim {
@@ -109,6 +110,26 @@ func (t *thing) top() *claim {
 		}
 	}
 	return nil
+}
+
+// shield notes where the newest wish for a thing is replaced, if there is a one-shot
+// to be sent between the two.
+func (o *Oracle) shield(t *thing, at int64) {
+	top := t.top()
+	if top != nil && top.by != nil && !top.by.done && t.lastAsked() == top.by && o.oneShotWithin(top.by, at) {
+		top.until = at
+	}
+}
+
+func (o *Oracle) oneShotWithin(from *order, until int64) bool {
+	return slices.ContainsFunc(o.pending(from.device), func(c *order) bool {
+		return c.oneShot && !c.started && c.offset > from.offset && c.offset < until
+	})
+}
+
+// keeps says that what c wishes of a thing is to be sent before a one-shot.
+func (o *Oracle) keeps(t *thing, c *order) bool {
+	return slices.ContainsFunc(t.claims, func(cl *claim) bool { return cl.by == c && o.oneShotWithin(c, cl.until) })
 }
 
 // lastAsked is the last command that wished something of it, whatever became of it.
@@ -396,6 +417,7 @@ func (o *Oracle) command(l *line) {
 			if top := t.top(); top != nil && !top.settled && (top.by == nil || top.by.done) {
 				top.gone = true // ended in doubt, and now there is a newer wish
 			}
+			o.shield(t, off)
 			t.claims = append(t.claims, &claim{value: w.Value, uid: c.uid, at: off, by: c})
 			t.asked = append(t.asked, w.Value)
 			t.foreign = false

@@ -141,6 +141,7 @@ func (c *checks) outcomes() {
 		case o.effect == domain.OneShot:
 			c.trueOneShot(st, key, o)
 		default:
+			c.coalesced(key, o)
 			c.trueWish(st, key, o)
 		}
 	}
@@ -154,6 +155,30 @@ func (c *checks) outcomes() {
 		key := c.strays[at]
 		if c.orders[key] == nil {
 			w.failf("%s %s stood at %s, in a wrong partition, and was not forwarded (G1)", key.device, key.uid, at)
+		}
+	}
+}
+
+// coalesced sees that no wish was left out for one behind a one-shot that was sent.
+func (c *checks) coalesced(key orderKey, o *order) {
+	if o.written > 0 || o.ended.Outcome != domain.Superseded {
+		return
+	}
+	open := make(map[domain.Target]bool) // and not asked for again yet
+	for _, w := range o.wishes {
+		open[w.Target] = true
+	}
+	for _, other := range c.known { // in the order of the log
+		x := c.orders[other]
+		switch {
+		case other.device != key.device || x.at.Offset <= o.at.Offset || x.refused != "":
+		case x.effect == domain.OneShot && x.written > 0 && len(open) > 0:
+			c.w.failf("%s of %s was left out, and the one-shot %s behind it was sent before anything newer (G3)", key.uid, key.device, other.uid)
+			return
+		default:
+			for _, w := range x.wishes {
+				delete(open, w.Target)
+			}
 		}
 	}
 }
