@@ -9,8 +9,9 @@ import (
 
 const (
 	// garbageBytes and garbagePercent, of what lives, are how much garbage may
-	// gather before it is collected.
-	garbageBytes   = 32 << 20
+	// gather before it is collected. More would make a process that dies busy the
+	// kernel longer, while its successor begins.
+	garbageBytes   = 8 << 20
 	garbagePercent = 25
 )
 

@@ -20,6 +20,8 @@ const (
 	// watched is how many threads are waited for. The last thread of a process
 	// gives back the memory before its own end is reported, so one is too few.
 	watched = 3
+	// lowest is the nice value of who comes last.
+	lowest = 19
 	// The runtime of a process starts its threads at once.
 	threadsEvery = time.Millisecond
 	threadsFor   = time.Second
@@ -40,12 +42,22 @@ func awaitEnding(ctx context.Context, pid int, still func() bool) (Exit, bool) {
 	for still() && awaitThread(ctx, pid, still) {
 		for began := time.Now(); time.Since(began) < lookFor && still(); time.Sleep(lookEvery) {
 			if allExiting(pid) {
+				yield(pid)
 				return exitOf(pid)
 			}
 		}
 		// A thread ended by itself.
 	}
 	return Exit{}, false
+}
+
+// yield lets what is left of a process, which is to give back its memory, go behind
+// all that has to be done now. A failure costs some milliseconds.
+func yield(pid int) {
+	threads, _ := threadsOf(pid)
+	for _, tid := range threads {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, tid, lowest)
+	}
 }
 
 // awaitThread waits for the end of one of some threads of a process, and returns
