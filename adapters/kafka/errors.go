@@ -53,13 +53,13 @@ func landed(err error) error {
 // callError gives an error of the transport its class.
 func callError(err error) error {
 	var e kafkago.Error
-	switch {
+	switch encryption := encryptionError(err); {
 	case errors.Is(err, domain.ErrInvalid), errors.Is(err, domain.ErrTransient), errors.Is(err, domain.ErrNotFound):
 		return err
 	case errors.As(err, &e):
 		return codeError(int16(e))
-	case encryptionError(err) != nil:
-		return encryptionError(err)
+	case encryption != nil:
+		return encryption
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: %w", domain.ErrTransient, err)
 	case errors.Is(err, context.DeadlineExceeded):

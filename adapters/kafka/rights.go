@@ -3,10 +3,13 @@ package kafka
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
+	"sync"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -76,19 +79,52 @@ func (c Config) principal() string {
 }
 
 // rights asks every broker, so that one which is too old is found whichever it
-// is, and gives what the last one said of each topic.
+// is, and gives what they say of each topic. A broker that does not answer is no
+// reason to wait when another one has.
 func (l *Log) rights(ctx context.Context, topics []string) (map[string]rights, error) {
 	cluster, err := l.reading.picture(ctx)
 	if err != nil {
 		return nil, callError(err)
 	}
-	var out map[string]rights
+	type answer struct {
+		topics map[string]rights
+		err    error
+	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.QueryTimeout)
+	defer cancel()
+	answers := make(chan answer, len(cluster.Brokers))
 	for id, b := range cluster.Brokers {
-		answer, err := l.reading.send(ctx, newRights(id, l.cfg.ClientID, topics))
-		if err != nil {
-			return nil, fmt.Errorf("broker %d at %s:%d: %w", id, b.Host, b.Port, callError(err))
+		asking.Go(func() {
+			m, err := l.reading.send(ctx, newRights(id, l.cfg.ClientID, topics))
+			if err != nil {
+				answers <- answer{err: fmt.Errorf("broker %d at %s:%d: %w", id, b.Host, b.Port, callError(err))}
+				return
+			}
+			answers <- answer{topics: m.(*rightsAnswer).topics}
+		})
+	}
+	var out map[string]rights
+	var faults []error
+	var others <-chan time.Time
+	for range cluster.Brokers {
+		select {
+		case a := <-answers:
+			switch {
+			case errors.Is(a.err, ErrSetup):
+				return nil, a.err
+			case a.err != nil:
+				faults = append(faults, a.err)
+			case out == nil:
+				out, others = a.topics, time.After(l.cfg.DialTimeout)
+			}
+		case <-others:
+			return out, nil
 		}
-		out = answer.(*rightsAnswer).topics
+	}
+	if out == nil {
+		return nil, errors.Join(faults...)
 	}
 	return out, nil
 }
@@ -98,6 +134,7 @@ func (l *Log) rights(ctx context.Context, topics []string) (map[string]rights, e
 type rightsRequest struct {
 	exchanged
 	correlation int32
+	topics      []string
 }
 
 type rightsAnswer struct {
@@ -106,7 +143,7 @@ type rightsAnswer struct {
 }
 
 func newRights(broker int32, clientID string, topics []string) *rightsRequest {
-	m := &rightsRequest{exchanged: exchanged{broker: broker, clientID: clientID}, correlation: correlations.Add(1)}
+	m := &rightsRequest{exchanged: exchanged{broker: broker, clientID: clientID}, correlation: correlations.Add(1), topics: topics}
 	buf := request(make([]byte, 0, 64+64*len(topics)), protocol.Metadata, rightsVersion, m.correlation, clientID)
 	buf = binary.BigEndian.AppendUint32(buf, uint32(len(topics)))
 	for _, t := range topics {
@@ -129,6 +166,13 @@ func (m *rightsRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) 
 		if err := m.speaks(spoken.key, spoken.version); err != nil {
 			return nil, err
 		}
+	}
+	if m.versions[protocol.Metadata] < rightsVersion { // whatever it is, it has all that is needed
+		unknown := make(map[string]rights)
+		for _, t := range m.topics {
+			unknown[t] = rights{operations: notTold}
+		}
+		return &rightsAnswer{topics: unknown}, nil
 	}
 	if err := m.begin(protocol.Metadata, rightsVersion); err != nil {
 		return nil, err

@@ -10,11 +10,13 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/understudy-io/understudy/domain"
@@ -77,6 +79,46 @@ func TestAnOldBrokerIsFoundByTheCheck(t *testing.T) {
 	_, err := openLog(t, Config{Brokers: c.ListenAddrs()}).CheckTopics(t.Context(), "studio", TopicSpec{})
 	if !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "use Kafka 2.4 or newer") {
 		t.Errorf("%v; wanted %v, with what to do", err, ErrSetup)
+	}
+}
+
+// TestABrokerThatFailsHidesNothing: what the others say is enough, or no server
+// could start while one of three is away.
+func TestABrokerThatFailsHidesNothing(t *testing.T) {
+	c := cluster(t, 3)
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	if err := l.EnsureTopics(t.Context(), "studio", TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	var failed atomic.Int32
+	c.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if m := r.(*kmsg.MetadataRequest); m.IncludeTopicAuthorizedOperations && c.CurrentNode() == 1 {
+			failed.Add(1)
+			return nil, errors.New("cut"), true
+		}
+		return nil, nil, false
+	})
+	findings, err := l.CheckTopics(t.Context(), "studio", TopicSpec{})
+	if err != nil || len(findings) > 0 {
+		t.Errorf("%q, %v; wanted nothing", findings, err)
+	}
+	if failed.Load() == 0 {
+		t.Error("no broker has failed: this was no test")
+	}
+}
+
+// TestAServiceThatDoesNotTellRightsWillDo: Kafka does since 2.3.
+func TestAServiceThatDoesNotTellRightsWillDo(t *testing.T) {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.Metadata), rightsVersion-1)
+	c := cluster(t, 1, kfake.MaxVersions(versions))
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	if err := l.EnsureTopics(t.Context(), "studio", TopicSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	if findings, err := l.CheckTopics(t.Context(), "studio", TopicSpec{}); err != nil || len(findings) > 0 {
+		t.Errorf("%q, %v; wanted nothing", findings, err)
 	}
 }
 

@@ -128,9 +128,8 @@ func deviceDialer(cfg config.Config) *net.Dialer {
 // awaitTopics waits until the log answers, and refuses topics that are not as
 // they must be, and a set-up with which the log never will answer.
 func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger *slog.Logger) error {
-	var said string
 	var wrongSince time.Time
-	for {
+	for said := false; ; said = true {
 		findings, err := log.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
 		switch {
 		case err == nil && len(findings) == 0:
@@ -143,13 +142,12 @@ func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger 
 		case !errors.Is(err, kafka.ErrSetup):
 			wrongSince = time.Time{}
 		case wrongSince.IsZero():
-			wrongSince = time.Now()
+			wrongSince, said = time.Now(), false
 		case time.Since(wrongSince) > setupPatience:
 			return fmt.Errorf("the log cannot be used: %w: %w", domain.ErrInvalid, err)
 		}
-		if now := err.Error(); said == "" || !wrongSince.IsZero() && said != now {
+		if !said {
 			logger.Warn("the log does not answer yet; waiting for it", "cause", err)
-			said = now
 		}
 		select {
 		case <-ctx.Done():
