@@ -17,6 +17,7 @@ import (
 // to do, with room again it goes on by itself; and after kill -9 of everything
 // all that was ever acknowledged has its outcome.
 func TestADiskThatGetsFullUnderLoadLosesNothing(t *testing.T) {
+	needsEmbedded(t)
 	disk := filepath.Join(t.TempDir(), "land")
 	if err := errors.Join(os.Mkdir(disk, 0o755), syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=16m")); err != nil {
 		t.Skipf("only root can mount a small disk here, so one that gets full is not tried with a whole landscape: %v", err)

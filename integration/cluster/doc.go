@@ -13,5 +13,7 @@
 //
 // The tests of this package are those of the main job. They need Go alone; kcat
 // is used where it is installed, and the test that uses it says which it was.
-// What takes more than some seconds is left out with -short.
+// What takes more than some seconds is left out with -short. Where
+// UNDERSTUDY_KAFKA names brokers, the same tests run on those; integration/kafka
+// does that.
 package cluster

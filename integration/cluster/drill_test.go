@@ -22,7 +22,7 @@ func TestNoDrillFindsWhatMustNotBe(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			s := common(t)
 			before := s.epoch()
-			r := read[drill.Report](s, s.cli(0, "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(drillRuns), "-o", "json"))
+			r := read[drill.Report](s, s.cli(0, "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(drillRuns), "--yes", "-o", "json"))
 			if r.Kind != kind || r.Runs != drillRuns || r.Commands < 100 || r.Outcomes[domain.Confirmed] < 100 {
 				t.Errorf("this is no drill %s of %d runs: %+v", kind, drillRuns, r)
 			}

@@ -92,6 +92,7 @@ func TestNobodyActsWithoutTheLog(t *testing.T) {
 // long as a standby waits for a silent primary, and longer. Nothing is reset, and
 // nobody is told.
 func TestASilentOutageOfTheLogIsNoTakeover(t *testing.T) {
+	needsEmbedded(t)
 	s := common(t)
 	broker, err := s.Process("broker")
 	s.no(err)

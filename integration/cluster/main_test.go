@@ -20,6 +20,28 @@ import (
 
 var folder string // for all that the tests write
 
+// brokersVariable names an Apache Kafka to run the landscapes on, as host:port,...,
+// instead of the embedded broker.
+const brokersVariable = "UNDERSTUDY_KAFKA"
+
+// onKafka are the arguments with which up uses it, each time for a new landscape.
+func onKafka() []string {
+	named := os.Getenv(brokersVariable)
+	if named == "" {
+		return nil
+	}
+	return []string{"--kafka", named, "--landscape", fmt.Sprintf("cluster-%d", time.Now().UnixNano())}
+}
+
+// needsEmbedded skips a test of the embedded broker: of what it does when it is
+// stopped, or when its disk is full.
+func needsEmbedded(t *testing.T) {
+	t.Helper()
+	if os.Getenv(brokersVariable) != "" {
+		t.Skip("it stops the embedded broker or fills its disk, and " + brokersVariable + " names another")
+	}
+}
+
 // program is the built one.
 var program = sync.OnceValue(func() string {
 	path, err := cluster.Build(context.Background(), folder)
@@ -74,7 +96,7 @@ type stage struct {
 func common(t *testing.T) *stage {
 	t.Helper()
 	shared.once.Do(func() {
-		shared.l, shared.err = cluster.Start(context.Background(), program(), filepath.Join(folder, "shared"))
+		shared.l, shared.err = cluster.Start(context.Background(), program(), filepath.Join(folder, "shared"), onKafka()...)
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -92,7 +114,7 @@ func own(t *testing.T, more ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := cluster.Start(t.Context(), program(), dir, more...)
+	l, err := cluster.Start(t.Context(), program(), dir, append(onKafka(), more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
