@@ -5,6 +5,7 @@ package kafka_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/testcontainers/testcontainers-go"
 
 	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
@@ -31,10 +33,11 @@ type brokers struct {
 	secure        []string // addresses with TLS and SASL/SCRAM-SHA-512
 	authority     *authority
 	authorityFile string
-	containers    []*container
+	containers    []*testcontainers.DockerContainer
 }
 
-// each runs a test on one broker and on three, or on those that the environment names. Each is started once.
+// each runs a test on one broker and on three, or on those that the environment
+// names. Each is started once.
 func each(t *testing.T, test func(t *testing.T, c *brokers)) {
 	if named := os.Getenv(brokersVariable); named != "" {
 		t.Run("brokers of "+brokersVariable, func(t *testing.T) { test(t, &brokers{plain: strings.Split(named, ",")}) })
@@ -114,13 +117,33 @@ func (c *brokers) remove(t *testing.T, landscape string) {
 	for _, k := range kinds {
 		topics = append(topics, domain.Topic(landscape, k))
 	}
+	c.delete(t, topics)
+}
+
+// removeAll deletes all topics whose names begin so.
+func (c *brokers) removeAll(t *testing.T, prefix string) {
+	known, err := c.client().Metadata(context.Background(), &kafkago.MetadataRequest{})
+	if err != nil {
+		t.Logf("topics of %s stay: %v", prefix, err)
+		return
+	}
+	var topics []string
+	for _, topic := range known.Topics {
+		if strings.HasPrefix(topic.Name, prefix) {
+			topics = append(topics, topic.Name)
+		}
+	}
+	c.delete(t, topics)
+}
+
+func (c *brokers) delete(t *testing.T, topics []string) {
 	out, err := c.client().DeleteTopics(context.Background(), &kafkago.DeleteTopicsRequest{Topics: topics})
 	if err != nil {
-		t.Logf("the topics of %s stay: %v", landscape, err)
+		t.Logf("these topics stay: %v: %v", topics, err)
 		return
 	}
 	for topic, err := range out.Errors {
-		if err != nil && err != kafkago.UnknownTopicOrPartition { //nolint:errorlint // kafka-go gives the bare code
+		if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {
 			t.Logf("topic %s stays: %v", topic, err)
 		}
 	}

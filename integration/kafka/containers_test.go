@@ -36,6 +36,7 @@ const (
 	startWithin = 3 * time.Minute  // three brokers on two busy cores
 	keystoreAt  = "/tmp/keystore.pem"
 	startAt     = "/tmp/start"
+	endWithin   = 30 * time.Second // of a server that is told to
 	heap        = "-Xms128m -Xmx320m"
 )
 
@@ -59,14 +60,8 @@ var image = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// container is one broker.
-type container struct {
-	*testcontainers.DockerContainer
-}
-
-// start starts a cluster of so many brokers; it ends with the test. A test that
-// needs other settings of the brokers than ours gives them.
-func start(t *testing.T, count int, settings ...string) *brokers {
+// start starts a cluster of so many brokers; it ends with the test.
+func start(t *testing.T, count int) *brokers {
 	t.Helper()
 	name, err := image()
 	if err != nil {
@@ -82,46 +77,55 @@ func start(t *testing.T, count int, settings ...string) *brokers {
 		t.Fatal(err)
 	}
 	for id := 1; id <= count; id++ {
-		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, count, settings)))
+		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, count)))
 	}
 	t.Cleanup(func() { c.sayWhatBrokersSaid(t) }) // before they are ended
 	c.awaitReady(t, count)
 	return c
 }
 
-// run starts one container, and tells its broker under which addresses clients
-// reach it: they are known only when the container runs.
-func (c *brokers) run(t *testing.T, image string, net *testcontainers.DockerNetwork, id int, env map[string]string) *container {
+// run starts one of the brokers.
+func (c *brokers) run(t *testing.T, image string, net *testcontainers.DockerNetwork, id int, env map[string]string) *testcontainers.DockerContainer {
 	t.Helper()
-	tell := func(ctx context.Context, ctr testcontainers.Container) error {
-		clients, err := address(ctx, ctr, clientsPort)
-		if err != nil {
-			return err
-		}
-		secure, err := address(ctx, ctr, securePort)
-		if err != nil {
-			return err
-		}
-		c.plain, c.secure = append(c.plain, clients), append(c.secure, secure)
-		script := fmt.Sprintf("export KAFKA_ADVERTISED_LISTENERS=CLIENTS://%s,SECURE://%s,BROKERS://%s:9095\nexec /etc/kafka/docker/run\n", clients, secure, hostOf(id))
-		return ctr.CopyToContainer(ctx, []byte(script), startAt, 0o644)
-	}
-	ctr, err := testcontainers.Run(t.Context(), image,
+	return startContainer(t, image, []string{clientsPort, securePort}, func(at []string) string {
+		c.plain, c.secure = append(c.plain, at[0]), append(c.secure, at[1])
+		return fmt.Sprintf("export KAFKA_ADVERTISED_LISTENERS=CLIENTS://%s,SECURE://%s,BROKERS://%s:9095\nexec /etc/kafka/docker/run\n", at[0], at[1], hostOf(id))
+	},
 		network.WithNetwork([]string{hostOf(id)}, net),
 		testcontainers.WithEnv(env),
-		testcontainers.WithExposedPorts(clientsPort, securePort),
 		testcontainers.WithFiles(testcontainers.ContainerFile{
 			Reader: bytes.NewReader(c.authority.keystore(t, "localhost", "127.0.0.1")), ContainerFilePath: keystoreAt, FileMode: 0o644,
 		}),
+	)
+}
+
+// startContainer starts a container that ends with the test. What it runs is a
+// script, made once its container runs: only then it is known where its ports
+// are reached from here, and brokers tell clients that.
+func startContainer(t *testing.T, image string, ports []string, script func(at []string) string, more ...testcontainers.ContainerCustomizer) *testcontainers.DockerContainer {
+	t.Helper()
+	tell := func(ctx context.Context, ctr testcontainers.Container) error {
+		var at []string
+		for _, port := range ports {
+			reached, err := address(ctx, ctr, port)
+			if err != nil {
+				return err
+			}
+			at = append(at, reached)
+		}
+		return ctr.CopyToContainer(ctx, []byte(script(at)), startAt, 0o644)
+	}
+	ctr, err := testcontainers.Run(t.Context(), image, append(more,
+		testcontainers.WithExposedPorts(ports...),
 		testcontainers.WithEntrypoint("bash", "-c", "until grep -qs ^exec "+startAt+"; do sleep 0.1; done; . "+startAt),
 		testcontainers.WithLifecycleHooks(testcontainers.ContainerLifecycleHooks{PostStarts: []testcontainers.ContainerHook{tell}}),
 		testcontainers.WithLogger(quiet{}),
-	)
+	)...)
 	testcontainers.CleanupContainer(t, ctr, testcontainers.StopTimeout(0)) // nobody needs what it holds
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &container{ctr}
+	return ctr
 }
 
 // hostOf is the name of a broker among brokers.
@@ -148,7 +152,7 @@ func address(ctx context.Context, ctr testcontainers.Container, port string) (st
 // find it if somebody else did. And broker.session.timeout.ms is Kafka's own: no
 // broker ends here, and on a machine that does much else a shorter one would take
 // brokers out that live.
-func environment(id, count int, settings []string) map[string]string {
+func environment(id, count int) map[string]string {
 	var voters []string
 	for i := 1; i <= count; i++ {
 		voters = append(voters, fmt.Sprintf("%d@%s:9093", i, hostOf(i)))
@@ -157,37 +161,34 @@ func environment(id, count int, settings []string) map[string]string {
 	if count >= 3 {
 		replicas, inSync = "3", "2"
 	}
-	env := map[string]string{
-		"CLUSTER_ID":      "5L6g3nShT-eMCtK--X86sw",
-		"KAFKA_HEAP_OPTS": heap,
+	env := map[string]string{"CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw", "KAFKA_HEAP_OPTS": heap}
+	for name, value := range map[string]string{
+		"process.roles":                  "broker,controller",
+		"node.id":                        fmt.Sprint(id),
+		"controller.quorum.voters":       strings.Join(voters, ","),
+		"controller.listener.names":      "CONTROLLER",
+		"inter.broker.listener.name":     "BROKERS",
+		"listeners":                      "CLIENTS://:9092,CONTROLLER://:9093,SECURE://:9094,BROKERS://:9095",
+		"listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,BROKERS:PLAINTEXT",
 
-		"KAFKA_PROCESS_ROLES":                  "broker,controller",
-		"KAFKA_NODE_ID":                        fmt.Sprint(id),
-		"KAFKA_CONTROLLER_QUORUM_VOTERS":       strings.Join(voters, ","),
-		"KAFKA_CONTROLLER_LISTENER_NAMES":      "CONTROLLER",
-		"KAFKA_INTER_BROKER_LISTENER_NAME":     "BROKERS",
-		"KAFKA_LISTENERS":                      "CLIENTS://:9092,CONTROLLER://:9093,SECURE://:9094,BROKERS://:9095",
-		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,BROKERS:PLAINTEXT",
+		"listener.name.secure.ssl.keystore.type":              "PEM",
+		"listener.name.secure.ssl.keystore.location":          keystoreAt,
+		"listener.name.secure.sasl.enabled.mechanisms":        "SCRAM-SHA-512",
+		"listener.name.secure.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
 
-		"KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_TYPE":                  "PEM",
-		"KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_LOCATION":              keystoreAt,
-		"KAFKA_LISTENER_NAME_SECURE_SASL_ENABLED_MECHANISMS":            "SCRAM-SHA-512",
-		"KAFKA_LISTENER_NAME_SECURE_SCRAM___SHA___512_SASL_JAAS_CONFIG": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-		"KAFKA_LISTENER_NAME_SECURE_SSL_CLIENT_AUTH":                    "none",
-		"KAFKA_AUTHORIZER_CLASS_NAME":                                   "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-		"KAFKA_SUPER_USERS":                                             "User:ANONYMOUS", // whoever comes in clear text
-		"KAFKA_AUTO_CREATE_TOPICS_ENABLE":                               "true",           // so that it shows if we ever made one by accident
-		"KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE":                          "false",
-		"KAFKA_DEFAULT_REPLICATION_FACTOR":                              replicas,
-		"KAFKA_MIN_INSYNC_REPLICAS":                                     inSync,
-		"KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR":                        replicas,
-		"KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR":                replicas,
-		"KAFKA_TRANSACTION_STATE_LOG_MIN_ISR":                           inSync,
-		"KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS":                        "0",
-	}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		env["KAFKA_"+strings.ToUpper(strings.ReplaceAll(name, ".", "_"))] = value
+		"authorizer.class.name":                    "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"super.users":                              "User:ANONYMOUS", // whoever comes in clear text
+		"auto.create.topics.enable":                "true",
+		"unclean.leader.election.enable":           "false",
+		"default.replication.factor":               replicas,
+		"min.insync.replicas":                      inSync,
+		"offsets.topic.replication.factor":         replicas,
+		"transaction.state.log.replication.factor": replicas,
+		"transaction.state.log.min.isr":            inSync,
+		"group.initial.rebalance.delay.ms":         "0",
+	} {
+		// As the image reads it.
+		env["KAFKA_"+strings.ToUpper(strings.NewReplacer(".", "_", "_", "__", "-", "___").Replace(name))] = value
 	}
 	return env
 }

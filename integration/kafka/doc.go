@@ -18,12 +18,19 @@
 // They check that
 //
 //   - the log keeps its contract (package logtest), and its times are the
-//     broker's, whatever a producer claims;
-//   - topics are created as they must be, and a setting that is not is found;
-//   - a landscape of three servers runs on it: a route from the command line is
-//     confirmed by the router and seen by every server;
+//     broker's, whatever a producer claims; publisher and subscriber keep
+//     Watermill's;
+//   - every wrong set-up is refused, by the check and by a server that starts,
+//     and what the message says mends it;
+//   - the permissions that docs/kafka.md lists are enough, and not more;
+//   - a broker that is too old is refused: a real one of 2019, whose jars Maven
+//     fetches (old/pom.xml);
 //   - the drills kill, pause and switchover lose nothing, double nothing, mix up
-//     no order, and hear nothing from an old primary. Their figures are printed.
+//     no order, and hear nothing from an old primary. Their figures are printed;
+//   - a server that has nothing starts from a view when control has been cut;
+//   - on three brokers, the tests of the main job (integration/cluster) pass as
+//     they are.
 //
-// Each test makes topics of its own, understudy.rehearsal-…, and deletes them.
+// Each test makes topics of its own, understudy.rehearsal-…, and deletes them. A
+// run that is killed leaves its containers: docker ps names them.
 package kafka

@@ -58,7 +58,10 @@ func TestApacheKafka(t *testing.T) {
 			t.Run("wrong certificates and credentials are refused", func(t *testing.T) { wrongLogin(t, c) })
 			t.Run("the documented permissions are enough, and not more", func(t *testing.T) { leastPermissions(t, c) })
 		}
-		t.Run("a landscape", func(t *testing.T) { rehearsal(t, c) })
+		t.Run("drills", func(t *testing.T) { rehearsal(t, c) })
+		if c.replicas() == 3 {
+			t.Run("the main job", func(t *testing.T) { mainJob(t, c) })
+		}
 	})
 }
 

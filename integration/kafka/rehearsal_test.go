@@ -3,75 +3,86 @@
 package kafka_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"text/tabwriter"
 	"time"
 
-	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/drill"
 	"github.com/understudy-io/understudy/infra/up"
+	"github.com/understudy-io/understudy/integration/cluster"
+	"github.com/understudy-io/understudy/integration/logtest"
 )
-
-// servers are those that `up` runs by default.
-var servers = []string{"A", "B", "C"}
 
 var (
 	runs   = flag.Int("runs", 20, "runs of each drill")
 	drills = flag.String("drills", "kill,pause,switchover", "the drills, in this order")
 )
 
-// rehearsal: what `up` runs on the embedded broker it runs
-// here just so, and no drill finds anything that must not be.
+const viewWithin = 90 * time.Second // a primary writes one each minute
+
+// mainJob runs the tests of the main job, as they are, on these brokers.
+func mainJob(t *testing.T, c *brokers) {
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-timeout", "20m", "../cluster")
+	cmd.Env = append(os.Environ(), brokersVariable+"="+strings.Join(c.plain, ","))
+	out, err := cmd.CombinedOutput()
+	for _, line := range strings.Split(string(out), "\n") {
+		if strings.Contains(line, "--- FAIL") || strings.Contains(line, "--- SKIP") || strings.HasPrefix(line, "ok") {
+			t.Log(line)
+		}
+	}
+	if err != nil {
+		t.Errorf("go test ../cluster: %v\n%s", err, out)
+	}
+	c.removeAll(t, "understudy.cluster-")
+}
+
+// rehearsal runs the drills, which find nothing that must not be; then a server
+// that has nothing, of a control topic that has been cut, starts from a view.
 func rehearsal(t *testing.T, c *brokers) {
 	l := startLandscape(t, c)
-	t.Run("a route is confirmed, and every server says so", func(t *testing.T) { route(t, l) })
 	var reports []drill.Report
 	for _, kind := range strings.Split(*drills, ",") {
 		t.Run(kind, func(t *testing.T) { reports = append(reports, rehearse(t, l, drill.Kind(kind))) })
 	}
-	t.Run("afterwards all servers hold the same state", func(t *testing.T) { agree(t, l) })
-	t.Run("afterwards a route is confirmed again", func(t *testing.T) { route(t, l) })
-	t.Run("the topics are still as they must be", func(t *testing.T) { l.run(t, "topics", "check", "--dir", l.dir) })
+	t.Run("afterwards all servers hold the state that the log gives", func(t *testing.T) { proven(t, l) })
+	t.Run("a server starts from a view when control is cut", func(t *testing.T) { fromView(t, c, l) })
+	t.Run("the topics are still as they must be", func(t *testing.T) { wants(t, l.CLI(t.Context(), "topics", "check"), 0) })
 	printFigures(reports)
 }
 
-// route sets crosspoints, and looks at each server for the router's own report.
-func route(t *testing.T, l *landscape) {
-	target := domain.CrosspointTarget(domain.DefaultLevel, 5)
-	for _, source := range []string{"12", "13"} {
-		r := ask[httpapi.Result](t, l, "route", "set", up.VideohubID, "--dest", "5", "--source", source)
-		if r.Outcome != domain.Confirmed {
-			t.Fatalf("source %s: %+v", source, r)
-		}
-		for _, server := range servers {
-			var d httpapi.Device
-			await(t, func() error {
-				d = ask[httpapi.Device](t, l, "state", "get", up.VideohubID, "--server", server, "--target", string(target))
-				if len(d.Cells) == 1 && d.Cells[0].Reported != nil && *d.Cells[0].Reported == source {
-					return nil
-				}
-				return fmt.Errorf("server %s does not say that source %s is routed: %+v", server, source, d)
-			})
-		}
+// startLandscape starts one of three servers on these brokers. It is ended with
+// the test.
+func startLandscape(t *testing.T, c *brokers) *cluster.Landscape {
+	t.Helper()
+	l, err := cluster.Start(t.Context(), program(t), t.TempDir(), "--kafka", strings.Join(c.plain, ","), "--landscape", c.landscape(t))
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(l.Log(15))
+		}
+		if err := l.Stop(); err != nil {
+			t.Errorf("up did not end in good order: %v", err)
+		}
+	})
+	return l
 }
 
 // rehearse runs one drill and judges its report: by the figures, and not only
 // by the exit code of the program under test.
-func rehearse(t *testing.T, l *landscape, kind drill.Kind) drill.Report {
-	out, err := l.try(t.Context(), "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(*runs), "--yes", "--dir", l.dir, "-o", "json")
+func rehearse(t *testing.T, l *cluster.Landscape, kind drill.Kind) drill.Report {
+	said := l.CLI(t.Context(), "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(*runs), "--yes", "-o", "json")
+	wants(t, said, 0)
+	r, err := cluster.JSON[drill.Report](said)
 	if err != nil {
-		t.Error(err)
-	}
-	var r drill.Report
-	if err := json.Unmarshal(out, &r); err != nil {
-		t.Fatalf("no report: %v", err)
+		t.Fatal(err)
 	}
 	if r.Kind != kind || r.Runs != *runs || r.Commands == 0 || r.Outcomes[domain.Confirmed] == 0 {
 		t.Errorf("this is no drill %s of %d runs: %+v", kind, *runs, r)
@@ -90,43 +101,81 @@ func rehearse(t *testing.T, l *landscape, kind drill.Kind) drill.Report {
 	return r
 }
 
-// agree holds the state hashes of all servers against each other, where they
-// stand at the same offsets.
-func agree(t *testing.T, l *landscape) {
-	var all []httpapi.Status
+// proven checks that all servers hold the state that the log gives.
+func proven(t *testing.T, l *cluster.Landscape) {
+	t.Helper()
 	await(t, func() error {
-		all = all[:0]
-		for _, server := range servers {
-			all = append(all, ask[httpapi.Status](t, l, "cluster", "status", "--server", server))
+		running, err := l.Agreed(t.Context())
+		if err != nil {
+			return err
 		}
-		if len(all[0].Partitions) > 0 && sameOffsets(all) {
-			return nil
+		audit, err := l.Audit(t.Context())
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("the servers do not come to the same offsets: %+v", all)
+		return audit.Proves(running)
 	})
-	for i, st := range all {
-		for k, p := range st.Partitions {
-			if p != all[0].Partitions[k] {
-				t.Errorf("server %s has %+v, server %s has %+v", servers[i], p, servers[0], all[0].Partitions[k])
+}
+
+// fromView cuts control down to its newest view, as retention does in a week.
+func fromView(t *testing.T, c *brokers, l *cluster.Landscape) {
+	view := newestView(t, l)
+	standby := standbyOf(t, l)
+	steer := func(what string) {
+		t.Helper()
+		if err := l.Steer(t.Context(), "/processes/guard-"+standby.Name+"/"+what, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	steer("stop")
+	if err := os.RemoveAll(standby.Data); err != nil {
+		t.Fatal(err)
+	}
+	control := domain.Topic(l.Run.Landscape, domain.TopicControl)
+	if err := logtest.CutRecords(t.Context(), c.plain, control, 0, view.At+1); err != nil {
+		t.Fatal(err)
+	}
+	steer("start")
+	if _, err := l.Settled(t.Context()); err != nil {
+		t.Fatalf("not all servers are ready again: %v", err)
+	}
+	proven(t, l)
+}
+
+func newestView(t *testing.T, l *cluster.Landscape) (newest domain.View) {
+	t.Helper()
+	for deadline := time.Now().Add(viewWithin); ; time.Sleep(time.Second) {
+		records, err := l.Records(t.Context(), domain.TopicControl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records[0] {
+			if v, ok := r.Payload.(domain.View); ok {
+				newest = v
 			}
 		}
-		for _, s := range st.Servers {
-			if s.HashOK == domain.HashDiffers || !s.Ready {
-				t.Errorf("server %s sees %s as %s, hash %s", servers[i], s.Name, s.State, s.HashOK)
-			}
+		if newest.At > 0 {
+			return newest
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no view within %v", viewWithin)
 		}
 	}
 }
 
-func sameOffsets(all []httpapi.Status) bool {
-	for _, st := range all[1:] {
-		for i, p := range st.Partitions {
-			if p.Next != all[0].Partitions[i].Next {
-				return false
-			}
+func standbyOf(t *testing.T, l *cluster.Landscape) up.Server {
+	t.Helper()
+	primary, err := l.Settled(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range l.Run.Servers {
+		if s.Name != primary {
+			return s
 		}
 	}
-	return true
+	t.Fatal("no standby")
+	return up.Server{}
 }
 
 // await polls until check finds nothing any more.
