@@ -217,7 +217,11 @@ func (s *stage) no(err error) {
 // eventually polls until check finds nothing any more.
 func (s *stage) eventually(what string, check func() error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	patience := 20 * time.Second
+	if !s.Run.Embedded() { // three brokers share the machine with three servers
+		patience = time.Minute
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	for {
 		err := check()

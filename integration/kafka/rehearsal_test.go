@@ -22,13 +22,14 @@ import (
 var (
 	runs   = flag.Int("runs", 20, "runs of each drill")
 	drills = flag.String("drills", "kill,pause,switchover", "the drills, in this order")
+	main   = flag.String("main", ".", "which tests of the main job, as a pattern")
 )
 
 const viewWithin = 90 * time.Second // a primary writes one each minute
 
 // mainJob runs the tests of the main job, as they are, on these brokers.
 func mainJob(t *testing.T, c *brokers) {
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-timeout", "20m", "../cluster")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-timeout", "20m", "-run", *main, "../cluster")
 	cmd.Env = append(os.Environ(), brokersVariable+"="+strings.Join(c.plain, ","))
 	out, err := cmd.CombinedOutput()
 	for _, line := range strings.Split(string(out), "\n") {
