@@ -34,7 +34,7 @@ esac
 
 start_engine() {
   local why
-  why=$(docker info 2>&1 >/dev/null | tail -1)
+  why=$(docker info 2>&1 >/dev/null | tail -1 || true)
   command -v dockerd >/dev/null && [ -z "${DOCKER_HOST:-}" ] && [ "$(id -u)" = 0 ] ||
     fail "no Docker engine answers ($why): start it, let this user use it (group docker), or set DOCKER_HOST"
   # A pid file that a crash has left keeps the engine from starting.
