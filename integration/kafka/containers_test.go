@@ -236,6 +236,15 @@ func (c *brokers) user(t *testing.T, name string) login {
 	if err != nil {
 		t.Fatalf("make user %s: %v", name, err)
 	}
+	for _, addr := range c.secure { // one broker after the other hears of it
+		client := c.clientOf(as)
+		client.Addr = kafkago.TCP(addr)
+		await(t, func() error {
+			_, err := client.Metadata(t.Context(), &kafkago.MetadataRequest{Topics: []string{}})
+			client.Transport.(*kafkago.Transport).CloseIdleConnections()
+			return err
+		})
+	}
 	return as
 }
 
