@@ -45,7 +45,7 @@ func endLeftovers(run *Run, printf func(string, ...any)) error {
 	for _, p := range left {
 		_ = p.Signal(syscall.SIGKILL)
 	}
-	if awaitAll(left, killWithin) {
+	if awaitAll(left, goneWithin) {
 		return nil
 	}
 	var names []string

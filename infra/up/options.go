@@ -20,6 +20,7 @@ const (
 	startWithin  = 60 * time.Second       // until all is ready
 	stopWithin   = 6 * time.Second        // for one kind of process to end in good order
 	killWithin   = 2 * time.Second        // for a killed process to be gone
+	goneWithin   = 10 * time.Second       // the same for one of an earlier run: it may wait for a disk, and nothing else can begin
 	restartAfter = time.Second            // before a process that ended by itself is started again
 	readyPace    = 20 * time.Millisecond  // between two looks whether all is ready
 	probeWithin  = 500 * time.Millisecond // for one answer of a server
