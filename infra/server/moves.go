@@ -76,7 +76,6 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 	}
 	if to == s.options.Election.Member {
 		s.core.tell(core.Vouch{User: user, Reason: reason})
-		s.control.elect(election.Clear{By: user, Reason: reason})
 	}
 	var epoch uint64
 	var from string
@@ -95,6 +94,9 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 		case from == to:
 			refusal = fmt.Errorf("%s is the primary already: %w", to, domain.ErrConflict)
 		default:
+			if to == s.options.Election.Member {
+				s.control.elect(election.Clear{By: user, Reason: reason})
+			}
 			s.control.elect(election.Contest{By: user, Reason: reason, To: to})
 		}
 	})
