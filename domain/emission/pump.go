@@ -33,9 +33,16 @@ func (q *Queue) overtake(newer *job) {
 		if j.Effect == domain.OneShot {
 			return
 		}
+		j.overtakenBy(newer)
+	}
+}
+
+// overtakenBy takes from a job what a newer one wishes for.
+func (j *job) overtakenBy(newer *job) {
+	for _, wish := range newer.Wishes {
 		for i := range j.items {
-			if j.items[i].state == open && newer.wishesFor(j.items[i].Target) {
-				j.items[i].state, j.items[i].by = overtaken, newer.UID
+			if it := &j.items[i]; it.Target == wish.Target && it.state == open {
+				it.state, it.by = overtaken, newer.UID
 			}
 		}
 	}
@@ -63,10 +70,6 @@ func (q *Queue) coalesce() {
 			}
 		}
 	}
-}
-
-func (j *job) wishesFor(t domain.Target) bool {
-	return slices.ContainsFunc(j.Wishes, func(v domain.Value) bool { return v.Target == t })
 }
 
 // expire ends what newer wishes have overtaken, what is too old to be sent, and
@@ -275,13 +278,7 @@ func (q *Queue) overtakenSince(j *job) {
 		if other.Effect == domain.OneShot && other.unsent() {
 			return // what is newer comes behind it
 		}
-		for _, wish := range other.Wishes {
-			for i := range j.items {
-				if j.items[i].Target == wish.Target && j.items[i].state == open {
-					j.items[i].state, j.items[i].by = overtaken, other.UID
-				}
-			}
-		}
+		j.overtakenBy(other)
 	}
 }
 
