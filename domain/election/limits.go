@@ -31,6 +31,10 @@ const (
 	// contests it. It is longer than a reader needs to find back to a log that was
 	// away for all: they do not do so at the same moment.
 	unfitAfter = 2500 * time.Millisecond
+	// deafAfter is how long, at least, a holder's heartbeats may come without what it read
+	// back having moved. Its lease ends without that; what a contest saves is the wait
+	// for a holder that will not hear again, and a busy machine may hold up one that will.
+	deafAfter = 250 * time.Millisecond
 	// gapStep and lossStep are how long a gap between two answers of the log must
 	// be, at least, to be noticed, and to count as a loss of the log. maxLosses
 	// bounds how often the latter doubles.

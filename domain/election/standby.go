@@ -152,10 +152,11 @@ func (s *Server) observe(h domain.Heartbeat) {
 	if h.Lag != domain.LagUnknown || !s.eligible() {
 		d.unfit = 0
 	}
+	deaf := max(h.TTL, deafAfter)
 	switch {
 	case !s.eligible() || d.contestedAt > 0 && s.now < d.contestedAt+s.cfg.MaxTTL:
-	case d.still >= h.TTL:
-		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, h.TTL))
+	case d.still >= deaf:
+		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, deaf))
 	case d.unfit >= unfitAfter:
 		s.contest(fmt.Sprintf("unfit: it cannot read some of the log, for %s", unfitAfter))
 	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:

@@ -102,5 +102,7 @@ var ofTheLease = []mutant{
 	{"a silent log is taken for a silent holder", "domain/election/standby.go",
 		"max(due, s.now) > fresh && s.cfg.broken.keeps(ruleAnswered) {", "false && max(due, s.now) > fresh {", in(plays)},
 	{"a deaf holder is never contested", "domain/election/standby.go",
-		"case d.still >= h.TTL:", "case false:", in(plays)},
+		"case d.still >= deaf:", "case false:", in(plays)},
+	{"a holder that is held up for a moment is contested", "domain/election/standby.go",
+		"deaf := max(h.TTL, deafAfter)", "deaf := h.TTL", in(plays)},
 }
