@@ -2,6 +2,8 @@ package guard
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"syscall"
@@ -38,12 +40,16 @@ const (
 //
 // It returns false where this cannot be seen: on a kernel before 6.9, and for a
 // process that ended too early. The report of the end is not missed by that.
-func awaitEnding(ctx context.Context, pid int, still func() bool) (Exit, bool) {
-	for still() && awaitThread(ctx, pid, still) {
-		for began := time.Now(); time.Since(began) < lookFor && still(); time.Sleep(lookEvery) {
-			if allExiting(pid) {
-				yield(pid)
-				return exitOf(pid)
+func awaitEnding(ctx context.Context, id Identity) (Exit, bool) {
+	for id.Alive() && awaitThread(ctx, id) {
+		for began := time.Now(); time.Since(began) < lookFor; time.Sleep(lookEvery) {
+			ending, err := allEnding(id.PID)
+			if err != nil {
+				return Exit{}, false // collected already: whoever collected it knows more
+			}
+			if ending {
+				yield(id.PID)
+				return exitOf(id)
 			}
 		}
 		// A thread ended by itself.
@@ -62,13 +68,13 @@ func yield(pid int) {
 
 // awaitThread waits for the end of one of some threads of a process, and returns
 // false if there is none to wait for, or ctx ends first.
-func awaitThread(ctx context.Context, pid int, still func() bool) bool {
+func awaitThread(ctx context.Context, id Identity) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	fds := openThreads(ctx, pid)
+	fds := openThreads(ctx, id.PID)
 	first := make(chan bool, len(fds)+1)
 	for _, fd := range fds {
-		go func() { first <- awaitPidfd(ctx, fd, still) }()
+		go func() { first <- awaitPidfd(ctx, fd, id.Alive) }()
 	}
 	if len(fds) == 0 {
 		first <- false
@@ -98,23 +104,36 @@ func openThreads(ctx context.Context, pid int) []int {
 	return fds
 }
 
-// allExiting tells whether no thread of a process will run in user space again.
+// allEnding tells whether no thread of a process will run in user space again.
 // It looks twice: a thread that was started during the first look, by one that
 // has ended since, is there at the second.
-func allExiting(pid int) bool {
+func allEnding(pid int) (bool, error) {
 	for range 2 {
 		threads, err := threadsOf(pid)
 		if err != nil {
-			return false // collected already: whoever collected it knows more
+			return false, err
 		}
 		for _, tid := range threads {
-			st, err := readStat(taskFolder(pid) + strconv.Itoa(tid))
-			if err == nil && st.flags&flagExiting == 0 {
-				return false
+			if !ending(taskFolder(pid) + strconv.Itoa(tid)) {
+				return false, nil
 			}
 		}
 	}
-	return true
+	return true, nil
+}
+
+// ending tells whether a thread has left user space for good: it has given up its
+// memory, and with that the file that it executes. Its flags say so a little
+// earlier, but whoever reads them holds the memory for that moment, and
+// may be the one who has to give it back: milliseconds, in the middle of a takeover.
+func ending(folder string) bool {
+	_, err := os.Readlink(folder + "/exe")
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err != nil
+	}
+	// It may not be read, as with a file that was given capabilities.
+	st, err := readStat(folder)
+	return err != nil || st.flags&flagExiting != 0
 }
 
 func taskFolder(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task/" }
@@ -136,9 +155,9 @@ func threadsOf(pid int) ([]int, error) {
 }
 
 // exitOf tells how an ending process ends.
-func exitOf(pid int) (Exit, bool) {
-	st, err := readStat("/proc/" + strconv.Itoa(pid))
-	if err != nil {
+func exitOf(id Identity) (Exit, bool) {
+	st, err := readStat("/proc/" + strconv.Itoa(id.PID))
+	if err != nil || st.identity() != id.Started {
 		return Exit{}, false
 	}
 	status := syscall.WaitStatus(st.exit)

@@ -31,6 +31,16 @@ func playing(t *testing.T, role string) (pid int, kill func()) {
 	return cmd.Process.Pid, func() { _ = cmd.Process.Kill() }
 }
 
+// identified names a process of the test, which may have ended and is not collected.
+func identified(t testing.TB, pid int) Identity {
+	t.Helper()
+	st, err := readStat("/proc/" + strconv.Itoa(pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Identity{PID: pid, Started: st.identity()}
+}
+
 func within(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for began := time.Now(); !is(); time.Sleep(lookEvery) {
@@ -40,15 +50,25 @@ func within(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// ends tells whether all threads of a process are seen as ending.
+func ends(t *testing.T, pid int) bool {
+	t.Helper()
+	all, err := allEnding(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // A witness that is mistaken here makes two servers act.
 func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
 	t.Run("it runs", func(t *testing.T) {
 		pid, kill := playing(t, "server")
-		if allExiting(pid) {
+		if ends(t, pid) {
 			t.Error("seen as ending while it runs")
 		}
 		kill()
-		within(t, "it is seen as ending", func() bool { return allExiting(pid) })
+		within(t, "it is seen as ending", func() bool { return ends(t, pid) })
 	})
 	t.Run("it is paused", func(t *testing.T) {
 		pid, _ := playing(t, "server")
@@ -59,7 +79,7 @@ func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
 			st, err := readStat("/proc/" + strconv.Itoa(pid))
 			return err == nil && st.state == "T"
 		})
-		if allExiting(pid) {
+		if ends(t, pid) {
 			t.Error("seen as ending while it is paused")
 		}
 	})
@@ -69,7 +89,7 @@ func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
 			st, err := readStat("/proc/" + strconv.Itoa(pid))
 			return err == nil && st.state == "Z"
 		})
-		if allExiting(pid) {
+		if ends(t, pid) {
 			t.Error("seen as ending while threads of it run")
 		}
 	})
@@ -77,7 +97,7 @@ func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
 		pid, _ := playing(t, "server")
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if exit, ok := awaitEnding(ctx, pid, func() bool { return true }); ok {
+		if exit, ok := awaitEnding(ctx, identified(t, pid)); ok {
 			t.Errorf("seen as ending with %q while it runs", exit.Text)
 		}
 	})
@@ -91,11 +111,12 @@ func TestTheEndingOfAProcessTellsHowItEnds(t *testing.T) {
 	} {
 		t.Run(role, func(t *testing.T) {
 			pid, kill := playing(t, role)
+			id := identified(t, pid)
 			if role == "server" {
 				kill()
 			}
-			within(t, "it is seen as ending", func() bool { return allExiting(pid) })
-			if got, ok := exitOf(pid); !ok || got != want {
+			within(t, "it is seen as ending", func() bool { return ends(t, pid) })
+			if got, ok := exitOf(id); !ok || got != want {
 				t.Errorf("it ends with %+v, %v; want %+v", got, ok, want)
 			}
 		})
@@ -121,8 +142,9 @@ func BenchmarkEnding(b *testing.B) {
 			b.Fatal(err)
 		}
 		ending := make(chan time.Time, 1)
+		id := identified(b, cmd.Process.Pid)
 		go func() {
-			_, _ = awaitEnding(b.Context(), cmd.Process.Pid, func() bool { return true })
+			_, _ = awaitEnding(b.Context(), id)
 			ending <- time.Now()
 		}()
 		time.Sleep(10 * time.Millisecond) // until it waits

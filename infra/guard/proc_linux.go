@@ -30,7 +30,7 @@ func startOf(pid int) (string, error) {
 	if st.state == "X" || st.state == "Z" && st.threads <= 1 {
 		return "", errEnded
 	}
-	return bootID() + "/" + st.start, nil
+	return st.identity(), nil
 }
 
 func isStopped(pid int) bool {
@@ -46,6 +46,9 @@ type stat struct {
 	flags   uint64
 	exit    uint64 // as wait(2) gives it
 }
+
+// identity tells a process from a later one with the same id.
+func (s stat) identity() string { return bootID() + "/" + s.start }
 
 // readStat reads the stat file of a process, or of a thread, in this folder; see
 // proc_pid_stat(5) for the order of fields.

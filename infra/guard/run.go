@@ -200,7 +200,7 @@ func (r *runner) watchEnding(pid int, incarnation string) {
 		return // it has ended, which wait reports
 	}
 	r.wg.Go(func() {
-		if exit, ok := awaitEnding(r.ctx, pid, id.Alive); ok {
+		if exit, ok := awaitEnding(r.ctx, id); ok {
 			r.tell(Ending{Incarnation: incarnation, Exit: exit})
 		}
 	})
