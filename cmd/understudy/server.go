@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -62,6 +63,8 @@ supervisor; then the end of the process costs the length of the lease.`,
 
 // runGuard guards the same command, started once more as the server proper.
 func runGuard(ctx context.Context, cfg config.Config) error {
+	cfg.Devices = nil // only the server needs them; a guard stays small
+	debug.FreeOSMemory()
 	logger := serverLogger(cfg).With("process", "guard")
 	program, err := up.Program()
 	if err != nil {

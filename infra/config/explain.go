@@ -57,7 +57,7 @@ func (l *Loaded) explainDevice(i int) (out []Setting) {
 	name := fmt.Sprintf("devices[%d]", i)
 	given := map[string]any{}
 	if i < len(l.devices) {
-		given = l.devices[i]
+		given, _ = l.devices[i].(map[string]any)
 	}
 	origin := func(entry map[string]any, key string) string {
 		if entry[key] == nil {

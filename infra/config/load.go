@@ -30,7 +30,7 @@ type Source struct {
 type Loaded struct {
 	Config  Config
 	origins map[string]string
-	devices []map[string]any // the entries as the file has them
+	devices []any // the entries as the file has them
 }
 
 // delimiter separates keys inside koanf. It is not the dot, because the keys of
@@ -189,47 +189,36 @@ func merge(layers []layer) (*Loaded, error) {
 	all := koanf.New(delimiter)
 	for _, l := range layers {
 		for _, key := range Keys() {
-			if p := path(key.Name); key.index != nil && l.values.Exists(p) && l.values.Get(p) != nil {
-				out.origins[key.Name] = l.origin(key.Name)
-				if err := all.Set(p, l.values.Get(p)); err != nil { // a list or a map replaces the lower one as a whole
-					return nil, fmt.Errorf("%s: %w", key.Name, err)
-				}
+			value := l.given(key)
+			if value == nil {
+				continue
+			}
+			out.origins[key.Name] = l.origin(key.Name)
+			if err := all.Set(path(key.Name), value); err != nil { // a list or a map replaces the lower one as a whole
+				return nil, fmt.Errorf("%s: %w", key.Name, err)
+			}
+			if list, ok := value.([]any); ok && key.Name == "devices" {
+				out.devices = list
 			}
 		}
 	}
 	if all.Exists(path("kafka.brokers")) {
 		out.Config.Kafka.Brokers = nil
 	}
-	out.devices = withDefaults(all)
+	for range out.devices { // what an entry does not name stays as it is here
+		out.Config.Devices = append(out.Config.Devices, DefaultDevice())
+	}
 	if err := all.Unmarshal("", &out.Config); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
 	return out, nil
 }
 
-// withDefaults fills in what the entries of devices do not name, and returns
-// them as they were.
-func withDefaults(k *koanf.Koanf) (entries []map[string]any) {
-	list, _ := k.Get("devices").([]any)
-	defaults := reflect.ValueOf(DefaultDevice())
-	for i, entry := range list {
-		m, _ := entry.(map[string]any)
-		full := make(map[string]any, len(m))
-		for j := range defaults.NumField() {
-			if v := defaults.Field(j); !v.IsZero() {
-				full[defaults.Type().Field(j).Tag.Get("koanf")] = v.Interface()
-			}
-		}
-		for key, value := range m {
-			if value != nil {
-				full[key] = value
-			}
-		}
-		entries = append(entries, m)
-		list[i] = full
+// given is what the layer says of a key; nil if nothing. It is a copy, which for
+// thousands of devices takes its time.
+func (l layer) given(key Key) any {
+	if p := path(key.Name); key.index != nil && l.values.Exists(p) {
+		return l.values.Get(p)
 	}
-	if list != nil {
-		_ = k.Set("devices", list) // Set fails only on a key that is no map, and this is the top
-	}
-	return entries
+	return nil
 }
