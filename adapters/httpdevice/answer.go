@@ -56,7 +56,7 @@ func (l *link) noAnswer(e *exchange, cause error) {
 		l.sink.Answered(domain.Answered{Ref: e.action.Ref, Verdict: domain.NoAnswer, Reason: domain.ReasonNoAnswer, Detail: short(cause.Error())})
 	})
 	<-l.slot
-	wake(l.refresh) // is the device still there?
+	l.lookAgain() // is the device still there?
 }
 
 // answered passes an answer on; false if the connection cannot be kept.
@@ -92,10 +92,14 @@ func (l *link) deliver(e *exchange, r *http.Response, body string) {
 	if e.verb.reading == nil || a.Verdict == domain.Rejected {
 		return
 	}
-	select {
-	case l.readBack <- e.verb.reading:
-	default:
-		wake(l.refresh)
+	crowd := false
+	l.ask(func(todo *chores) {
+		if crowd = len(todo.readings) == readsWaiting; !crowd {
+			todo.readings = append(todo.readings, e.verb.reading)
+		}
+	})
+	if crowd {
+		l.lookAgain()
 	}
 }
 

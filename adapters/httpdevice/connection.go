@@ -39,7 +39,7 @@ type exchange struct {
 }
 
 // dial opens the connection. A TLS handshake carries no action, so it passes.
-func dial(ctx context.Context, o Options, p *plan) (*connection, error) {
+func dial(ctx context.Context, o *Options, p *plan) (*connection, error) {
 	raw, err := o.Dial(ctx, "tcp", p.authority)
 	if err != nil {
 		return nil, err
@@ -50,14 +50,14 @@ func dial(ctx context.Context, o Options, p *plan) (*connection, error) {
 	}
 	c := &connection{socket: newGatedConn(raw)}
 	c.stream = c.socket
-	if p.base.Scheme == "https" {
-		if c.stream, err = handshake(ctx, c.socket, o.TLS, p.base.Hostname()); err != nil {
+	if p.tls != "" {
+		if c.stream, err = handshake(ctx, c.socket, o.TLS, p.tls); err != nil {
 			abort(raw)
 			return nil, err
 		}
 	}
 	c.bound = &io.LimitedReader{R: c.stream, N: MaxHeader}
-	c.in = bufio.NewReader(c.bound)
+	c.in = bufio.NewReaderSize(c.bound, readAhead)
 	return c, nil
 }
 

@@ -6,16 +6,31 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/understudy-io/understudy/domain"
 )
 
 // Driver opens links to HTTP devices.
-type Driver struct{ options Options }
+type Driver struct {
+	options Options
+	inside  turnstile
+	// How often all links together look at their devices by themselves, so that
+	// thousands of them do not take a server's cores from its actions.
+	probes  *rate.Limiter // of devices that are there, and have nothing to read
+	retries *rate.Limiter // of devices that are lost
+}
 
 var _ domain.Driver = (*Driver)(nil)
 
 // New returns a driver. It starts nothing.
-func New(o Options) *Driver { return &Driver{options: o.withDefaults()} }
+func New(o Options) *Driver {
+	return &Driver{
+		options: o.withDefaults(),
+		probes:  rate.NewLimiter(probesPerSecond, probesPerSecond),
+		retries: rate.NewLimiter(retriesPerSecond, retriesPerSecond),
+	}
+}
 
 // Open implements [domain.Driver]. It fails only on a definition that Validate
 // refuses; a device that is not there is reported through sink.
@@ -25,17 +40,24 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 		return nil, fmt.Errorf("open device %q: %w", def.Device, err)
 	}
 	l := &link{
-		options: d.options, plan: p, sink: sink,
-		logger:   d.options.Logger.With("device", def.Device),
-		poll:     def.PollEvery,
-		life:     newLife(),
-		slot:     make(chan struct{}, 1),
-		refresh:  make(chan struct{}, 1),
-		lost:     make(chan struct{}, 1),
-		stalled:  make(chan struct{}, 1),
-		readBack: make(chan *reading, readsWaiting),
+		driver: d, plan: p, sink: sink,
+		poll:  def.PollEvery,
+		pause: d.options.BackoffMin,
+		life:  newLife(),
+		slot:  make(chan struct{}, 1),
 	}
-	l.reader = &http.Client{
+	l.lookAgain()
+	return l, nil
+}
+
+// turn is how long to wait for the next turn.
+func turn(l *rate.Limiter) time.Duration { return l.Reserve().Delay() }
+
+// newReader is a client for what only reads a device. A link has its own: one
+// device that hangs, or has many waiting for it behind the same address, holds up
+// no other.
+func (d *Driver) newReader() *http.Client {
+	return &http.Client{
 		Timeout: d.options.ReadTimeout,
 		// A redirect is an answer like another: it is not followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -46,11 +68,10 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 			MaxIdleConnsPerHost:    1,
 			MaxResponseHeaderBytes: MaxHeader,
 			DisableCompression:     true,
+			ReadBufferSize:         readAhead,
+			WriteBufferSize:        readAhead,
 		},
 	}
-	l.running.Add(1)
-	go l.watch()
-	return l, nil
 }
 
 // life is the context of all that a link does. It ends with Close.

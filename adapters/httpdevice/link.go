@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,29 +14,30 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// link is one device. Emit writes on the caller's goroutine; one goroutine
-// reads the answers of each connection, and one (watch) reads the device.
+// link is one device. Emit writes on the caller's goroutine; one goroutine reads
+// the answers of each connection, and one (work) reads the device while there is
+// something to read. A link that has nothing to do has none: there may be
+// thousands.
 type link struct {
-	options Options
-	plan    *plan
-	sink    domain.Sink
-	logger  *slog.Logger
-	poll    time.Duration
-	reader  *http.Client
+	driver *Driver
+	plan   plan
+	sink   domain.Sink
+	poll   time.Duration
 
 	life    life
 	running sync.WaitGroup
 	slot    chan struct{} // full while a request is under way
 
-	refresh  chan struct{} // read everything
-	lost     chan struct{} // try again after a pause
-	stalled  chan struct{} // an action found no time to be sent
-	readBack chan *reading
-
 	mu      sync.Mutex // guards the following
 	current *connection
 	closed  bool
+	timer   *time.Timer // calls due; nil until it was set
+	pause   time.Duration
 	wanted  uint64 // the newest Refresh that no reading has been begun for
+	waiting bool   // at the turnstile
+	todo    chores
+	working bool         // there is a goroutine that does it
+	reader  *http.Client // nil while nothing is read
 
 	sinkMu     sync.Mutex // one caller of sink at a time; guards the following
 	state      linkState
@@ -85,7 +85,7 @@ func (l *link) emit(ctx context.Context, e *exchange, gate domain.Gate) error {
 	select {
 	case l.slot <- struct{}{}:
 	case <-ctx.Done():
-		wake(l.stalled)
+		l.ask(func(todo *chores) { todo.stalled = true })
 		return fmt.Errorf("%w: %w: %w", errBusy, ctx.Err(), domain.ErrNotSent)
 	case <-l.life.Done():
 		return fmt.Errorf("the link is closed: %w", domain.ErrNotSent)
@@ -115,10 +115,10 @@ func (l *link) ready(ctx context.Context, e *exchange) (*connection, error) {
 	if c != nil && c.begin(e) {
 		return c, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.options.DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.driver.options.DialTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
-	c, err := dial(ctx, l.options, l.plan)
+	c, err := dial(ctx, &l.driver.options, &l.plan)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (l *link) prepare(a domain.Action) (*exchange, error) {
 
 // encode gives a request and its bytes on the wire.
 func (l *link) encode(method, place, body, uid string) (*http.Request, []byte, error) {
-	r, err := http.NewRequestWithContext(l.life, method, l.plan.base.String()+place, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(l.life, method, l.plan.base+place, strings.NewReader(body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
@@ -216,7 +216,9 @@ func (l *link) Refresh(ctx context.Context, ref uint64) error {
 	l.mu.Lock()
 	l.wanted = ref
 	l.mu.Unlock()
-	wake(l.refresh)
+	if !l.isDown() { // it is being tried already
+		l.lookAgain()
+	}
 	return nil
 }
 
@@ -238,7 +240,12 @@ func (l *link) Reset() {
 	if c != nil {
 		l.ended(c, errReset)
 	}
-	l.reader.CloseIdleConnections()
+	l.mu.Lock()
+	reader := l.reader
+	l.mu.Unlock()
+	if reader != nil {
+		reader.CloseIdleConnections()
+	}
 }
 
 // ResetUnacknowledged implements [domain.Link].
@@ -264,13 +271,16 @@ func (l *link) Close() error {
 	if !l.closed {
 		l.closed = true
 		close(l.life.done)
+		if l.timer != nil {
+			l.timer.Stop()
+		}
 	}
 	l.mu.Unlock()
 	if c != nil {
 		l.ended(c, errors.New("the link is closed"))
 	}
 	l.running.Wait()
-	l.reader.CloseIdleConnections()
+	l.putAway()
 	return nil
 }
 
@@ -280,13 +290,5 @@ func (l *link) tell(f func()) {
 	defer l.sinkMu.Unlock()
 	if l.life.Err() == nil {
 		f()
-	}
-}
-
-// wake asks a loop to look, without waiting; one asking is enough.
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }

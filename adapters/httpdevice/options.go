@@ -3,7 +3,6 @@ package httpdevice
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"net"
 	"time"
 )
@@ -13,7 +12,6 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Options of a driver. The zero value of each field has a default.
 type Options struct {
-	Logger *slog.Logger // nil discards
 	// Dial opens the connection that carries actions; DialRead those that only
 	// read. They differ where the first is put under a valve that lets nothing
 	// through without a lease. Nil DialRead is Dial, nil Dial a net.Dialer.
@@ -22,14 +20,24 @@ type Options struct {
 
 	DialTimeout time.Duration // 1 s
 	ReadTimeout time.Duration // of one read of the device; 1 s
-	ProbeEvery  time.Duration // of a device that has nothing to read; 1 s
+	ProbeEvery  time.Duration // of a device that has nothing to read; 1 s, longer with very many of them
 	BackoffMin  time.Duration // first pause before a lost device is tried again; 50 ms
 	BackoffMax  time.Duration // 2 s
 	// UserTimeout is how long the kernel may keep bytes that the device does
 	// not acknowledge (TCP_USER_TIMEOUT, Linux), from its first retransmission on.
 	// Zero leaves it to the kernel, which tries for minutes.
 	UserTimeout time.Duration
+
+	// restAfter is how long the client of a device that is only read when somebody
+	// asks is kept for the next reading: a series of commands has one connection. 2 s.
+	restAfter time.Duration
 }
+
+// The bounds on how often all links of a driver together look at their devices.
+const (
+	probesPerSecond  = 200
+	retriesPerSecond = 500
+)
 
 // The bounds on what a device may send, and on what is sent to it.
 const (
@@ -42,6 +50,7 @@ const (
 	maxInterim   = 5        // 1xx answers before the final one
 	maxWrite     = 32 << 10 // bytes handed to the kernel for one asking of the gate
 	readsWaiting = 64       // read-backs that may wait; more become one read of everything
+	readAhead    = 1 << 10  // bytes of the buffers of a connection: requests and answers are small, devices many
 )
 
 // DefaultTimeout is the time for an answer where neither the verb nor the
@@ -49,9 +58,6 @@ const (
 const DefaultTimeout = time.Second
 
 func (o Options) withDefaults() Options {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
@@ -63,6 +69,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.ProbeEvery, time.Second)
 	orDefault(&o.BackoffMin, 50*time.Millisecond)
 	orDefault(&o.BackoffMax, 2*time.Second)
+	orDefault(&o.restAfter, 2*time.Second)
 	return o
 }
 

@@ -11,27 +11,12 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// plan is a definition made ready: templates parsed, addresses resolved.
+// plan is a definition made ready.
 type plan struct {
-	base      *url.URL
+	base      string // URL, without a slash at its end
 	authority string // host:port to dial
-	verbs     map[string]*verb
-	readings  []*reading // one for each readable target
-}
-
-type verb struct {
-	domain.Verb
-	url, body *pattern
-	reading   *reading // where its target is read; nil if it is not
-	timeout   time.Duration
-}
-
-// reading is where a target's value is read.
-type reading struct {
-	target domain.Target
-	url    string // below the base
-	at     pointer
-	source string // read_url and read_at, as configured
+	tls       string // the name to expect in the device's certificate; empty without TLS
+	*shape
 }
 
 // parseAddress takes "host:port" or a base URL.

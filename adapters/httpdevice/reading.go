@@ -66,12 +66,12 @@ func (r *reading) extract(body []byte) (string, error) {
 // get reads one place of the device.
 func (l *link) get(place string) (body []byte, err error) {
 	l.quiet()
-	r, err := http.NewRequestWithContext(l.life, http.MethodGet, l.plan.base.String()+place, nil)
+	r, err := http.NewRequestWithContext(l.life, http.MethodGet, l.plan.base+place, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
 	r.Header.Set("User-Agent", userAgent)
-	answer, err := l.reader.Do(r)
+	answer, err := l.client().Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrTransient)
 	}
@@ -86,4 +86,25 @@ func (l *link) get(place string) (body []byte, err error) {
 		return nil, fmt.Errorf("%w: %w", errTooLarge, domain.ErrInvalid)
 	}
 	return body, nil
+}
+
+// client is the one that reads the device.
+func (l *link) client() *http.Client {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reader == nil {
+		l.reader = l.driver.newReader()
+	}
+	return l.reader
+}
+
+// putAway lets go of the client, with its connection.
+func (l *link) putAway() {
+	l.mu.Lock()
+	c := l.reader
+	l.reader = nil
+	l.mu.Unlock()
+	if c != nil {
+		c.CloseIdleConnections()
+	}
 }

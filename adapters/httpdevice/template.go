@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/template"
 	"text/template/parse"
 
 	"github.com/understudy-io/understudy/domain"
@@ -16,24 +15,39 @@ import (
 // pattern is a template whose every argument passes through an escape, so that
 // no argument can reach beyond its place. It has neither loops nor conditions:
 // what it gives is as long as its text and its arguments.
-type pattern struct {
-	template *template.Template
-	fields   []string // the arguments that it uses
+type pattern []part
+
+// part is a text as it stands, or an argument.
+type part struct {
+	text   string // or the name of the argument
+	escape escape // of an argument
 }
+
+// escape makes an argument's value fit its place.
+type escape func(string) (string, error)
 
 // uidField is the field of a template that gives the command's UID.
 const uidField = "uid"
 
-var escapes = template.FuncMap{
+var escapes = map[string]escape{
 	"path":    escapePath,
-	"query":   url.QueryEscape,
+	"query":   func(s string) (string, error) { return url.QueryEscape(s), nil },
 	"json":    escapeJSON,
 	"literal": escapeLiteral,
-	"text":    func(s string) string { return s },
+	"text":    func(s string) (string, error) { return s, nil },
 }
 
+// functions are the names of the escapes, for the parser.
+var functions = func() map[string]any {
+	names := make(map[string]any)
+	for name, escape := range escapes {
+		names[name] = escape
+	}
+	return names
+}()
+
 // parseURL compiles the template of a URL below the device's address.
-func parseURL(text string) (*pattern, error) {
+func parseURL(text string) (pattern, error) {
 	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
 		return nil, errors.New("must begin with a single slash: it is relative to the device's address")
 	}
@@ -55,7 +69,7 @@ func parseURL(text string) (*pattern, error) {
 }
 
 // parseBody compiles the template of a request's body.
-func parseBody(text string) (*pattern, error) {
+func parseBody(text string) (pattern, error) {
 	return parsePattern(text, MaxRequest,
 		func(string) error { return nil },
 		func(name string) error {
@@ -67,27 +81,25 @@ func parseBody(text string) (*pattern, error) {
 }
 
 // parsePattern hands each literal text and each escape to its judge, in order.
-func parsePattern(text string, limit int, literal, escape func(string) error) (*pattern, error) {
+func parsePattern(text string, limit int, literal, escape func(string) error) (pattern, error) {
 	if len(text) > limit {
 		return nil, fmt.Errorf("is longer than %d bytes", limit)
 	}
-	t, err := template.New("").Option("missingkey=error").Funcs(escapes).Parse(text)
+	trees, err := parse.Parse("", text, "", "", functions)
 	if err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
 	}
-	p := &pattern{template: t}
-	if len(t.Templates()) > 1 {
+	if len(trees) != 1 {
 		return nil, errNotPlain
 	}
-	if t.Tree == nil || t.Root == nil { // an empty text
-		return p, nil
-	}
-	for _, node := range t.Root.Nodes {
+	var p pattern
+	for _, node := range trees[""].Root.Nodes {
 		switch n := node.(type) {
 		case *parse.TextNode:
 			if err := literal(string(n.Text)); err != nil {
 				return nil, err
 			}
+			p = append(p, part{text: string(n.Text)})
 		case *parse.ActionNode:
 			field, name, err := substitution(n)
 			if err != nil {
@@ -96,7 +108,7 @@ func parsePattern(text string, limit int, literal, escape func(string) error) (*
 			if err := escape(name); err != nil {
 				return nil, err
 			}
-			p.fields = append(p.fields, field)
+			p = append(p, part{text: field, escape: escapes[name]})
 		default:
 			return nil, errNotPlain
 		}
@@ -134,17 +146,35 @@ func substitution(n *parse.ActionNode) (field, escape string, err error) {
 	return f.Ident[0], name.Ident, nil
 }
 
+// fields are the arguments that it uses.
+func (p pattern) fields() (names []string) {
+	for _, x := range p {
+		if x.escape != nil {
+			names = append(names, x.text)
+		}
+	}
+	return names
+}
+
 // render fills the arguments in.
-func (p *pattern) render(arguments map[string]string, limit int) (string, error) {
-	if p == nil || p.template.Tree == nil {
-		return "", nil
-	}
+func (p pattern) render(arguments map[string]string, limit int) (string, error) {
 	var b strings.Builder
-	if err := p.template.Execute(&b, arguments); err != nil {
-		return "", fmt.Errorf("%w: %w", err, domain.ErrInvalid)
-	}
-	if b.Len() > limit {
-		return "", fmt.Errorf("with its arguments it is longer than %d bytes: %w", limit, domain.ErrInvalid)
+	for _, x := range p {
+		text := x.text
+		if x.escape != nil {
+			value, given := arguments[x.text]
+			if !given {
+				return "", fmt.Errorf("argument %q is missing: %w", x.text, domain.ErrInvalid)
+			}
+			var err error
+			if text, err = x.escape(value); err != nil {
+				return "", fmt.Errorf("argument %q: %w: %w", x.text, err, domain.ErrInvalid)
+			}
+		}
+		if b.Len()+len(text) > limit {
+			return "", fmt.Errorf("with its arguments it is longer than %d bytes: %w", limit, domain.ErrInvalid)
+		}
+		b.WriteString(text)
 	}
 	return b.String(), nil
 }

@@ -129,7 +129,7 @@ func FuzzAURLTemplateNeverLetsAnArgumentOut(f *testing.F) {
 		}
 		args := func(v string) map[string]string {
 			m := map[string]string{}
-			for _, field := range p.fields {
+			for _, field := range p.fields() {
 				m[field] = v
 			}
 			return m

@@ -27,29 +27,25 @@ func (f *faults) add(format string, args ...any) {
 	f.list = append(f.list, fmt.Errorf("%s: %s: %w", f.where, fmt.Sprintf(format, args...), domain.ErrInvalid))
 }
 
-func compile(def domain.Definition) (*plan, error) {
+func compile(def domain.Definition) (plan, error) {
 	f := &faults{where: fmt.Sprintf("device %q", def.Device)}
-	p := &plan{verbs: make(map[string]*verb, len(def.Verbs))}
+	var p plan
 	if def.Driver != domain.DriverHTTP {
 		f.add("driver %q is not %q", def.Driver, domain.DriverHTTP)
 	}
 	if u, err := parseAddress(def.Address); err != nil {
 		f.add("address: %v", err)
 	} else {
-		p.base, p.authority = u, authority(u)
+		p.base, p.authority = u.String(), authority(u)
+		if u.Scheme == "https" {
+			p.tls = u.Hostname()
+		}
 	}
 	if n := len(def.Verbs); n == 0 || n > MaxVerbs {
 		f.add("has %d verbs: declare 1 to %d", n, MaxVerbs)
-		return nil, errors.Join(f.list...)
+		return p, errors.Join(f.list...)
 	}
-	for i, v := range def.Verbs {
-		vf := &faults{where: fmt.Sprintf("%s, verb %q (number %d)", f.where, v.Name, i+1)}
-		if _, twice := p.verbs[v.Name]; twice {
-			vf.add("is declared twice: give each verb a name of its own")
-		}
-		p.verbs[v.Name] = compileVerb(def, v, p, vf)
-		f.list = append(f.list, vf.list...)
-	}
+	p.shape = shapeOf(def, f)
 	if def.PollEvery < 0 || (def.PollEvery > 0 && def.PollEvery < minPoll) {
 		f.add("poll_every %s: use at least %s, or 0 for never", def.PollEvery, minPoll)
 	}
@@ -59,10 +55,24 @@ func compile(def domain.Definition) (*plan, error) {
 	return p, errors.Join(f.list...)
 }
 
+// compileVerbs makes the verbs of a definition ready.
+func compileVerbs(def domain.Definition, f *faults) *shape {
+	s := &shape{verbs: make(map[string]*verb, len(def.Verbs))}
+	for i, v := range def.Verbs {
+		vf := &faults{where: fmt.Sprintf("%s, verb %q (number %d)", f.where, v.Name, i+1)}
+		if _, twice := s.verbs[v.Name]; twice {
+			vf.add("is declared twice: give each verb a name of its own")
+		}
+		s.verbs[v.Name] = compileVerb(def, v, s, vf)
+		f.list = append(f.list, vf.list...)
+	}
+	return s
+}
+
 // minPoll keeps polling from being all that a device does.
 const minPoll = 10 * time.Millisecond
 
-func compileVerb(def domain.Definition, v domain.Verb, p *plan, f *faults) *verb {
+func compileVerb(def domain.Definition, v domain.Verb, s *shape, f *faults) *verb {
 	out := &verb{Verb: v, timeout: verbTimeout(def, v)}
 	if v.Name == "" || len(v.Name) > domain.MaxSubject {
 		f.add("name: use 1 to %d bytes", domain.MaxSubject)
@@ -83,7 +93,7 @@ func compileVerb(def domain.Definition, v domain.Verb, p *plan, f *faults) *verb
 		f.add("timeout %s is longer than the device's confirm_within %s, so an answer could come after the outcome was decided: shorten the first or lengthen the second", v.Timeout, def.ConfirmWithin)
 	}
 	arguments(v, out, f)
-	out.reading = compileReading(v, p, f)
+	out.reading = compileReading(v, s, f)
 	return out
 }
 
@@ -104,11 +114,8 @@ func arguments(v domain.Verb, out *verb, f *faults) {
 	if out.body, err = parseBody(v.Body); err != nil {
 		f.add("body %v", err)
 	}
-	for _, p := range []*pattern{out.url, out.body} {
-		if p == nil {
-			continue
-		}
-		for _, field := range p.fields {
+	for _, p := range []pattern{out.url, out.body} {
+		for _, field := range p.fields() {
 			if field != uidField && !slices.Contains(v.Args, field) {
 				f.add("a template uses %q, which is not in args: add it there", field)
 			}
@@ -117,7 +124,7 @@ func arguments(v domain.Verb, out *verb, f *faults) {
 }
 
 // compileReading checks target, value, read_url and read_at, which belong together.
-func compileReading(v domain.Verb, p *plan, f *faults) *reading {
+func compileReading(v domain.Verb, s *shape, f *faults) *reading {
 	if v.Effect == domain.OneShot && (v.Target != "" || v.Value != "" || v.ReadURL != "") {
 		f.add("a one-shot sets no value: leave target, value and read_url out, or make it absolute or queryable")
 		return nil
@@ -146,7 +153,7 @@ func compileReading(v domain.Verb, p *plan, f *faults) *reading {
 		f.add("read_url %q %v", v.ReadURL, err)
 		return nil
 	}
-	if len(t.fields) > 0 {
+	if len(t.fields()) > 0 {
 		f.add("read_url %q uses an argument, but the value is also read without a command: write the place out", v.ReadURL)
 		return nil
 	}
@@ -156,7 +163,7 @@ func compileReading(v domain.Verb, p *plan, f *faults) *reading {
 		return nil
 	}
 	r := &reading{target: domain.ParameterTarget(v.Target), url: place, at: at, source: v.ReadURL + " " + v.ReadAt}
-	for _, other := range p.readings {
+	for _, other := range s.readings {
 		if other.target == r.target {
 			if other.source != r.source {
 				f.add("reads target %q at %q, another verb at %q: a target has one place", v.Target, r.source, other.source)
@@ -164,6 +171,6 @@ func compileReading(v domain.Verb, p *plan, f *faults) *reading {
 			return other
 		}
 	}
-	p.readings = append(p.readings, r)
+	s.readings = append(s.readings, r)
 	return r
 }

@@ -9,66 +9,152 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// watch reads the device: when the link opens, every poll interval, when asked
-// to, after an action that sets a value, and with back-off while it is away.
-// All reads are here, one after the other, so what the sink is told is never
-// older than what it was told before.
-func (l *link) watch() {
+// chores are what is to be done about reading the device: when the link opens,
+// every poll interval, when asked to, after an action that sets a value, and with
+// back-off while the device is away. They are done one after the other, so what
+// the sink is told is never older than what it was told before.
+type chores struct {
+	readings []*reading // to read back
+	stalled  bool       // an action found no time to be sent
+	rest     bool       // nothing was read for a while
+	look     bool       // at the whole device, whose turn it is
+}
+
+func (c *chores) any() bool { return c.readings != nil || c.stalled || c.rest || c.look }
+
+// ask adds a chore, and starts the one who does it; false if the link is closed.
+func (l *link) ask(chore func(*chores)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	chore(&l.todo)
+	if !l.working {
+		l.working = true
+		l.running.Add(1)
+		go l.work()
+	}
+	return true
+}
+
+// work does the chores until none is left.
+func (l *link) work() {
 	defer l.running.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	pause := l.options.BackoffMin
 	for {
-		select {
-		case <-l.life.Done():
+		l.mu.Lock()
+		todo := l.todo
+		l.todo = chores{}
+		l.working = todo.any()
+		working := l.working
+		l.mu.Unlock()
+		if !working {
 			return
-		case r := <-l.readBack:
-			l.readOne(r)
-			continue
-		case <-l.lost:
-			timer.Reset(jitter(pause))
-			pause = min(2*pause, l.options.BackoffMax)
-			continue
-		case <-l.stalled:
-			// Whoever could not send waits to hear that the device is there again.
-			l.quiet()
-			l.lose(errBusy.Error())
-			continue
-		case <-l.refresh:
-			if l.isDown() {
-				continue // it is being tried already
-			}
-		case <-timer.C:
 		}
-		if l.check() {
-			pause = l.options.BackoffMin
-			l.schedule(timer)
-		}
+		l.do(todo)
 	}
 }
 
-// schedule sets the timer to the next look at a device that is there.
-func (l *link) schedule(timer *time.Timer) {
-	switch {
-	case len(l.plan.readings) == 0:
-		timer.Reset(l.options.ProbeEvery)
-	case l.poll > 0:
-		timer.Reset(l.poll)
-	default:
-		timer.Stop()
+func (l *link) do(todo chores) {
+	for _, r := range todo.readings {
+		l.readOne(r)
 	}
+	if todo.stalled {
+		// Whoever could not send waits to hear that the device is there again.
+		l.quiet()
+		l.lose(errBusy.Error())
+	}
+	if todo.rest {
+		l.putAway()
+	}
+	if todo.look {
+		l.driver.inside.hold(l.check)
+	} else if todo.readings != nil && l.idles() {
+		l.schedule()
+	}
+}
+
+// lookAgain has the whole device looked at, once for all who ask meanwhile.
+func (l *link) lookAgain() {
+	l.mu.Lock()
+	first := !l.waiting
+	l.waiting = true
+	l.mu.Unlock()
+	if first {
+		l.driver.inside.enter(l)
+	}
+}
+
+// admit is called by the turnstile; false if the link is closed.
+func (l *link) admit() bool {
+	l.mu.Lock()
+	l.waiting = false
+	l.mu.Unlock()
+	return l.ask(func(todo *chores) { todo.look = true })
+}
+
+// due is called by the timer.
+func (l *link) due() {
+	if l.idles() && !l.isDown() {
+		l.ask(func(todo *chores) { todo.rest = true })
+	} else {
+		l.lookAgain()
+	}
+}
+
+// in sets the timer. The caller holds mu.
+func (l *link) in(wait time.Duration) {
+	switch {
+	case l.closed:
+	case l.timer == nil:
+		l.timer = time.AfterFunc(wait, l.due)
+	default:
+		l.timer.Reset(wait)
+	}
+}
+
+// idles says that the device is only read when somebody asks.
+func (l *link) idles() bool { return len(l.plan.readings) > 0 && l.poll == 0 }
+
+// schedule sets the timer for a device that has just been read, unless it was lost
+// since: then retry has set it, or is about to.
+func (l *link) schedule() {
+	l.sinkMu.Lock()
+	defer l.sinkMu.Unlock()
+	if l.state != up {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pause = l.driver.options.BackoffMin
+	switch {
+	case l.idles():
+		l.in(l.driver.options.restAfter)
+	case l.poll > 0:
+		l.in(l.poll)
+	default:
+		l.in(max(l.driver.options.ProbeEvery, turn(l.driver.probes)))
+	}
+}
+
+// retry sets the timer for a device that is lost.
+func (l *link) retry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.in(max(jitter(l.pause), turn(l.driver.retries)))
+	l.pause = min(2*l.pause, l.driver.options.BackoffMax)
 }
 
 // check looks at the whole device.
-func (l *link) check() bool {
+func (l *link) check() {
 	before, ref := l.losses(), l.takeWanted()
 	values, err := l.look()
 	if err != nil {
 		l.quiet() // the answer to a request under way comes before the loss
 		l.lose(err.Error())
-		return false
+	} else if l.rise(before, ref, values) {
+		l.schedule()
 	}
-	return l.rise(before, ref, values)
 }
 
 func (l *link) look() ([]domain.Value, error) {
@@ -81,9 +167,9 @@ func (l *link) look() ([]domain.Value, error) {
 // probe tells by a connection alone whether a device that has nothing to read
 // is there.
 func (l *link) probe() error {
-	ctx, cancel := context.WithTimeout(l.life, l.options.DialTimeout)
+	ctx, cancel := context.WithTimeout(l.life, l.driver.options.DialTimeout)
 	defer cancel()
-	c, err := l.options.DialRead(ctx, "tcp", l.plan.authority)
+	c, err := l.driver.options.DialRead(ctx, "tcp", l.plan.authority)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
@@ -126,7 +212,7 @@ func (l *link) rise(before, ref uint64, values []domain.Value) (risen bool) {
 		l.sink.Reported(values, true)
 		if l.state != up {
 			l.state = up
-			l.sink.Up(l.plan.base.String())
+			l.sink.Up(l.plan.base)
 		}
 		if ref != 0 {
 			l.sink.Answered(domain.Answered{Ref: ref, Verdict: domain.Fresh})
@@ -144,7 +230,7 @@ func (l *link) lose(cause string) {
 			l.sink.Down(cause)
 		}
 	})
-	wake(l.lost)
+	l.retry()
 }
 
 func (l *link) losses() uint64 {

@@ -109,7 +109,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 		Build: thisBuild().String(), Codec: c,
 		Drivers: map[domain.DriverName]domain.Driver{
 			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: dial, UserTimeout: deviceSilence, Now: clock.Boot}),
-			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: logger, Dial: dial, UserTimeout: deviceSilence}),
+			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Dial: dial, UserTimeout: deviceSilence}),
 		},
 		Store: store, SaveEvery: cfg.Snapshot.Every, SaveRecords: cfg.Snapshot.Records,
 		Logger: logger,

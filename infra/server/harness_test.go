@@ -106,7 +106,7 @@ func (s *stage) startWith(name string, change func(*server.Options)) *member {
 		Control:  open(), Data: open(), Codec: s.codec,
 		Drivers: map[domain.DriverName]domain.Driver{
 			domain.DriverVideohub: videohub.New(videohub.Options{Logger: s.logger}),
-			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Logger: s.logger}),
+			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{}),
 		},
 		Logger: s.logger.With("server", name),
 	}
