@@ -50,17 +50,17 @@ func (b *busyDevice) drive(t *testing.T, confirmWithin time.Duration, work ...em
 	d := newDevice(device.Settings{Definition: domain.Definition{
 		Device: "router", Driver: domain.DriverVideohub, StandbyPolling: true, ConfirmWithin: confirmWithin,
 	}}, b, func(uint64) {}, slog.New(slog.DiscardHandler))
+	d.begin(nil)
 	log := &journalLoop{inbox: newMailbox[journal.Input]()}
-	d.inbox.put(deviceInput{at: clock.Boot(), in: device.Promote{Epoch: 1, Connected: true}, term: &term{
+	d.put(deviceInput{at: clock.Boot(), in: device.Promote{Epoch: 1, Connected: true}, term: &term{
 		ctx: ctx, gate: func() error { return nil }, journal: log,
 	}})
 	for _, w := range work {
-		d.inbox.put(deviceInput{at: clock.Boot(), in: device.Accept{Work: w}})
+		d.put(deviceInput{at: clock.Boot(), in: device.Accept{Work: w}})
 	}
-	go d.run(ctx, nil)
 	defer func() {
 		cancel()
-		<-d.done
+		<-d.stop()
 	}()
 	outcomes := make(map[string]domain.Outcome)
 	for until := time.Now().Add(5 * time.Second); len(outcomes) < len(work); time.Sleep(time.Millisecond) {
@@ -71,7 +71,7 @@ func (b *busyDevice) drive(t *testing.T, confirmWithin time.Duration, work ...em
 			for _, e := range in.(journal.Add).Entries {
 				if end, ok := e.Payload.(domain.Ended); ok {
 					outcomes[end.UID] = end.Outcome
-					d.inbox.put(deviceInput{at: clock.Boot(), in: device.EndCounts{UID: end.UID}})
+					d.put(deviceInput{at: clock.Boot(), in: device.EndCounts{UID: end.UID}})
 				}
 			}
 		}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"testing"
@@ -47,10 +46,9 @@ func (l *clingingLink) Close() error {
 func TestADeviceThatIsClosedHoldsUpNothingButItsSuccessor(t *testing.T) {
 	const driver = domain.DriverVideohub
 	slow := &clingingDriver{opened: make(chan struct{}, 10), letGo: make(chan struct{})}
-	ctx, cancel := context.WithCancel(t.Context())
 	c := &coreLoop{
 		drivers: map[domain.DriverName]domain.Driver{driver: slow}, logger: slog.New(slog.DiscardHandler),
-		devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), loops: ctx,
+		devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}),
 	}
 	s := device.Settings{Definition: domain.Definition{Device: "router", Driver: driver, StandbyPolling: true}}
 	done := make(chan struct{})
@@ -76,8 +74,8 @@ func TestADeviceThatIsClosedHoldsUpNothingButItsSuccessor(t *testing.T) {
 		close(slow.letGo)
 		<-slow.opened
 	}
-	cancel()
-	c.running.Wait()
+	c.closeDevices()
+	c.awaitDevices()
 	if slow.most != 1 || slow.open != 0 {
 		t.Errorf("%d connections at once, and %d are left", slow.most, slow.open)
 	}

@@ -43,9 +43,8 @@ type coreLoop struct {
 	devices    map[string]*deviceLoop
 	shown      sync.Map                   // the same, for metrics, which ask no loop
 	closing    map[string]<-chan struct{} // devices that were closed last under a name; closed when that is over
-	loops      context.Context            // device loops and terms live in it
+	loops      context.Context            // terms live in it
 	term       *term                      // nil on a standby
-	running    sync.WaitGroup             // device loops
 	background *sync.WaitGroup            // what else the loop has started
 	waiters    waiters
 	saves      saves
@@ -103,10 +102,11 @@ func (c *coreLoop) run(ctx context.Context) error {
 }
 
 func (c *coreLoop) closeAll() {
+	c.closeDevices()
 	c.background.Wait()
 	c.saveAtEnd()
 	c.step(core.Over{Cause: "the server stops"})
-	c.running.Wait()
+	c.awaitDevices()
 }
 
 // fold hands on what was read of one partition, in parts: what follows from the
@@ -201,7 +201,7 @@ func (c *coreLoop) tellDevice(e core.Device) {
 	if _, ok := e.Input.(device.Promote); ok {
 		in.term = c.term
 	}
-	d.inbox.put(in)
+	d.put(in)
 	if hold, ok := e.Input.(device.Hold); ok && hold.Lapsed {
 		d.interrupt()
 	}
@@ -218,14 +218,10 @@ func (c *coreLoop) openDevice(s device.Settings) {
 	if !s.Removed {
 		c.shown.Store(name, d)
 	}
-	ctx, cancel := context.WithCancel(c.loops)
-	d.stop = cancel
-	before := c.closing[name]
-	c.running.Go(func() { d.run(ctx, before) })
+	d.begin(c.closing[name])
 }
 
-// closeDevice has the loop of a device end. What it is about to send, and its
-// connection, may take their time.
+// closeDevice has the loop of a device end.
 func (c *coreLoop) closeDevice(name string) {
 	d := c.devices[name]
 	if d == nil {
@@ -233,9 +229,20 @@ func (c *coreLoop) closeDevice(name string) {
 	}
 	delete(c.devices, name)
 	c.shown.Delete(name)
-	d.stop()
-	d.interrupt()
-	c.closing[name] = d.done
+	c.closing[name] = d.stop()
+}
+
+func (c *coreLoop) closeDevices() {
+	for name := range c.devices {
+		c.closeDevice(name)
+	}
+}
+
+// awaitDevices waits for all that were closed: each for the one before it.
+func (c *coreLoop) awaitDevices() {
+	for _, done := range c.closing {
+		<-done
+	}
 }
 
 func (c *coreLoop) eachDevice(f func(*deviceLoop)) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,21 +19,34 @@ import (
 // device that stopped reading must not hold the queue for ever.
 const emitTimeout = time.Second
 
+// maxSpare is the room, in inputs, that a device keeps for what comes next.
+const maxSpare = 8
+
 // deviceLoop feeds one device's machine, and speaks with its link. A device
 // whose link cannot be opened has the loop all the same: its commands must end.
+//
+// It runs while there is something to do. A landscape may have thousands of
+// devices, and one that rests has no goroutine.
 type deviceLoop struct {
 	settings device.Settings
 	driver   domain.Driver // nil if there is none
-	inbox    *mailbox[deviceInput]
 	settled  func(settle uint64)
 	logger   *slog.Logger
-	done     chan struct{}
-	stop     context.CancelFunc
+
+	mu      sync.Mutex    // guards the following
+	inbox   []deviceInput // see mailbox: what may be sent is bounded elsewhere
+	due     bool          // the timer has come
+	stopped bool
+	running bool
+	done    chan struct{} // closed when a stopped loop has ended; nil until it is stopped
 
 	// Owned by the loop.
 	machine *device.Machine
-	link    domain.Link // nil while it is not open
-	term    *term       // nil on a standby
+	spare   []deviceInput // room for the next inbox
+	link    domain.Link   // nil while it is not open
+	term    *term         // nil on a standby
+	timer   *time.Timer   // nil until the machine has wanted one
+	wakeAt  domain.Mono   // what it is set to; 0 for not at all
 
 	pending atomic.Int64 // for metrics and health
 	idle    atomic.Int64 // domain.Mono, see emission.Queue.IdleSince
@@ -48,55 +62,139 @@ type deviceInput struct {
 }
 
 func newDevice(s device.Settings, driver domain.Driver, settled func(uint64), logger *slog.Logger) *deviceLoop {
-	d := &deviceLoop{
-		settings: s, driver: driver, settled: settled, machine: device.New(s),
-		inbox:  newMailbox[deviceInput](),
-		logger: logger.With("device", s.Definition.Device),
-		done:   make(chan struct{}),
-	}
+	d := &deviceLoop{settings: s, driver: driver, settled: settled, machine: device.New(s), logger: logger}
 	d.away.Store(true)
 	return d
 }
 
-// run is the loop. It begins when the one before, if there is one, has ended, and
-// ends with ctx.
-func (d *deviceLoop) run(ctx context.Context, before <-chan struct{}) {
-	defer close(d.done)
-	if before != nil {
-		<-before
-	}
-	if ctx.Err() != nil {
-		return
-	}
-	defer d.close()
-	d.step(clock.Boot(), device.Begin{})
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-d.inbox.ready:
-			d.handleAll(ctx)
-		case <-timer.C:
-			d.handleAll(ctx) // what the device has said is heard before the wait for it is over
-			if ctx.Err() == nil {
-				d.step(clock.Boot(), device.Timer{})
-			}
+// begin starts the loop, when the one before, if there is one, has ended.
+func (d *deviceLoop) begin(before <-chan struct{}) {
+	d.running = true
+	go func() {
+		if before != nil {
+			<-before
 		}
-		d.pending.Store(int64(d.machine.Pending()))
-		d.idle.Store(int64(d.machine.IdleSince()))
-		d.away.Store(!d.machine.Up())
-		rearm(timer, d.machine.NextWake())
+		if !d.isStopped() {
+			d.step(clock.Boot(), device.Begin{})
+		}
+		d.run()
+	}()
+}
+
+// put hands the machine an input. It never blocks.
+func (d *deviceLoop) put(in deviceInput) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inbox = append(d.inbox, in)
+	d.start()
+}
+
+// wake is called by the timer.
+func (d *deviceLoop) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.due = true
+	d.start()
+}
+
+// stop ends the loop. What it is about to send, and its connection, may take their
+// time: the channel is closed when that is over.
+func (d *deviceLoop) stop() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.stopped {
+		d.stopped, d.done = true, make(chan struct{})
+		if !d.running {
+			d.running = true
+			go d.run()
+		}
+	}
+	d.interrupt()
+	return d.done
+}
+
+// start has the loop run, if it does not.
+func (d *deviceLoop) start() {
+	if !d.running && !d.stopped {
+		d.running = true
+		go d.run()
 	}
 }
 
-// handleAll hands on what has come.
-func (d *deviceLoop) handleAll(ctx context.Context) {
-	for _, in := range d.inbox.take() {
-		if ctx.Err() != nil {
+// run is the loop: it ends when there is nothing to do.
+func (d *deviceLoop) run() {
+	for {
+		d.mu.Lock()
+		if d.stopped {
+			d.mu.Unlock()
+			d.end()
+			return
+		}
+		inputs, due := d.inbox, d.due
+		if len(inputs) == 0 && !due {
+			d.running = false
+			d.mu.Unlock()
+			return
+		}
+		d.inbox, d.due = d.spare, false
+		d.mu.Unlock()
+		d.handleAll(inputs, due)
+		d.spare = nil
+		if cap(inputs) <= maxSpare {
+			clear(inputs)
+			d.spare = inputs[:0]
+		}
+	}
+}
+
+// end closes the link. It is the last that the loop does.
+func (d *deviceLoop) end() {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	d.close()
+	close(d.done)
+}
+
+func (d *deviceLoop) isStopped() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stopped
+}
+
+// handleAll hands on what has come, and lets the machine look at the time after
+// that: what the device has said is heard before the wait for it is over.
+func (d *deviceLoop) handleAll(inputs []deviceInput, due bool) {
+	for _, in := range inputs {
+		if d.isStopped() {
 			return
 		}
 		d.handle(in)
+	}
+	if due {
+		d.wakeAt = 0
+		d.step(clock.Boot(), device.Timer{})
+	}
+	d.pending.Store(int64(d.machine.Pending()))
+	d.idle.Store(int64(d.machine.IdleSince()))
+	d.away.Store(!d.machine.Up())
+	d.rearm(d.machine.NextWake())
+}
+
+// rearm sets the timer.
+func (d *deviceLoop) rearm(at domain.Mono) {
+	if at == d.wakeAt {
+		return
+	}
+	d.wakeAt = at
+	wait := max(0, at-clock.Boot())
+	switch {
+	case at == 0:
+		d.timer.Stop()
+	case d.timer == nil:
+		d.timer = time.AfterFunc(wait, d.wake)
+	default:
+		d.timer.Reset(wait)
 	}
 }
 
@@ -145,7 +243,7 @@ func (d *deviceLoop) handleLink(e device.Effect) {
 	case device.Read:
 		// If it cannot be read, the link has lost the device, and says so.
 		if err := d.link.Refresh(d.term.ctx, e.Ref); err != nil {
-			d.logger.Debug("read the device", "cause", err)
+			d.log().Debug("read the device", "cause", err)
 		}
 	case device.Close:
 		d.close()
@@ -158,11 +256,14 @@ func (d *deviceLoop) handleLink(e device.Effect) {
 
 func (d *deviceLoop) report(c device.Connection) {
 	if c.Up {
-		d.logger.Info("device connection", "up", true, "cause", c.Detail)
+		d.log().Info("device connection", "up", true, "cause", c.Detail)
 	} else {
-		d.logger.Warn("device connection", "up", false, "cause", c.Detail)
+		d.log().Warn("device connection", "up", false, "cause", c.Detail)
 	}
 }
+
+// log is made when it is needed: one for each device would take its room.
+func (d *deviceLoop) log() *slog.Logger { return d.logger.With("device", d.settings.Definition.Device) }
 
 // open opens the link. Why that cannot be is the next input.
 func (d *deviceLoop) open(opening uint64) device.Input {
@@ -170,7 +271,7 @@ func (d *deviceLoop) open(opening uint64) device.Input {
 	if d.driver == nil {
 		return device.NotOpened{Opening: opening, Cause: fmt.Sprintf("this server has no driver %q", def.Driver)}
 	}
-	link, err := d.driver.Open(def, sink{inbox: d.inbox, opening: opening})
+	link, err := d.driver.Open(def, sink{device: d, opening: opening})
 	if err != nil {
 		return device.NotOpened{Opening: opening, Cause: err.Error()}
 	}
@@ -183,7 +284,7 @@ func (d *deviceLoop) close() {
 		return
 	}
 	if err := d.link.Close(); err != nil {
-		d.logger.Debug("close device", "cause", err)
+		d.log().Debug("close device", "cause", err)
 	}
 	d.link = nil
 }

@@ -8,13 +8,13 @@ import (
 
 // sink hears one link of a device, as the opening that it is.
 type sink struct {
-	inbox   *mailbox[deviceInput]
+	device  *deviceLoop
 	opening uint64
 }
 
 var _ domain.Sink = sink{}
 
-func (s sink) put(in device.Input) { s.inbox.put(deviceInput{at: clock.Boot(), in: in}) }
+func (s sink) put(in device.Input) { s.device.put(deviceInput{at: clock.Boot(), in: in}) }
 
 // Up implements domain.Sink.
 func (s sink) Up(detail string) { s.put(device.Up{Opening: s.opening, Detail: detail}) }
