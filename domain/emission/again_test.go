@@ -19,7 +19,7 @@ func TestNoMoreActionsAreWithTheDeviceThanItsWindowAllows(t *testing.T) {
 	p := newPlay(t, 2).step(emission.LinkUp{})
 	p.route("a", 1, "2").sent("a").route("b", 2, "3").sent("b").route("c", 3, "4")
 	p.want("emit a [{crosspoint/video/1 2}]", "emit b [{crosspoint/video/2 3}]")
-	p.reports(1, "2").want("log [{crosspoint/video/1 2}]", "end a confirmed", "emit c [{crosspoint/video/3 4}]")
+	p.ack("a").reports(1, "2").want("log [{crosspoint/video/1 2}]", "end a confirmed", "emit c [{crosspoint/video/3 4}]")
 }
 
 // A device that is configured anew while its write-ahead is on its way is handed over

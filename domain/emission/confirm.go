@@ -32,23 +32,28 @@ func (q *Queue) report(now domain.Mono, in Report) {
 	}
 }
 
-// match settles the items of a job that is with the device by what was said.
+// match settles the items of a job that is with the device by what was said. Before
+// the acknowledgement that may be older than the action: a reading that was asked for
+// earlier, or the report of an earlier action that wished the same. It counts
+// unless another action under way changes the value meanwhile.
 func (q *Queue) match(j *job, said map[domain.Target]bool) {
 	for i := range j.items {
 		it := &j.items[i]
 		if it.state != open || !said[it.Target] {
 			continue
 		}
-		if q.reported[it.Target] == it.Value.Value {
+		value := q.reported[it.Target]
+		if value == it.Value.Value && (j.acked || !q.disputed(j, it.Target, value)) {
 			it.state = met
-		} else if by := q.newerWish(j, it.Target, q.reported[it.Target]); by != "" {
+		} else if by := q.newerWish(j, it.Target, value); by != "" {
 			it.state, it.by = overtaken, by
 		}
 	}
 }
 
 // newerWish is the UID of a newer command that is with the device too and
-// wished the value that the device reports now.
+// wished the value that the device reports now. It has come after a job that is
+// not acknowledged if it is acknowledged itself.
 func (q *Queue) newerWish(j *job, t domain.Target, value string) string {
 	newer := false
 	for _, other := range q.jobs {
@@ -56,7 +61,7 @@ func (q *Queue) newerWish(j *job, t domain.Target, value string) string {
 			newer = true
 			continue
 		}
-		if !newer || other.stage == ended {
+		if !newer || other.stage == ended || !j.acked && !other.acked {
 			continue
 		}
 		for _, w := range other.Wishes {

@@ -197,7 +197,34 @@ func TestAWishUnderWayIsSupersededWhenTheDeviceReportsTheNewerOne(t *testing.T) 
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 5, "1").sent("a").route("b", 5, "2").sent("b")
 	p.log = nil
-	p.reports(5, "2").want("log [{crosspoint/video/5 2}]", "end a superseded b", "end b confirmed")
+	p.ack("a").ack("b").reports(5, "2").want("log [{crosspoint/video/5 2}]", "end a superseded b", "end b confirmed")
+}
+
+// The acknowledgement may be lost with the connection.
+func TestAnActionThatIsNotAcknowledgedIsNotSentAgainAfterANewerOne(t *testing.T) {
+	for _, newer := range []string{"2", "1"} {
+		p := newPlay(t, 4).step(emission.LinkUp{})
+		p.route("a", 5, "1").sent("a").route("b", 5, newer).sent("b").ack("b").reports(5, newer)
+		p.log = nil
+		p.step(emission.LinkDown{}).step(emission.LinkUp{}).want()
+	}
+}
+
+func TestWhatTheDeviceSaidBeforeAnActionDoesNotConfirmIt(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").route("b", 5, "2").sent("b").route("c", 5, "1").sent("c")
+	p.log = nil
+	p.ack("a").reports(5, "1").want("log [{crosspoint/video/5 1}]", "end a confirmed")
+	p.step(emission.Report{Values: []domain.Value{value(5, "1")}, Full: true}).want() // read before b arrived
+	p.ack("b").reports(5, "2").want("log [{crosspoint/video/5 2}]", "end b confirmed")
+	p.ack("c").want()
+	p.reports(5, "1").want("log [{crosspoint/video/5 1}]", "end c confirmed")
+}
+
+func TestADeviceMayReportBeforeItAcknowledges(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.route("a", 5, "1").sent("a").reports(5, "1")
+	p.want("emit a [{crosspoint/video/5 1}]", "log [{crosspoint/video/5 1}]", "end a confirmed")
 }
 
 func TestAnOldValueDoesNotConfirmWhileAnotherWishIsUnderWay(t *testing.T) {
@@ -286,7 +313,7 @@ func TestAPlannedMoveEndsWhatWasBegunAndBeginsNothingMore(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 5, "1").sent("a").pulse("b").want("emit a [{crosspoint/video/5 1}]", "start b")
 	p.step(emission.Finish{}).route("c", 6, "2").pulse("d").want()
-	p.settled(false).reports(5, "1").want("log [{crosspoint/video/5 1}]", "end a confirmed")
+	p.settled(false).ack("a").reports(5, "1").want("log [{crosspoint/video/5 1}]", "end a confirmed")
 	p.settled(false).step(emission.StartCounts{UID: "b"}).want("emit b []")
 	p.settled(false).sent("b").settled(false).answer("b", domain.Done, "").want("end b confirmed")
 	p.settled(true).step(emission.Resume{}).wait(time.Second).want()
@@ -301,7 +328,7 @@ func TestAPlannedMoveWaitsForALeaseThatRanOutMeanwhile(t *testing.T) {
 func TestAQueueWithoutALeaseDoesNotWaitForAWriteAhead(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
 	p.route("a", 5, "1").sent("a").pulse("b").step(emission.Hold{}).settled(false)
-	p.reports(5, "1").settled(true)
+	p.ack("a").reports(5, "1").settled(true)
 	p.log = nil
 	p.step(emission.StartCounts{UID: "b"}).settled(true).want()
 }
@@ -393,7 +420,7 @@ func TestAQueryableActionIsDecidedByAReadingThatWasBegunForIt(t *testing.T) {
 	p.log = nil
 	p.query("same", 5, "12").want("read")
 	p.reports(5, "3").fresh().want("log [{crosspoint/video/5 3}]", "emit same [{crosspoint/video/5 12}]")
-	p.sent("same").reports(5, "12").want("log [{crosspoint/video/5 12}]", "end same confirmed")
+	p.sent("same").ack("same").reports(5, "12").want("log [{crosspoint/video/5 12}]", "end same confirmed")
 	p.reports(5, "4").query("done", 5, "7").want("log [{crosspoint/video/5 4}]", "read")
 	p.reports(5, "7").fresh().want("log [{crosspoint/video/5 7}]", "end done confirmed")
 }

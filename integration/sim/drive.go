@@ -81,12 +81,7 @@ func (w *world) onServer(h *host, f Fault) bool {
 		w.after(f.For, h.on)
 	case "kill guard":
 		if h.guard != nil && !h.guard.dead {
-			h.killProgram(&h.guard.program)
-			w.after(f.For, func() { // somebody notices, and starts both anew
-				if h.guard == nil || h.guard.dead {
-					h.on()
-				}
-			})
+			h.killGuard(f.For)
 		}
 	case "freeze":
 		if h.server != nil {

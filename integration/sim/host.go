@@ -85,6 +85,16 @@ func (h *host) killProgram(p *program) {
 	}
 }
 
+// killGuard ends the guard alone. After a while somebody notices, and starts both anew.
+func (h *host) killGuard(unnoticed time.Duration) {
+	h.killProgram(&h.guard.program)
+	h.w.after(unnoticed, func() {
+		if h.guard == nil || h.guard.dead {
+			h.on()
+		}
+	})
+}
+
 // crash ends all of it at once.
 func (h *host) crash() {
 	if h.guard != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/server/clerk"
@@ -288,11 +289,19 @@ func (p *program) reach(at point) bool {
 	return !p.dead && !p.frozen
 }
 
+// guardUnnoticed is how long nobody notices that a guard was killed at a point.
+const guardUnnoticed = time.Second
+
 // strike does to a program what a fault at a point does.
 func (w *world) strike(p *program, f Fault) {
 	w.troubled(f)
 	switch f.Do {
 	case "kill":
+		if g := p.host.guard; g != nil && p == &g.program {
+			p.host.killGuard(guardUnnoticed)
+			w.troubled(Fault{For: guardUnnoticed})
+			break
+		}
 		p.host.killProgram(p)
 	case "kill host":
 		p.host.crash()

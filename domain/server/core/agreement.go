@@ -30,6 +30,7 @@ type round struct {
 // dispute is a difference with a primary at the same position.
 type dispute struct {
 	with     string // the primary's incarnation
+	found    Notice // where, when it was last looked at
 	right    bool   // folded again: the log gives this server's state
 	conceded bool   // the other one has found itself to be wrong, or an operator says so
 }
@@ -125,12 +126,25 @@ func (m *Machine) differ(want domain.StateHash, have domain.Hash, incarnation st
 	if m.dispute == nil || m.dispute.with != incarnation {
 		m.dispute = &dispute{with: incarnation}
 	}
+	m.dispute.found = Notice{Event: Differs, Incarnation: incarnation, Position: want.Position, Have: have, Want: want.Hash}
 	if m.refold.underWay || m.quarantined || m.dispute.right {
 		return
 	}
-	m.do(Notice{Event: Differs, Incarnation: incarnation, Position: want.Position, Have: have, Want: want.Hash})
+	m.decide(m.dispute)
+}
+
+// decide folds again for a dispute.
+func (m *Machine) decide(d *dispute) {
+	m.do(d.found)
 	m.tellHealth()
-	m.foldAgain([]int32{want.Position.Partition}, m.dispute)
+	m.foldAgain([]int32{d.found.Position.Partition}, d)
+}
+
+// decideNext goes on with a dispute that began while there was a refold for another one.
+func (m *Machine) decideNext() {
+	if d := m.dispute; d != nil && d != m.refold.dispute && !d.right && !m.quarantined {
+		m.decide(d)
+	}
 }
 
 // concede is called when another server has found itself to be wrong: whoever

@@ -205,6 +205,28 @@ func TestADisputeEndsWithThePrimaryIfThisServerIsRight(t *testing.T) {
 	}
 }
 
+// With each of two primaries in turn that were wrong in their own ways: while it folds again
+// because of the one, it reads what the other one has said.
+func TestADisputeThatBeginsDuringARefoldIsDecidedToo(t *testing.T) {
+	for name, first := range map[string]Refolded{
+		"the first one is decided":     {},
+		"the first one is not decided": {Err: errors.New("the log is away")},
+	} {
+		p, hashes := labelled(t, 10)
+		wrong, other := hashes[9], hashes[10]
+		wrong.Hash[0]++
+		other.Hash[0]++
+		p.step(said("b1", 9, wrong)).wants("notice", "refold")
+		p.step(said("c1", 10, other)).wants() // one is under way
+		p.step(first)
+		p.now.Mono += decideEvery
+		p.step(Timer{}).quietly().step(Refolded{}, Ended{Incarnation: "c1"})
+		if differs, _ := p.m.Differs(); differs || p.m.Doubted() {
+			t.Errorf("%s: it is out for ever", name)
+		}
+	}
+}
+
 func TestAnOperatorsWordEndsADisputeOfTheRightOne(t *testing.T) {
 	p, hashes := labelled(t, 10)
 	wrong := hashes[10]

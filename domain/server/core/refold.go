@@ -77,14 +77,15 @@ func (m *Machine) refolded(err error) {
 			})
 		}
 		m.vindicated()
+		m.refold.statements = nil
+		m.decideNext()
 	case errors.Is(err, ErrWrong):
 		m.quarantine(err)
+		m.refold.statements = nil
 	default:
 		m.refold.againAt = m.now.Mono + decideEvery
 		m.do(Notice{Event: Undecided, Cause: err})
-		return
 	}
-	m.refold.statements = nil
 }
 
 // decideAgain folds again what could not be decided, because the log was away: there
@@ -99,6 +100,7 @@ func (m *Machine) decideAgain() {
 	f.againAt = 0
 	if m.quarantined || f.dispute != m.dispute || f.dispute == nil && m.term == nil {
 		f.statements = nil
+		m.decideNext()
 		return
 	}
 	partitions := make([]int32, len(f.statements))
