@@ -129,9 +129,7 @@ func canonical(b []byte, p Payload) []byte {
 		b = text(number(text(b, level(c.Level)), int64(c.Destination)), string(c.State))
 	case Invoke:
 		b = text(b, c.Verb)
-		for _, k := range slices.Sorted(maps.Keys(c.Args)) {
-			b = text(text(b, k), c.Args[k])
-		}
+		b = appendArgs(b, c.Args)
 	case Resolve:
 		b = text(text(text(b, c.UID), string(c.As)), c.Reason)
 	}
@@ -140,6 +138,18 @@ func canonical(b []byte, p Payload) []byte {
 
 func appendTake(b []byte, t Take) []byte {
 	return number(number(text(b, level(t.Level)), int64(t.Destination)), int64(t.Source))
+}
+
+func appendArgs(b []byte, args map[string]string) []byte {
+	if len(args) == 1 { // nothing to sort
+		for k, v := range args {
+			return text(text(b, k), v)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(args)) {
+		b = text(text(b, k), args[k])
+	}
+	return b
 }
 
 func level(l string) string {

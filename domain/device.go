@@ -78,12 +78,20 @@ type Verb struct {
 
 // Verb finds a declared verb.
 func (d *Definition) Verb(name string) (Verb, bool) {
-	for _, v := range d.Verbs {
-		if v.Name == name {
-			return v, true
-		}
+	if n := d.VerbNumber(name); n >= 0 {
+		return d.Verbs[n], true
 	}
 	return Verb{}, false
+}
+
+// VerbNumber is the place of a declared verb in the list, or -1.
+func (d *Definition) VerbNumber(name string) int {
+	for n := range d.Verbs {
+		if d.Verbs[n].Name == name {
+			return n
+		}
+	}
+	return -1
 }
 
 // Target is a thing of a device that has a value: "crosspoint/video/5",

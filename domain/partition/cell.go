@@ -153,7 +153,7 @@ func (d *Device) wishes(c *cell, value string) bool {
 func (d *Device) cell(t domain.Target) *cell {
 	c := d.cells[t]
 	if c == nil {
-		c = &cell{Cell: Cell{Target: t}}
+		c = &cell{Cell: Cell{Target: domain.Target(strings.Clone(string(t)))}}
 		d.addCell(c)
 	}
 	return c

@@ -41,11 +41,9 @@ type Change struct {
 	Reason   domain.Reason   // why it is refused
 	Defect   domain.Defect   // why it is dead
 
-	Pending *Pending        // the command that was accepted, started or ended
-	Ended   *domain.Ended   // the outcome that counted
-	Answer  *domain.Answer  // the answer that counted
-	Resolve *domain.Resolve // the resolution that counted
-	Foreign []domain.Value  // reported values that nobody asked for through the log
+	Pending *Pending       // the command that was accepted, started or ended
+	Counted domain.Payload // the outcome, the answer or the resolution that counted
+	Foreign []domain.Value // reported values that nobody asked for through the log
 
 	EpochOpened       bool // a new primary's mark
 	DefinitionChanged bool // the device is configured, changed or removed

@@ -1,6 +1,10 @@
 package partition
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"strings"
+
+	"github.com/understudy-io/understudy/domain"
+)
 
 // ChoreKind is what the primary owes to the log.
 type ChoreKind uint8
@@ -89,8 +93,10 @@ func (s *State) owe(c Chore) bool {
 }
 
 func (s *State) note(c Chore, due int64) {
-	c.Due, c.Detail = due, clip(c.Detail)
-	c.Answer.Detail = clip(c.Answer.Detail)
+	c.Due, c.UID, c.Detail = due, strings.Clone(c.UID), strings.Clone(clip(c.Detail))
+	if c.Kind == GiveAnswer {
+		c.Answer.UID, c.Answer.Detail = c.UID, c.Detail
+	}
 	n := &chore{Chore: c, before: s.chores.last}
 	if n.before != nil {
 		n.before.behind = n

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"math"
+	"strings"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -83,8 +84,9 @@ func (s *State) judge(r *domain.Record, ch *Change, d *Device, digest domain.Dig
 
 // accept makes the command pending, and its wishes the newest.
 func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, created domain.Instant, digest domain.Digest) {
-	p := &Pending{
-		UID: r.UID, Command: r.Position, Effect: plan.effect, Payload: r.Payload, Wishes: plan.wishes,
+	p := s.newPending()
+	*p = Pending{
+		UID: strings.Clone(r.UID), Command: r.Position, Effect: plan.effect, Payload: r.Payload, Wishes: plan.wishes,
 		Appended: s.logTime, ValidFor: d.validity(r.ValidFor, plan.effect), Source: r.Source, digest: digest,
 	}
 	if r.Signed {

@@ -35,7 +35,7 @@ func (s *State) configured(r *domain.Record, ch *Change, v domain.Configured) {
 		s.clearCells(d) // another kind of device has none of them
 	}
 	d.Definition, d.Removed = v.Definition, false
-	d.nameCrosspoints()
+	d.nameTargets()
 	s.recount(&d.item, d.form(s.buf[:0]))
 	ch.Verdict, ch.DefinitionChanged = Applied, true
 }

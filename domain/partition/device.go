@@ -17,11 +17,11 @@ type Device struct {
 	ConnectionDetail string
 	ConnectionSince  domain.Instant
 
-	cells       map[domain.Target]*cell
-	sorted      []*cell // by target
-	pending     []*Pending
-	doubts      []*doubt
-	crosspoints []domain.Target // names by destination, made once
+	cells   map[domain.Target]*cell
+	sorted  []*cell // by target
+	pending []*Pending
+	doubts  []*doubt
+	targets []domain.Target // see nameTargets
 	item
 }
 
@@ -83,6 +83,19 @@ type Pending struct {
 	only   [1]domain.Value // where Wishes lies if it is one
 	digest domain.Digest
 	item
+}
+
+// pendingRun is how many pending actions are made together. One that waits for long
+// keeps the others in memory, so it is not many.
+const pendingRun = 32
+
+func (s *State) newPending() *Pending {
+	if len(s.fresh) == 0 {
+		s.fresh = make([]Pending, pendingRun)
+	}
+	p := &s.fresh[0]
+	s.fresh = s.fresh[1:]
+	return p
 }
 
 // keptWish is a target, and the offset of the command with the newer wish for it.

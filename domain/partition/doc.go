@@ -27,5 +27,8 @@
 // lives in memory alone; after a crash it is folded again, from the log or from
 // a snapshot ([State.Freeze], [State.Export], [Restore]).
 //
+// Records may share memory with others. What the state keeps for longer than a
+// command is pending, it clones.
+//
 // A State belongs to one goroutine.
 package partition

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -23,10 +24,10 @@ type doubt struct {
 	item
 }
 
-func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v domain.Ended) {
+func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v *domain.Ended) {
 	x := &doubt{Doubt: Doubt{
 		UID: p.UID, Command: p.Command, Payload: p.Payload, Since: s.logTime, At: r.Position,
-		Epoch: r.Epoch, Detail: clip(v.Detail),
+		Epoch: r.Epoch, Detail: strings.Clone(clip(v.Detail)),
 	}}
 	if p.Started {
 		x.Epoch = p.StartedEpoch
@@ -73,7 +74,7 @@ func (s *State) resolve(r *domain.Record, ch *Change, d *Device, v domain.Resolv
 		device: d.ID(), command: r.Position.Offset, indexed: created, digest: digest,
 		ending: ending{done: true, outcome: domain.Confirmed}, outcomeAt: r.Position.Offset,
 	})
-	ch.Verdict, ch.Command, ch.Resolve, ch.DoubtsChanged = Applied, r.Position, &v, true
+	ch.Verdict, ch.Command, ch.Counted, ch.DoubtsChanged = Applied, r.Position, r.Payload, true
 	s.dropIfEmpty(d)
 }
 

@@ -30,6 +30,13 @@ type ending struct {
 	detail  string
 }
 
+func (e ending) clone() ending {
+	e.outcome = domain.Outcome(strings.Clone(string(e.outcome)))
+	e.reason = domain.Reason(strings.Clone(string(e.reason)))
+	e.detail = strings.Clone(e.detail)
+	return e
+}
+
 // open says that the command was accepted and has no outcome yet.
 func (e *ending) open() bool { return !e.done && e.outcome == "" }
 

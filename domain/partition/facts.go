@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"strings"
+
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -22,7 +24,7 @@ func (s *State) fact(r *domain.Record, ch *Change) {
 	case domain.Started:
 		s.started(r, ch, v)
 	case domain.Ended:
-		s.outcome(r, ch, v)
+		s.outcome(r, ch, &v)
 	case domain.Answer:
 		ch.UID = v.UID
 		c := s.owed(v.Repeat, GiveAnswer)
@@ -31,7 +33,7 @@ func (s *State) fact(r *domain.Record, ch *Change) {
 			return
 		}
 		s.done(c)
-		ch.Verdict, ch.Answer, ch.Command, ch.ChoresChanged = Applied, &v, c.Answer.Original, true
+		ch.Verdict, ch.Counted, ch.Command, ch.ChoresChanged = Applied, r.Payload, c.Answer.Original, true
 	case domain.Handled:
 		c := s.owed(v.Record, DeadLetter, Forward)
 		if c == nil {
@@ -53,7 +55,7 @@ func (s *State) connection(r *domain.Record, ch *Change, v domain.Connection) {
 	if ch.ConnectionChanged {
 		d.ConnectionSince = s.logTime
 	}
-	d.Connected, d.ConnectionDetail = v.Up, clip(v.Detail)
+	d.Connected, d.ConnectionDetail = v.Up, strings.Clone(clip(v.Detail))
 	s.recount(&d.item, d.form(s.buf[:0]))
 	ch.Verdict = Applied
 }

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"hash/maphash"
+	"strings"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -51,7 +52,7 @@ type packed struct {
 
 func newIndex() index {
 	x := index{
-		devices: newPool[string](), endings: newPool[ending](),
+		devices: newPool(strings.Clone), endings: newPool(ending.clone),
 		seed: maphash.MakeSeed(), chains: make(map[uint32]uint32),
 	}
 	x.endings.use(ending{}) // stays: every command begins with it
@@ -116,7 +117,7 @@ func (x *index) add(uid string, e *entry) {
 	if len(uid) <= len(t.short) {
 		t.length = uint8(copy(t.short[:], uid))
 	} else {
-		t.length, e.long = isLong, uid
+		t.length, e.long = isLong, strings.Clone(uid)
 	}
 	if !e.plain() {
 		t.extra = x.extras.add(e.extra)

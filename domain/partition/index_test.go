@@ -99,7 +99,7 @@ func TestAFrozenSlabDoesNotSeeWhatComesAfter(t *testing.T) {
 }
 
 func TestAPoolKeepsAValueWhileItIsUsed(t *testing.T) {
-	p := newPool[string]()
+	p := newPool(strings.Clone)
 	a, b := p.use("a"), p.use("b")
 	if p.use("a") != a || p.at(a).value != "a" || p.at(b).value != "b" {
 		t.Fatal("a value has another number the second time")

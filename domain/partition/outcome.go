@@ -23,7 +23,7 @@ func (s *State) started(r *domain.Record, ch *Change, v domain.Started) {
 }
 
 // outcome ends a command, whether it was accepted or refused.
-func (s *State) outcome(r *domain.Record, ch *Change, v domain.Ended) {
+func (s *State) outcome(r *domain.Record, ch *Change, v *domain.Ended) {
 	ch.UID = v.UID
 	e, ok := s.index.find(r.Subject, v.UID)
 	if !ok || e.done || s.at(e.command) != v.Command || !fits(&e, v) {
@@ -45,12 +45,12 @@ func (s *State) outcome(r *domain.Record, ch *Change, v domain.Ended) {
 	s.waiting -= len(e.waiting)
 	e.waiting = nil
 	s.change(&e)
-	ch.Verdict, ch.Command, ch.Reason, ch.Ended = Applied, v.Command, v.Reason, &v
+	ch.Verdict, ch.Command, ch.Reason, ch.Counted = Applied, v.Command, v.Reason, r.Payload
 }
 
 // fits says that the outcome is one that the command can have: a refused one
 // is refused, for the reason that the fold found.
-func fits(e *entry, v domain.Ended) bool {
+func fits(e *entry, v *domain.Ended) bool {
 	switch v.Outcome {
 	case domain.Confirmed, domain.Failed, domain.Expired, domain.Superseded, domain.InDoubt:
 		return e.open()
@@ -61,7 +61,7 @@ func fits(e *entry, v domain.Ended) bool {
 }
 
 // end takes an accepted command off the pending ones.
-func (s *State) end(r *domain.Record, ch *Change, e *entry, v domain.Ended) {
+func (s *State) end(r *domain.Record, ch *Change, e *entry, v *domain.Ended) {
 	d := s.devices[r.Subject]
 	p := d.awaited(e.command)
 	d.drop(p)
@@ -80,7 +80,7 @@ func (s *State) end(r *domain.Record, ch *Change, e *entry, v domain.Ended) {
 }
 
 // outcomeOf is the outcome of one crosspoint of a salvo, or of the whole.
-func outcomeOf(v domain.Ended, t domain.Target) domain.Outcome {
+func outcomeOf(v *domain.Ended, t domain.Target) domain.Outcome {
 	for _, i := range v.Items {
 		if i.Target == t {
 			return i.Outcome

@@ -15,7 +15,8 @@ func TestACommandHasExactlyOneOutcome(t *testing.T) {
 			s.command(gate, "u1", domain.Invoke{Verb: "pulse"})
 			ch := s.end(gate, "u1", first)
 			s.verdict(ch, partition.Applied)
-			if ch.Ended == nil || ch.Ended.Outcome != first || ch.Pending == nil || ch.Pending.UID != "u1" {
+			ended, ok := ch.Counted.(domain.Ended)
+			if !ok || ended.Outcome != first || ch.Pending == nil || ch.Pending.UID != "u1" {
 				t.Fatalf("change %+v does not tell the outcome", ch)
 			}
 			s.verdict(s.end(gate, "u1", domain.Confirmed), partition.Dead)

@@ -22,6 +22,8 @@ type plan struct {
 	detail string
 }
 
+// one plans a single wish. The state keeps its value, so it is not to be a part of
+// the record's memory.
 func (p *plan) one(t domain.Target, value string) {
 	p.only, p.single = domain.Value{Target: t, Value: value}, true
 }
@@ -44,7 +46,7 @@ func (d *Device) planOf(c domain.Payload) (p plan) {
 	switch c := c.(type) {
 	case domain.Take:
 		if d.checkTake(&p, c) {
-			p.one(d.crosspoint(c.Destination), strconv.Itoa(c.Source))
+			p.one(d.targets[c.Destination], strconv.Itoa(c.Source))
 		}
 	case domain.Salvo:
 		d.planSalvo(&p, c)
@@ -97,7 +99,7 @@ func (d *Device) planSalvo(p *plan, c domain.Salvo) {
 	}
 	p.wishes = make([]domain.Value, len(c.Takes))
 	for i, t := range c.Takes {
-		p.wishes[i] = domain.Value{Target: d.crosspoint(t.Destination), Value: strconv.Itoa(t.Source)}
+		p.wishes[i] = domain.Value{Target: d.targets[t.Destination], Value: strconv.Itoa(t.Source)}
 	}
 }
 
@@ -120,7 +122,7 @@ func (d *Device) planLabel(p *plan, c domain.SetLabel) {
 	case !utf8.ValidString(c.Text) || strings.ContainsAny(c.Text, "\r\n"):
 		p.refuse(domain.ReasonBadArguments, "a label is one line of UTF-8")
 	default:
-		p.one(domain.LabelTarget(c.Port, c.Number), c.Text)
+		p.one(domain.LabelTarget(c.Port, c.Number), strings.Clone(c.Text))
 	}
 }
 
@@ -139,12 +141,13 @@ func (d *Device) planLock(p *plan, c domain.SetLock) {
 }
 
 func (d *Device) planInvoke(p *plan, c domain.Invoke) {
-	verb, ok := d.Definition.Verb(c.Verb)
-	if !ok || d.Definition.Driver != domain.DriverHTTP {
+	n := d.Definition.VerbNumber(c.Verb)
+	if n < 0 || d.Definition.Driver != domain.DriverHTTP {
 		p.effect = domain.Absolute
 		p.refuse(domain.ReasonUnknownVerb, "verb %q is not in the definition of the device", clip(c.Verb))
 		return
 	}
+	verb := &d.Definition.Verbs[n]
 	p.effect = verb.Effect
 	if p.effect != domain.Absolute && p.effect != domain.Queryable {
 		p.effect = domain.OneShot // also what nobody has classed: never twice
@@ -152,10 +155,10 @@ func (d *Device) planInvoke(p *plan, c domain.Invoke) {
 	if !checkArgs(p, verb, c.Args) || p.effect == domain.OneShot || verb.Target == "" || verb.Value == "" {
 		return
 	}
-	p.one(domain.ParameterTarget(verb.Target), c.Args[verb.Value])
+	p.one(d.targets[n], strings.Clone(c.Args[verb.Value]))
 }
 
-func checkArgs(p *plan, verb domain.Verb, args map[string]string) bool {
+func checkArgs(p *plan, verb *domain.Verb, args map[string]string) bool {
 	want := len(verb.Args)
 	for _, name := range verb.Args {
 		if !checkArg(p, name, args) {
@@ -188,18 +191,20 @@ func checkArg(p *plan, name string, args map[string]string) bool {
 	return false
 }
 
-// crosspoint names the target of a destination. The names are made once, when
-// the device is configured: takes are most of the log.
-func (d *Device) crosspoint(destination int) domain.Target { return d.crosspoints[destination] }
-
-func (d *Device) nameCrosspoints() {
-	if d.Definition.Driver != domain.DriverVideohub {
-		d.crosspoints = nil
+// nameTargets makes the names of the targets that most commands set: those of a
+// router's crosspoints by destination, those of the parameters by verb. They are
+// made once, when the device is configured.
+func (d *Device) nameTargets() {
+	if d.Definition.Driver == domain.DriverVideohub {
+		d.targets = make([]domain.Target, d.Definition.Outputs+1)
+		for n := 1; n <= d.Definition.Outputs; n++ {
+			d.targets[n] = domain.CrosspointTarget("", n)
+		}
 		return
 	}
-	d.crosspoints = make([]domain.Target, d.Definition.Outputs+1)
-	for n := 1; n <= d.Definition.Outputs; n++ {
-		d.crosspoints[n] = domain.CrosspointTarget("", n)
+	d.targets = make([]domain.Target, len(d.Definition.Verbs))
+	for n, v := range d.Definition.Verbs {
+		d.targets[n] = domain.ParameterTarget(v.Target)
 	}
 }
 

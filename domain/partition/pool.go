@@ -4,6 +4,8 @@ package partition
 type pool[T comparable] struct {
 	slab[pooled[T]]
 	numbers map[T]uint32
+	clone   func(T) T // what is kept shares no memory with a record
+	last    uint32    // used; mostly the next one too
 }
 
 type pooled[T any] struct {
@@ -11,16 +13,26 @@ type pooled[T any] struct {
 	uses  int
 }
 
-func newPool[T comparable]() pool[T] { return pool[T]{numbers: make(map[T]uint32)} }
+func newPool[T comparable](clone func(T) T) pool[T] {
+	return pool[T]{numbers: make(map[T]uint32), clone: clone}
+}
 
 // use gives the number of a value, to be released once.
 func (p *pool[T]) use(v T) uint32 {
+	if p.last == 0 || p.at(p.last).value != v {
+		p.last = p.numberOf(v)
+	}
+	p.edit(p.last).uses++
+	return p.last
+}
+
+func (p *pool[T]) numberOf(v T) uint32 {
 	n, ok := p.numbers[v]
 	if !ok {
+		v = p.clone(v)
 		n = p.add(pooled[T]{value: v})
 		p.numbers[v] = n
 	}
-	p.edit(n).uses++
 	return n
 }
 
@@ -29,5 +41,8 @@ func (p *pool[T]) release(n uint32) {
 	if x.uses--; x.uses == 0 {
 		delete(p.numbers, x.value)
 		p.drop(n)
+		if p.last == n {
+			p.last = 0
+		}
 	}
 }

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -41,13 +42,17 @@ func (s *State) reported(r *domain.Record, ch *Change, v domain.Reported) {
 func (s *State) report(d *Device, c *cell, value string, at domain.Position, full bool) (changed, foreign bool) {
 	before := c.HasReported
 	changed = !before || c.Reported != value
-	c.HasReported, c.Reported, c.ReportedAt, c.ReportedTime = true, value, at, s.logTime
+	c.HasReported, c.ReportedAt, c.ReportedTime = true, at, s.logTime
 	if c.HasDesired && c.Desired == value {
+		c.Reported = c.Desired // the same text once
 		if changed {
 			c.Foreign = false
 		}
 		c.settle()
 		return changed, false
+	}
+	if changed {
+		c.Reported = strings.Clone(value)
 	}
 	lost := c.takenLock()
 	foreign = before && changed && !slices.Contains(c.recent, value) && !d.wishes(c, value)

@@ -103,7 +103,7 @@ func (s *State) restoreDevice(x *ExportedDevice) error {
 		Definition: x.Definition, Removed: x.Removed, Connected: x.Connected,
 		ConnectionDetail: x.ConnectionDetail, ConnectionSince: x.ConnectionSince, cells: make(map[domain.Target]*cell),
 	}
-	d.nameCrosspoints()
+	d.nameTargets()
 	s.addDevice(d)
 	s.recount(&d.item, d.form(s.buf[:0]))
 	for i := range x.Cells {

@@ -27,7 +27,8 @@ type State struct {
 	waiting  int // repeats that wait for an outcome
 	counters Counters
 
-	frozen *Frozen // whose devices are being copied; nil if none is
+	frozen *Frozen   // whose devices are being copied; nil if none is
+	fresh  []Pending // made together, not used yet
 
 	hash domain.Hash // sum over the items, without the head
 	buf  []byte      // scratch for canonical forms

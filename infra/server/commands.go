@@ -125,7 +125,8 @@ func (s *Server) result(ctx context.Context, change partition.Change, own domain
 	}
 	r := s.describe(ctx, entry)
 	r.Duplicate = entry.Command != own
-	r.Conflict = change.Verdict == partition.Conflict || (change.Answer != nil && change.Answer.Conflict && change.Answer.Repeat == own)
+	answer, answered := change.Counted.(domain.Answer)
+	r.Conflict = change.Verdict == partition.Conflict || answered && answer.Conflict && answer.Repeat == own
 	return r, nil
 }
 

@@ -34,7 +34,7 @@ var ofTheEmission = []mutant{
 	{"what comes behind a command that ended unsent does not wait", "domain/emission/pump.go",
 		"	if len(q.unsaid) > 0 {\n		return\n	}\n", "", in(queue)},
 	{"nobody says that the end of an unsent command counts", "domain/server/core/term.go",
-		"	case change.Ended != nil && own && mayBeUnsent(change):\n		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})\n", "", in(cores)},
+		"			m.tell(r.Subject, device.EndCounts{UID: ended.UID})\n", "", in(cores)},
 	{"a planned move begins new work", "domain/emission/pump.go",
 		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"what a device said before an action confirms it", "domain/emission/confirm.go",

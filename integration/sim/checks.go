@@ -135,10 +135,10 @@ func (c *checks) inLog(p int32, r *domain.Record) {
 	case partition.Dead:
 		c.dead[r.Position] = change.Defect
 	}
-	if e := change.Ended; e != nil {
-		c.ended(orderKey{r.Subject, e.UID}, e)
-	}
-	if a := change.Answer; a != nil {
+	switch a := change.Counted.(type) {
+	case domain.Ended:
+		c.ended(orderKey{r.Subject, a.UID}, &a)
+	case domain.Answer:
 		key := orderKey{r.Subject, a.UID}
 		if o := c.orders[key]; o == nil || o.ended == nil || o.ended.Outcome != a.Outcome || o.ended.Reason != a.Reason {
 			if o != nil {

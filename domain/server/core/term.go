@@ -114,8 +114,10 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 		if started, ok := r.Payload.(domain.Started); ok {
 			m.tell(r.Subject, device.StartCounts{UID: started.UID})
 		}
-	case change.Ended != nil && own && mayBeUnsent(change):
-		m.tell(r.Subject, device.EndCounts{UID: change.Ended.UID})
+	case r.Type == domain.TypeOutcome && own:
+		if ended, ok := r.Payload.(domain.Ended); ok && mayBeUnsent(&ended, change.Pending) {
+			m.tell(r.Subject, device.EndCounts{UID: ended.UID})
+		}
 	case r.Type == domain.TypeConnection && applied:
 		m.restore(s, r)
 	case r.Type == domain.TypeReported && own:
@@ -125,9 +127,8 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 
 // mayBeUnsent says whether a command may have ended while it waited to be sent: its
 // device waits to know that this counts.
-func mayBeUnsent(change partition.Change) bool {
-	return change.Ended.Outcome == domain.Expired || change.Ended.Reason == domain.ReasonDisconnected ||
-		change.Pending != nil && change.Pending.Effect == domain.Queryable
+func mayBeUnsent(e *domain.Ended, p *partition.Pending) bool {
+	return e.Outcome == domain.Expired || e.Reason == domain.ReasonDisconnected || p != nil && p.Effect == domain.Queryable
 }
 
 // deadline is when a command that was read live is too old to be sent: its age is
