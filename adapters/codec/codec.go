@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -12,13 +13,15 @@ type Codec struct {
 	topics  [4]string // by domain.TopicKind
 	current string
 	signers map[string]*signer
-	types   map[domain.Type]decoder
+	types   map[string]recordType
+	arenas  sync.Pool // of *arena
 }
 
 // New makes a codec. Without keys it reads what others wrote but knows nothing
 // as Signed, and it cannot write what needs a MAC.
 func New(landscape string, keys Keyring) *Codec {
-	c := &Codec{current: keys.current, signers: make(map[string]*signer, len(keys.keys)), types: registry}
+	c := &Codec{current: keys.current, signers: make(map[string]*signer, len(keys.keys)), types: recordTypes(registry)}
+	c.arenas.New = func() any { return newArena() }
 	for k := range c.topics {
 		c.topics[k] = domain.Topic(landscape, domain.TopicKind(k))
 	}

@@ -18,7 +18,8 @@
 //   - A record is Signed only if its MAC fits the topic and partition in which
 //     it stands. A server's type without one is never handed on as sound.
 //   - Decoding the largest value allowed (1 MiB) takes less than 24 MiB, whatever
-//     lengths it claims, and a record keeps nothing of its message.
+//     lengths it claims, and a record keeps nothing of its message. Those of one
+//     [Codec.DecodeAll] share memory of their own.
 //   - The same wish in JSON and in msgpack is the same payload.
 //   - [Codec.Encode] writes nothing that Decode would refuse.
 //

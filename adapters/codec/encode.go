@@ -127,7 +127,7 @@ func (h *headers) fill(r *domain.Record) error {
 		h[sequence] = strconv.AppendUint(nil, r.Sequence, 10)
 	}
 	var back domain.Record
-	if f := h.read(&back); f != nil {
+	if f := h.read(&back, domain.ClassOf(r.Type), nil); f != nil {
 		return fmt.Errorf("%s: %s: %w", f.defect, f.detail, domain.ErrInvalid)
 	}
 	return nil
@@ -138,11 +138,11 @@ func (c *Codec) readable(r *domain.Record, content string, value []byte) error {
 	if len(value) > domain.MaxValue {
 		return fmt.Errorf("the value has %d bytes, %d are allowed: %w", len(value), domain.MaxValue, domain.ErrInvalid)
 	}
-	read, ok := c.types[r.Type]
-	if !ok {
+	is := c.typeOf([]byte(r.Type))
+	if is.decode == nil {
 		return fmt.Errorf("the type has no decoder; add it to the registry: %w", domain.ErrInvalid)
 	}
-	if _, err := read.value(content == contentJSON, value); err != nil {
+	if _, err := is.decode.value(content == contentJSON, value, nil); err != nil {
 		return fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
 	return nil

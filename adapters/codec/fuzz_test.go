@@ -36,6 +36,9 @@ func FuzzDecode(f *testing.F) {
 		if diff := cmp.Diff(r, c.Decode(kind, partition, m)); diff != "" {
 			t.Fatalf("decided differently the second time:\n%s", diff)
 		}
+		if diff := cmp.Diff([]domain.Record{r, r}, c.DecodeAll(nil, kind, partition, []domain.Stored{m, m})); diff != "" {
+			t.Fatalf("decided differently in a run:\n%s", diff)
+		}
 		if (r.Defect == "") != (r.Payload != nil) {
 			t.Fatalf("defect %q with payload %v", r.Defect, r.Payload)
 		}

@@ -53,11 +53,16 @@ type headers [attributes][]byte
 // that stands twice is an error: two readers could believe different ones.
 func (h *headers) collect(list []domain.Header) error {
 	var seen uint32
+	next := specVersion // most come in the order in which Encode writes them
 	for i := range list {
-		a := attributeOf(list[i].Key)
+		a := next
+		if a == attributes || list[i].Key != headerNames[a] {
+			a = attributeOf(list[i].Key)
+		}
 		if a == attributes {
 			continue
 		}
+		next = a + 1
 		if seen&(1<<a) != 0 {
 			return fmt.Errorf("header %s stands twice", headerNames[a])
 		}

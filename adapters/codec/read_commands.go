@@ -46,7 +46,7 @@ func readLevel(r *reader) string {
 		r.i += 6
 		return domain.DefaultLevel
 	}
-	return r.bounded(domain.MaxText)
+	return r.boundedName(domain.MaxText)
 }
 
 func readSalvo(r *reader) domain.Salvo {
@@ -86,7 +86,7 @@ func readSetLabel(r *reader) domain.SetLabel {
 		switch string(o.key) {
 		case "port":
 			if o.given(0) {
-				l.Port = domain.PortKind(r.bounded(domain.MaxText))
+				l.Port = domain.PortKind(r.boundedName(domain.MaxText))
 			}
 		case "number":
 			if o.given(1) {
@@ -121,7 +121,7 @@ func readSetLock(r *reader) domain.SetLock {
 			}
 		case "state":
 			if o.given(2) {
-				l.State = domain.LockState(r.bounded(domain.MaxText))
+				l.State = domain.LockState(r.boundedName(domain.MaxText))
 			}
 		default:
 			o.unknown()
@@ -139,7 +139,7 @@ func readInvoke(r *reader) domain.Invoke {
 		switch string(o.key) {
 		case "verb":
 			if o.given(0) {
-				v.Verb = r.bounded(domain.MaxText)
+				v.Verb = r.boundedName(domain.MaxText)
 			}
 		case "args":
 			if o.given(1) {
@@ -168,7 +168,7 @@ func readArgs(r *reader) map[string]string {
 	}
 	args := make(map[string]string, n)
 	for ; n > 0 && r.err == nil; n-- {
-		name := r.bounded(domain.MaxText)
+		name := r.boundedName(domain.MaxText)
 		if _, twice := args[name]; twice {
 			r.fail(fmt.Errorf("argument %q stands twice", name))
 		}
@@ -187,7 +187,7 @@ func readArg(r *reader) string {
 		if !validText(b, domain.MaxText) {
 			r.fail(fmt.Errorf("an argument must be at most %d bytes of UTF-8", domain.MaxText))
 		}
-		return string(b)
+		return r.arena.text(b)
 	case kindUint:
 		return strconv.FormatUint(n, 10)
 	case kindInt:

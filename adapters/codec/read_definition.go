@@ -2,7 +2,9 @@ package codec
 
 import "github.com/understudy-io/understudy/domain"
 
+// readConfigured gives each text memory of its own: a definition is kept.
 func readConfigured(r *reader) (c domain.Configured) {
+	r.arena = nil
 	for o := r.object(); o.next(); {
 		switch string(o.key) {
 		case "definition":

@@ -73,7 +73,7 @@ func readReported(r *reader) (v domain.Reported) {
 	for o := r.object(); o.next(); {
 		switch string(o.key) {
 		case "values":
-			v.Values = list(r, readValue)
+			v.Values = listIn(r, r.arena.list, readValue)
 		case "full":
 			v.Full = r.bool()
 		default:
@@ -87,7 +87,7 @@ func readValue(r *reader) (v domain.Value) {
 	for o := r.object(); o.next(); {
 		switch string(o.key) {
 		case "t":
-			v.Target = domain.Target(r.text())
+			v.Target = domain.Target(r.name())
 		case "v":
 			v.Value = r.text()
 		default:
@@ -123,7 +123,7 @@ func readAnswer(r *reader) (a domain.Answer) {
 		case "outcome":
 			a.Outcome = readOutcome(r)
 		case "reason":
-			a.Reason = domain.Reason(r.text())
+			a.Reason = domain.Reason(r.name())
 		case "detail":
 			a.Detail = r.text()
 		case "conflict":

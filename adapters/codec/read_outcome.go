@@ -12,13 +12,13 @@ func readEnded(r *reader) (e domain.Ended) {
 		case "outcome":
 			e.Outcome = readOutcome(r)
 		case "reason":
-			e.Reason = domain.Reason(r.text())
+			e.Reason = domain.Reason(r.name())
 		case "detail":
 			e.Detail = r.text()
 		case "by":
 			e.By = r.text()
 		case "server":
-			e.Server = r.text()
+			e.Server = r.name()
 		case "items":
 			e.Items = list(r, readItem)
 		case "steps":
@@ -42,11 +42,11 @@ func readItem(r *reader) (i domain.Item) {
 	for o := r.object(); o.next(); {
 		switch string(o.key) {
 		case "t":
-			i.Target = domain.Target(r.text())
+			i.Target = domain.Target(r.name())
 		case "o":
 			i.Outcome = readOutcome(r)
 		case "r":
-			i.Reason = domain.Reason(r.text())
+			i.Reason = domain.Reason(r.name())
 		default:
 			r.skip()
 		}

@@ -15,7 +15,8 @@ type reader struct {
 	b        []byte
 	i        int
 	err      error
-	fromJSON bool // b was made by transcode: numbers may stand as their text
+	fromJSON bool   // b was made by transcode: numbers may stand as their text
+	arena    *arena // where texts lie; nil: each for itself
 }
 
 // kind is what stands next in the input.
@@ -185,7 +186,10 @@ func (r *reader) absent() bool {
 }
 
 // text reads any text; what servers write is not looked at more closely.
-func (r *reader) text() string { return string(r.rawText()) }
+func (r *reader) text() string { return r.arena.text(r.rawText()) }
+
+// name reads a text that stands in many records.
+func (r *reader) name() string { return r.arena.name(r.rawText()) }
 
 func (r *reader) rawText() []byte {
 	k, n := r.next()
@@ -197,17 +201,22 @@ func (r *reader) rawText() []byte {
 }
 
 // bounded reads text of a command: valid UTF-8 of at most so many bytes.
-func (r *reader) bounded(most int) string {
+func (r *reader) bounded(most int) string { return r.arena.text(r.rawBounded(most)) }
+
+// boundedName is bounded, for what stands in many records.
+func (r *reader) boundedName(most int) string { return r.arena.name(r.rawBounded(most)) }
+
+func (r *reader) rawBounded(most int) []byte {
 	b := r.rawText()
 	if len(b) > most {
 		r.fail(fmt.Errorf("text of %d bytes, %d are allowed", len(b), most))
-		return ""
+		return nil
 	}
 	if !utf8.Valid(b) {
 		r.fail(errors.New("text that is not UTF-8"))
-		return ""
+		return nil
 	}
-	return string(b)
+	return b
 }
 
 // bytes reads bytes, copied: a record does not hold on to its message.
@@ -282,6 +291,11 @@ const (
 
 // list reads an array of anything; an empty one is nil.
 func list[T any](r *reader, element func(*reader) T) []T {
+	return listIn(r, func(n int) []T { return make([]T, 0, n) }, element)
+}
+
+// listIn is list, with room that somebody else gives.
+func listIn[T any](r *reader, space func(int) []T, element func(*reader) T) []T {
 	n := r.length()
 	if n > maxList {
 		r.fail(fmt.Errorf("a list of %d, %d are allowed", n, maxList))
@@ -289,7 +303,7 @@ func list[T any](r *reader, element func(*reader) T) []T {
 	if n == 0 || r.err != nil {
 		return nil
 	}
-	out := make([]T, 0, min(n, room))
+	out := space(min(n, room))
 	for ; n > 0 && r.err == nil; n-- {
 		out = append(out, element(r))
 	}

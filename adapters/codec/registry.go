@@ -62,14 +62,36 @@ var registry = map[domain.Type]decoder{
 	domain.TypeElection:   payload(readCopied),
 }
 
-// names gives the constant for a type's name as it stands in a header.
-var names = func() map[string]domain.Type {
-	m := make(map[string]domain.Type, len(registry))
-	for t := range registry {
-		m[string(t)] = t
+// recordType is what a type's name says, looked up once for each record.
+type recordType struct {
+	name   domain.Type
+	class  domain.Class
+	topic  domain.TopicKind // in which it belongs, if there is a decoder
+	decode decoder          // nil: this build does not know it
+}
+
+func recordTypes(decoders map[domain.Type]decoder) map[string]recordType {
+	types := make(map[string]recordType, len(decoders))
+	for name, decode := range decoders {
+		t := recordType{name: name, class: domain.ClassOf(name), decode: decode}
+		for t.topic = domain.TopicLog; !home(name, t.topic) && t.topic < domain.TopicDeadLetter; {
+			t.topic++
+		}
+		types[string(name)] = t
 	}
-	return m
-}()
+	return types
+}
+
+// typeOf finds a type by its name as it stands in a header.
+func (c *Codec) typeOf(b []byte) recordType {
+	if t, ok := c.types[string(b)]; ok {
+		return t
+	}
+	if !validText(b, maxType) {
+		return recordType{}
+	}
+	return recordType{name: domain.Type(b), class: domain.ClassOf(domain.Type(b))}
+}
 
 // payload makes a decoder of a function that reads the shape of today.
 func payload[P domain.Payload](read func(*reader) P) decoder {
@@ -85,7 +107,7 @@ func upcast[Old any, New domain.Payload](read func(*reader) Old, lift func(Old) 
 var errTrailing = errors.New("something follows behind the value")
 
 // value decodes a whole value.
-func (d decoder) value(isJSON bool, value []byte) (domain.Payload, error) {
+func (d decoder) value(isJSON bool, value []byte, a *arena) (domain.Payload, error) {
 	if isJSON {
 		packed, err := transcode(value)
 		if err != nil {
@@ -93,8 +115,9 @@ func (d decoder) value(isJSON bool, value []byte) (domain.Payload, error) {
 		}
 		value = packed
 	}
-	r := reader{b: value, fromJSON: isJSON}
-	p := d(&r)
+	r := a.reader()
+	*r = reader{b: value, fromJSON: isJSON, arena: a}
+	p := d(r)
 	if r.err == nil && r.i != len(r.b) {
 		r.err = errTrailing
 	}

@@ -26,11 +26,12 @@ func readTakeV0(r *reader) (t takeV0) {
 
 func TestAnOldVersionIsLiftedToTheOneOfToday(t *testing.T) {
 	c := New("main", Keyring{})
-	c.types = maps.Clone(registry)
+	types := maps.Clone(registry)
 	// A type that ClassOf knows has to stand for the old name here.
-	c.types[domain.TypeLock] = upcast(readTakeV0, func(old takeV0) domain.Take {
+	types[domain.TypeLock] = upcast(readTakeV0, func(old takeV0) domain.Take {
 		return domain.Take{Destination: old.out + 1, Source: old.in + 1}
 	})
+	c.types = recordTypes(types)
 	m, err := New("main", Keyring{}).EncodeJSON(domain.Record{
 		UID: "u", Source: "/s", Subject: "d", Payload: domain.SetLock{Destination: 1, State: domain.LockOn},
 	})

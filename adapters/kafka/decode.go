@@ -141,8 +141,8 @@ func decodeRecord(r *reader, slab []domain.Header) (domain.Stored, []domain.Head
 	return m, slab, !body.failed && len(body.buf) == 0
 }
 
-// headerName makes a string of a header's key; those that every record has
-// cost no memory.
+// headerName makes a string of a header's key; those that most records
+// have cost no memory.
 func headerName(key []byte) string {
 	switch string(key) {
 	case "ce_specversion":
@@ -159,6 +159,14 @@ func headerName(key []byte) string {
 		return "ce_subject"
 	case "content-type":
 		return "content-type"
+	case "ce_epoch":
+		return "ce_epoch"
+	case "ce_sequence":
+		return "ce_sequence"
+	case "ce_keyid":
+		return "ce_keyid"
+	case "ce_mac":
+		return "ce_mac"
 	}
 	return string(key)
 }

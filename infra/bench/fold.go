@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 // foldRecords are how many records are kept in memory to be folded: enough that
 // no cache holds them.
 const foldRecords = 200_000
+
+// foldBatch are how many are decoded and then folded, as if they had come with one fetch.
+const foldBatch = 256
 
 func aboutFold(o *Options) time.Duration { return time.Duration(o.Rounds+2) * time.Second }
 
@@ -69,10 +73,39 @@ func (b *bench) logInMemory() (*memory, error) {
 	// busy for a day: each command makes room for itself.
 	m.limits = partition.Limits{UIDs: max(16, records/recordsPerCommand/4)}
 	at := now()
-	for i, one := range list {
+	for i, one := range asFetched(list) {
 		m.messages = append(m.messages, domain.Stored{Message: one, Offset: int64(i), Appended: at.Add(time.Duration(i) * time.Microsecond)})
 	}
 	return m, nil
+}
+
+// asFetched lays messages out as a fetch gives them: all bytes in one piece, and
+// all headers in another. Scattered over the memory they would be waited for.
+func asFetched(list []domain.Message) []domain.Message {
+	var bytes []byte
+	var headers []domain.Header
+	for _, m := range list {
+		bytes = append(append(bytes, m.Key...), m.Value...)
+		for _, h := range m.Headers {
+			bytes = append(bytes, h.Value...)
+		}
+		headers = append(headers, m.Headers...)
+	}
+	cut := func(n int) []byte {
+		b := bytes[:n:n]
+		bytes = bytes[n:]
+		return b
+	}
+	out := make([]domain.Message, len(list))
+	for i, m := range list {
+		out[i] = domain.Message{Key: cut(len(m.Key)), Value: cut(len(m.Value)), Headers: headers[:len(m.Headers):len(m.Headers)]}
+		headers = headers[len(m.Headers):]
+		for j := range out[i].Headers {
+			h := &out[i].Headers[j]
+			h.Value = cut(len(h.Value))
+		}
+	}
+	return out
 }
 
 // devicesOf are definitions of devices that nobody reaches, all of one partition.
@@ -98,18 +131,23 @@ func devicesOf(p int32) []domain.Definition {
 func (m *memory) fold() (float64, error) {
 	runtime.GC()
 	state := partition.New(0, partitions, m.limits)
+	var records []domain.Record
+	apply := func(messages []domain.Stored) {
+		for batch := range slices.Chunk(messages, foldBatch) {
+			records = m.codec.DecodeAll(records[:0], domain.TopicLog, 0, batch)
+			for i := range records {
+				state.Apply(records[i])
+			}
+		}
+	}
 	half := len(m.messages) / 2
 	var before, after runtime.MemStats
 	began := cpuTime()
-	for _, one := range m.messages[:half] {
-		state.Apply(m.codec.Decode(domain.TopicLog, 0, one))
-	}
+	apply(m.messages[:half])
 	first := cpuTime() - began
 	runtime.ReadMemStats(&before)
 	began = cpuTime()
-	for _, one := range m.messages[half:] {
-		state.Apply(m.codec.Decode(domain.TopicLog, 0, one))
-	}
+	apply(m.messages[half:])
 	took := first + cpuTime() - began
 	runtime.ReadMemStats(&after)
 	m.allocations = float64(after.Mallocs-before.Mallocs) / float64(len(m.messages)-half)

@@ -122,10 +122,7 @@ func (l *landscape) fetchAll(ctx context.Context, bounds []domain.Bounds, decode
 			if len(a.Messages) == 0 {
 				continue
 			}
-			records := make([]domain.Record, len(a.Messages))
-			for i, m := range a.Messages {
-				records[i] = l.codec.Decode(domain.TopicLog, a.Partition, m)
-			}
+			records := l.codec.DecodeAll(nil, domain.TopicLog, a.Partition, a.Messages)
 			select {
 			case decoded <- records:
 			case <-ctx.Done():

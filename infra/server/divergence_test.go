@@ -28,13 +28,15 @@ type liar struct {
 	times *atomic.Int64
 }
 
-func (l liar) Decode(topic domain.TopicKind, p int32, m domain.Stored) domain.Record {
-	r := l.Codec.Decode(topic, p, m)
-	if label, ok := r.Payload.(domain.SetLabel); ok && l.times.Add(-1) >= 0 {
-		label.Text += l.name
-		r.Payload = label
+func (l liar) DecodeAll(dst []domain.Record, topic domain.TopicKind, p int32, messages []domain.Stored) []domain.Record {
+	dst = l.Codec.DecodeAll(dst, topic, p, messages)
+	for i := range dst {
+		if label, ok := dst[i].Payload.(domain.SetLabel); ok && l.times.Add(-1) >= 0 {
+			label.Text += l.name
+			dst[i].Payload = label
+		}
 	}
-	return r
+	return dst
 }
 
 func (s *stage) startLiar(name string, times int64, change ...func(*server.Options)) *member {

@@ -16,9 +16,11 @@ type Log interface {
 	Warm(ctx context.Context, topic string) error
 }
 
-// Codec turns records into messages and back. Decode is total.
+// Codec turns records into messages and back. Decode is total, and DecodeAll is
+// Decode of many, whose records may share memory.
 type Codec interface {
 	Encode(topic domain.TopicKind, partition int32, r domain.Record) (domain.Message, error)
 	Decode(topic domain.TopicKind, partition int32, m domain.Stored) domain.Record
+	DecodeAll(dst []domain.Record, topic domain.TopicKind, partition int32, messages []domain.Stored) []domain.Record
 	Bury(topic domain.TopicKind, m domain.Stored, r domain.Record) domain.DeadLetter
 }

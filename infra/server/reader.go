@@ -133,13 +133,7 @@ func (r *readerLoop) fetch(ctx context.Context, f reader.Fetch) reader.Input {
 
 // hand decodes what was read of one partition and gives it to its owner.
 func (r *readerLoop) hand(ctx context.Context, h reader.Hand) error {
-	b := batch{Hand: h}
-	if len(h.Messages) > 0 {
-		b.records = make([]domain.Record, len(h.Messages))
-		for i := range h.Messages {
-			b.records[i] = r.codec.Decode(r.kind, h.Partition, h.Messages[i])
-		}
-	}
+	b := batch{Hand: h, records: r.codec.DecodeAll(nil, r.kind, h.Partition, h.Messages)}
 	select {
 	case r.out <- b:
 		return nil

@@ -45,8 +45,11 @@ func (b *book) Fetch(ctx context.Context, from []domain.FetchFrom, _ time.Durati
 // plain decodes nothing: the reader does not look into records.
 type plain struct{ Codec }
 
-func (plain) Decode(_ domain.TopicKind, p int32, m domain.Stored) domain.Record {
-	return domain.Record{Position: domain.Position{Partition: p, Offset: m.Offset}}
+func (plain) DecodeAll(dst []domain.Record, _ domain.TopicKind, p int32, messages []domain.Stored) []domain.Record {
+	for _, m := range messages {
+		dst = append(dst, domain.Record{Position: domain.Position{Partition: p, Offset: m.Offset}})
+	}
+	return dst
 }
 
 func message(offset int64, text string) domain.Stored {

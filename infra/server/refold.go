@@ -53,6 +53,7 @@ func (c *coreLoop) foldAgain(ctx context.Context, p int32, e *core.Examination) 
 	if err := e.Judge(); err != nil {
 		return err
 	}
+	var records []domain.Record
 	for !e.Done() {
 		from := domain.FetchFrom{Topic: domain.Topic(c.landscape, domain.TopicLog), Partition: p, Offset: e.Next()}
 		answers, err := c.log.Fetch(ctx, []domain.FetchFrom{from}, fetchWait, fetchBytes)
@@ -63,11 +64,12 @@ func (c *coreLoop) foldAgain(ctx context.Context, p int32, e *core.Examination) 
 			if a.Err != nil {
 				return fmt.Errorf("partition %d at %d: %w", p, e.Next(), a.Err)
 			}
-			for _, m := range a.Messages {
+			records = c.codec.DecodeAll(records[:0], domain.TopicLog, p, a.Messages)
+			for _, r := range records {
 				if e.Done() {
 					break
 				}
-				if err := e.Apply(c.codec.Decode(domain.TopicLog, p, m)); err != nil {
+				if err := e.Apply(r); err != nil {
 					return err
 				}
 			}

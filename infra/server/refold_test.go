@@ -33,8 +33,11 @@ func (s *shelf) Fetch(_ context.Context, from []domain.FetchFrom, _ time.Duratio
 	return []domain.Fetched{out}, nil
 }
 
-func (s *shelf) Decode(_ domain.TopicKind, _ int32, m domain.Stored) domain.Record {
-	return s.records[m.Offset]
+func (s *shelf) DecodeAll(dst []domain.Record, _ domain.TopicKind, _ int32, messages []domain.Stored) []domain.Record {
+	for _, m := range messages {
+		dst = append(dst, s.records[m.Offset])
+	}
+	return dst
 }
 
 // labels is a log of n wishes for one router.
