@@ -155,6 +155,8 @@ func (m *Machine) regard(r *domain.Record) {
 		}
 		if mine && payload.Hash == domain.HashDiffers {
 			m.core(core.Complaint{Incarnation: payload.Incarnation})
+		} else if mine {
+			m.core(core.Contentment{Incarnation: payload.Incarnation})
 		}
 	}
 }

@@ -158,7 +158,7 @@ func TestTheCoreHearsWhatConcernsItsState(t *testing.T) {
 	p.hear("A", domain.Checkpoint{Epoch: 1, Copied: 5}).wants("copied", "issued")
 	p.hear("B", domain.Checkpoint{Epoch: 1}).wants()
 	p.hear("A", domain.Checkpoint{Epoch: 7}).wants()
-	p.hear("B", domain.Heartbeat{Incarnation: "b1", N: 1, TTL: time.Second, Agreed: 6}).wants("agreed")
+	p.hear("B", domain.Heartbeat{Incarnation: "b1", N: 1, TTL: time.Second, Agreed: 6}).wants("agreed", "contentment")
 	p.hear("B", domain.Heartbeat{Incarnation: "b1", N: 2, TTL: time.Second, Hash: domain.HashDiffers}).wants("complaint")
 	p.hear("B", domain.Quarantined{Incarnation: "b1"}).wants("copy false", "conceded")
 

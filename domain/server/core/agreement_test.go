@@ -267,7 +267,9 @@ func TestAPrimaryFoldsAgainForOneAndTheSameOnlySoOften(t *testing.T) {
 	p.step(Complaint{Incarnation: "c1"}).wants()
 	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
 	p.now.Mono += verifyEvery
-	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold")
+	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
+	p.step(Contentment{Incarnation: "c1"}, Complaint{Incarnation: "d1"}).wants()
+	p.step(Contentment{Incarnation: "d1"}, Complaint{Incarnation: "d1"}).wants("notice", "refold") // of something else
 }
 
 func TestAServerThatJoinsIsGivenACheckpointAlsoWhereNothingHappens(t *testing.T) {

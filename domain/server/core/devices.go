@@ -10,7 +10,11 @@ import (
 )
 
 // configured follows a change of a device's definition.
-func (m *Machine) configured(in *Read, r *domain.Record) {
+func (m *Machine) configured(in *Read, r *domain.Record, applied bool) {
+	if !applied {
+		m.unchanged(in, r)
+		return
+	}
 	payload, ok := r.Payload.(domain.Configured)
 	if !ok {
 		return
@@ -27,7 +31,20 @@ func (m *Machine) configured(in *Read, r *domain.Record) {
 	}
 	m.openDevice(def, payload.Removed)
 	if m.term != nil && m.term.opened[s.Partition()] {
+		delete(m.term.awaits, def.Device)
 		m.handOver(s, def.Device, in, s.LogTime())
+	}
+}
+
+// unchanged hands a device over whose new definition, by this primary, does not count.
+func (m *Machine) unchanged(in *Read, r *domain.Record) {
+	if m.term == nil || r.Epoch != m.term.epoch || !m.term.awaits[r.Subject] {
+		return
+	}
+	delete(m.term.awaits, r.Subject)
+	if _, known := m.devices[r.Subject]; known {
+		s := m.states[m.owner(r.Subject)]
+		m.handOver(s, r.Subject, in, s.LogTime())
 	}
 }
 
@@ -74,8 +91,13 @@ func (m *Machine) configure(s *partition.State) {
 			}
 		}
 		def.Revision = revision + 1
-		m.say(s.Partition(), def.Device, domain.Configured{Definition: def})
+		m.define(s, domain.Configured{Definition: def})
 	}
+}
+
+func (m *Machine) define(s *partition.State, c domain.Configured) {
+	m.term.awaits[c.Definition.Device] = true
+	m.say(s.Partition(), c.Definition.Device, c)
 }
 
 // removeOthers takes away the devices that the log has and the configuration of
@@ -90,6 +112,6 @@ func (m *Machine) removeOthers(s *partition.State) {
 			continue
 		}
 		m.do(Notice{Event: Removing, Device: dev.ID()})
-		m.say(s.Partition(), dev.ID(), domain.Configured{Definition: dev.Definition, Removed: true})
+		m.define(s, domain.Configured{Definition: dev.Definition, Removed: true})
 	}
 }

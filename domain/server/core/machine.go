@@ -128,6 +128,8 @@ func (m *Machine) hear(in Input) {
 		m.expect(in)
 	case Agreed:
 		m.confirmed(in.At)
+	case Contentment:
+		m.contented(in.Incarnation)
 	case Complaint:
 		m.verify(in.Incarnation)
 	case Conceded:
@@ -181,8 +183,8 @@ func (m *Machine) read(in *Read) {
 
 // follow is what the live server does because of one folded record.
 func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change partition.Change) {
-	if r.Type == domain.TypeConfigured && change.Verdict == partition.Applied {
-		m.configured(in, r)
+	if r.Type == domain.TypeConfigured {
+		m.configured(in, r, change.Verdict == partition.Applied)
 	}
 	if m.term != nil {
 		m.act(s, in, r, change)

@@ -76,6 +76,8 @@ type (
 	Agreed struct{ At int64 }
 	// Complaint says that another server has found a difference from this primary.
 	Complaint struct{ Incarnation string }
+	// Contentment says that another server does not differ, or not any more.
+	Contentment struct{ Incarnation string }
 	// Conceded says that another server has found itself to be wrong.
 	Conceded struct{ Incarnation string }
 	// Ended says that a process which had stated its state as primary has ended, and
@@ -104,30 +106,31 @@ type (
 	Refolded struct{ Err error }
 )
 
-func (Begin) input()     {}
-func (Read) input()      {}
-func (LogLost) input()   {}
-func (Timer) input()     {}
-func (Won) input()       {}
-func (Over) input()      {}
-func (Suspend) input()   {}
-func (Resume) input()    {}
-func (Finish) input()    {}
-func (Drain) input()     {}
-func (Leave) input()     {}
-func (Informed) input()  {}
-func (Joined) input()    {}
-func (Issued) input()    {}
-func (Expect) input()    {}
-func (Agreed) input()    {}
-func (Complaint) input() {}
-func (Conceded) input()  {}
-func (Ended) input()     {}
-func (Vouch) input()     {}
-func (Settled) input()   {}
-func (Flushed) input()   {}
-func (Broken) input()    {}
-func (Refolded) input()  {}
+func (Begin) input()       {}
+func (Read) input()        {}
+func (LogLost) input()     {}
+func (Timer) input()       {}
+func (Won) input()         {}
+func (Over) input()        {}
+func (Suspend) input()     {}
+func (Resume) input()      {}
+func (Finish) input()      {}
+func (Drain) input()       {}
+func (Leave) input()       {}
+func (Informed) input()    {}
+func (Joined) input()      {}
+func (Issued) input()      {}
+func (Expect) input()      {}
+func (Agreed) input()      {}
+func (Complaint) input()   {}
+func (Contentment) input() {}
+func (Conceded) input()    {}
+func (Ended) input()       {}
+func (Vouch) input()       {}
+func (Settled) input()     {}
+func (Flushed) input()     {}
+func (Broken) input()      {}
+func (Refolded) input()    {}
 
 // Effect is what the caller must do.
 type Effect interface{ effect() }

@@ -50,6 +50,13 @@ func (m *Machine) verify(incarnation string) {
 	m.foldAgain(all, nil)
 }
 
+// contented lets the next complaint of a server count at once: it is about something else.
+func (m *Machine) contented(incarnation string) {
+	if m.refold.complainant == incarnation && !m.refold.underWay {
+		m.refold.complainant = ""
+	}
+}
+
 // foldAgain folds partitions again, beside the running state, from where they
 // were last proven.
 func (m *Machine) foldAgain(partitions []int32, d *dispute) {

@@ -18,6 +18,7 @@ type term struct {
 	opened    []bool
 	open      int
 	working   map[choreKey]bool // chores under way
+	awaits    map[string]bool   // devices whose new definition is on its way: their work is handed over with it
 	held      bool              // the lease ran out; it may come back
 	draining  bool              // contested
 	finishing bool              // a planned end
@@ -36,7 +37,7 @@ func (m *Machine) beginTerm(epoch uint64) {
 	}
 	m.term = &term{
 		epoch: epoch, began: m.now.Mono, finishing: m.leaving,
-		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool),
+		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool), awaits: make(map[string]bool),
 	}
 	m.do(BeginTerm{Epoch: epoch})
 	for p := range m.states {
@@ -141,18 +142,19 @@ func deadline(in *Read, p *partition.Pending) domain.Mono {
 	return from + p.ValidFor
 }
 
-// markFolded hands a partition's devices over to their queues.
+// markFolded hands a partition's devices over to their queues, but for those that the
+// log is to know otherwise: nothing is sent to where they may not be any more.
 func (m *Machine) markFolded(s *partition.State, in *Read, mark *domain.Record) {
 	p := s.Partition()
 	m.term.opened[p] = true
 	m.term.open++
+	m.configure(s)
+	m.removeOthers(s)
 	for _, d := range m.names {
-		if m.devices[d].Partition == p {
+		if m.devices[d].Partition == p && !m.term.awaits[d] {
 			m.handOver(s, d, in, mark.Appended)
 		}
 	}
-	m.configure(s)
-	m.removeOthers(s)
 	m.dischargeChores(p)
 	if m.term.isOpen() {
 		m.do(Opened{Epoch: m.term.epoch})

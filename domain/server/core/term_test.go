@@ -122,12 +122,26 @@ func TestADeviceThatIsConfiguredAnewIsClosedOpenedAndHandedOver(t *testing.T) {
 	p.fact(0, 2, router, domain.Configured{Definition: def, Removed: true}).wants("closedevice")
 }
 
+// Nothing is sent to where a device may not be any more, and what waits for it ends once.
+func TestADeviceThatThePrimaryConfiguresAnewIsHandedOverWithItsNewDefinition(t *testing.T) {
+	def := definition()
+	def.Outputs = 20
+	takeover := func() *play {
+		p := newPlay(t, 1, def).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+		return p.step(Won{Epoch: 2}).quietly().mark(0, 2, "A").wants("journal 0:device.configured.v1", "opened")
+	}
+	def.Revision = 2
+	takeover().fact(0, 2, router, domain.Configured{Definition: def}).wants("closedevice", "opendevice", "promote")
+	def.Inputs = -1 // it does not count, for whatever reason
+	takeover().fact(0, 2, router, domain.Configured{Definition: def}).wants("promote", "clerk deadletter")
+}
+
 func TestTheConfigurationOfThePrimaryIsWrittenAndOthersAreRemoved(t *testing.T) {
 	other := definition()
 	other.Device = "other"
 	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, "other", domain.Configured{Definition: other})
 	p.step(Won{Epoch: 2}).quietly().mark(0, 2, "A").
-		wants("promote", "journal 0:device.configured.v1", "notice", "journal 0:device.configured.v1", "opened")
+		wants("journal 0:device.configured.v1", "notice", "journal 0:device.configured.v1", "opened")
 	if missing := p.m.Unconfigured(); len(missing) != 1 || missing[0] != router {
 		t.Errorf("it waits for the definitions of %v", missing)
 	}
