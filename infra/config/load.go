@@ -211,7 +211,21 @@ func merge(layers []layer) (*Loaded, error) {
 	if err := all.Unmarshal("", &out.Config); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
+	shareVerbs(out.Config.Devices)
 	return out, nil
+}
+
+// shareVerbs keeps each list of verbs once: thousands of devices may be of one kind.
+func shareVerbs(devices []domain.Definition) {
+	lists := make(map[string][]domain.Verb)
+	for i := range devices {
+		d := &devices[i]
+		kind := fmt.Sprintf("%#v", d.Verbs)
+		if known, ok := lists[kind]; ok {
+			d.Verbs = known
+		}
+		lists[kind] = d.Verbs
+	}
 }
 
 // given is what the layer says of a key; nil if nothing. It is a copy, which for
