@@ -159,9 +159,17 @@ func (c *chore) form(b []byte) []byte {
 func definition(b []byte, d *domain.Definition) []byte {
 	b = text(text(text(b, d.Device), string(d.Driver)), d.Address)
 	b = number(number(count(b, d.Revision), int64(d.Inputs)), int64(d.Outputs))
-	b = count(b, uint64(len(d.Verbs)))
-	for i := range d.Verbs {
-		v := &d.Verbs[i]
+	b = verbs(b, d.Verbs)
+	b = number(b, int64(d.ConfirmWithin))
+	b = number(number(b, int64(d.ValidAbsolute)), int64(d.ValidOneShot))
+	b = number(flag(b, d.StandbyPolling), int64(d.PollEvery))
+	return text(b, string(d.OnReconnect))
+}
+
+func verbs(b []byte, list []domain.Verb) []byte {
+	b = count(b, uint64(len(list)))
+	for i := range list {
+		v := &list[i]
 		for _, f := range [...]string{v.Name, string(v.Effect), v.Method, v.URL, v.Body, v.Target, v.Value, v.ReadURL, v.ReadAt} {
 			b = text(b, f)
 		}
@@ -171,10 +179,7 @@ func definition(b []byte, d *domain.Definition) []byte {
 		}
 		b = number(b, int64(v.Timeout))
 	}
-	b = number(b, int64(d.ConfirmWithin))
-	b = number(number(b, int64(d.ValidAbsolute)), int64(d.ValidOneShot))
-	b = number(flag(b, d.StandbyPolling), int64(d.PollEvery))
-	return text(b, string(d.OnReconnect))
+	return b
 }
 
 func payload(b []byte, p domain.Payload) []byte {

@@ -28,13 +28,15 @@ func (s *State) configured(r *domain.Record, ch *Change, v domain.Configured) {
 			s.impossible(r, ch)
 			return
 		}
-		d = &Device{Definition: v.Definition, cells: make(map[domain.Target]*cell)}
+		d = &Device{cells: make(map[domain.Target]*cell)}
+		s.define(d, v.Definition)
 		s.addDevice(d)
 	}
 	if d.Definition.Driver != v.Definition.Driver {
 		s.clearCells(d) // another kind of device has none of them
 	}
-	d.Definition, d.Removed = v.Definition, false
+	s.define(d, v.Definition)
+	d.Removed = false
 	d.nameTargets()
 	s.recount(&d.item, d.form(s.buf[:0]))
 	ch.Verdict, ch.DefinitionChanged = Applied, true

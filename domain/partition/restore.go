@@ -100,9 +100,10 @@ func (s *State) restoreDevice(x *ExportedDevice) error {
 		return corrupt("device %q is there twice or has an impossible definition", id)
 	}
 	d := &Device{
-		Definition: x.Definition, Removed: x.Removed, Connected: x.Connected,
+		Removed: x.Removed, Connected: x.Connected,
 		ConnectionDetail: x.ConnectionDetail, ConnectionSince: x.ConnectionSince, cells: make(map[domain.Target]*cell),
 	}
+	s.define(d, x.Definition)
 	d.nameTargets()
 	s.addDevice(d)
 	s.recount(&d.item, d.form(s.buf[:0]))

@@ -22,6 +22,7 @@ type State struct {
 
 	devices  map[string]*Device
 	sorted   []*Device // by id
+	verbs    verbLists // of the devices
 	index    index
 	chores   chores
 	waiting  int // repeats that wait for an outcome
@@ -42,6 +43,7 @@ func New(partition, partitions int32, limits Limits) *State {
 		partitions: max(partitions, 1),
 		limits:     limits.orDefault(),
 		devices:    make(map[string]*Device),
+		verbs:      make(verbLists),
 		index:      newIndex(),
 		chores:     newChores(),
 	}
@@ -99,6 +101,7 @@ func (s *State) addDevice(d *Device) {
 func (s *State) dropDevice(d *Device) {
 	id := d.Definition.Device
 	delete(s.devices, id)
+	s.releaseVerbs(d.Definition.Verbs)
 	if i, ok := slices.BinarySearchFunc(s.sorted, id, byID); ok {
 		s.sorted = slices.Delete(s.sorted, i, i+1)
 	}
