@@ -47,7 +47,7 @@ func (b *busyDevice) Close() error                          { return nil }
 func (b *busyDevice) drive(t *testing.T, confirmWithin time.Duration, work ...emission.Work) map[string]domain.Outcome {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	d := newDevice(device.Settings{Definition: domain.Definition{
+	d := newDevice(device.Settings{Definition: &domain.Definition{
 		Device: "router", Driver: domain.DriverVideohub, StandbyPolling: true, ConfirmWithin: confirmWithin,
 	}}, b, func(uint64) {}, slog.New(slog.DiscardHandler))
 	d.begin(nil)

@@ -50,7 +50,7 @@ func TestADeviceThatIsClosedHoldsUpNothingButItsSuccessor(t *testing.T) {
 		drivers: map[domain.DriverName]domain.Driver{driver: slow}, logger: slog.New(slog.DiscardHandler),
 		devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}),
 	}
-	s := device.Settings{Definition: domain.Definition{Device: "router", Driver: driver, StandbyPolling: true}}
+	s := device.Settings{Definition: &domain.Definition{Device: "router", Driver: driver, StandbyPolling: true}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -267,7 +267,7 @@ func (d *deviceLoop) log() *slog.Logger { return d.logger.With("device", d.setti
 
 // open opens the link. Why that cannot be is the next input.
 func (d *deviceLoop) open(opening uint64) device.Input {
-	def := d.settings.Definition
+	def := *d.settings.Definition
 	if d.driver == nil {
 		return device.NotOpened{Opening: opening, Cause: fmt.Sprintf("this server has no driver %q", def.Driver)}
 	}

@@ -33,7 +33,7 @@ func BenchmarkDevicesAtRest(b *testing.B) {
 			devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}),
 		}
 		for i := range devices {
-			c.openDevice(device.Settings{Definition: domain.Definition{
+			c.openDevice(device.Settings{Definition: &domain.Definition{
 				Device: "device-" + strconv.Itoa(i), Driver: domain.DriverHTTP, StandbyPolling: true,
 			}})
 		}
@@ -61,7 +61,7 @@ func inUse() int64 {
 
 // A device that is idle has no goroutine: there may be thousands.
 func TestADeviceAtRestHasNoGoroutine(t *testing.T) {
-	d := newDevice(device.Settings{Definition: domain.Definition{
+	d := newDevice(device.Settings{Definition: &domain.Definition{
 		Device: "gate", Driver: domain.DriverHTTP, StandbyPolling: true,
 	}}, idleDriver{}, func(uint64) {}, slog.New(slog.DiscardHandler))
 	d.begin(nil)

@@ -72,7 +72,7 @@ var ofTheServer = []mutant{
 	{"a primary that is wrong releases before it stops", "domain/server/core/refold.go",
 		"	m.suspend(false)\n", "", in(cores)},
 	{"a standby sends", "domain/server/device/machine.go",
-		"	return &Machine{settings: s, observed: make(map[domain.Target]string)}\n", "	return &Machine{settings: s, observed: make(map[domain.Target]string), queue: emission.NewQueue(emission.Settings{}, nil)}\n", in(devices)},
+		"	return &Machine{settings: s}\n", "	return &Machine{settings: s, queue: emission.NewQueue(emission.Settings{}, nil)}\n", in(devices)},
 	{"a link that was closed is heard", "domain/server/device/machine.go",
 		"	return opening != m.opening\n", "	return opening != m.opening && false\n", in(devices)},
 	{"a demoted device goes on", "domain/server/device/term.go",

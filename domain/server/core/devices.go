@@ -21,18 +21,14 @@ func (m *Machine) configured(in *Read, r *domain.Record, applied bool) {
 	}
 	m.closeDevice(r.Subject)
 	s := m.states[m.owner(r.Subject)]
-	def := payload.Definition
-	if payload.Removed {
-		dev, left := s.Device(r.Subject)
-		if !left {
-			return
-		}
-		def = dev.Definition // its commands must still end
+	dev, left := s.Device(r.Subject)
+	if !left {
+		return // a device that was removed is there while its commands have not ended
 	}
-	m.openDevice(def, payload.Removed)
+	m.openDevice(dev.Definition, payload.Removed)
 	if m.term != nil && m.term.opened[s.Partition()] {
-		delete(m.term.awaits, def.Device)
-		m.handOver(s, def.Device, in, s.LogTime())
+		delete(m.term.awaits, dev.ID())
+		m.handOver(s, dev.ID(), in, s.LogTime())
 	}
 }
 
@@ -51,7 +47,7 @@ func (m *Machine) unchanged(in *Read, r *domain.Record) {
 // openDevice starts a device. A standby connects to it too if the device allows
 // that, so that a takeover opens no socket.
 func (m *Machine) openDevice(def domain.Definition, removed bool) {
-	settings := device.Settings{Server: m.cfg.Server, Definition: def, Partition: m.owner(def.Device), Removed: removed}
+	settings := device.Settings{Server: m.cfg.Server, Definition: &def, Partition: m.owner(def.Device), Removed: removed}
 	m.devices[def.Device] = settings
 	if i, known := slices.BinarySearch(m.names, def.Device); !known {
 		m.names = slices.Insert(m.names, i, def.Device)
@@ -76,10 +72,8 @@ func (m *Machine) closeDevice(name string) {
 // configure writes the definitions of a partition's devices where the log has
 // others or none.
 func (m *Machine) configure(s *partition.State) {
-	for _, def := range m.cfg.Devices {
-		if m.owner(def.Device) != s.Partition() {
-			continue
-		}
+	for _, wanted := range m.wanted[s.Partition()] {
+		def := *wanted
 		revision := uint64(0)
 		if dev, ok := s.Device(def.Device); ok {
 			revision = dev.Definition.Revision
@@ -103,15 +97,26 @@ func (m *Machine) define(s *partition.State, c domain.Configured) {
 // removeOthers takes away the devices that the log has and the configuration of
 // this server lacks. An empty list is taken for a missing one.
 func (m *Machine) removeOthers(s *partition.State) {
-	if len(m.cfg.Devices) == 0 {
+	if len(m.isWanted) == 0 {
 		return
 	}
 	for _, dev := range s.Devices() {
-		wanted := slices.ContainsFunc(m.cfg.Devices, func(def domain.Definition) bool { return def.Device == dev.ID() })
-		if dev.Removed || wanted {
+		if dev.Removed || m.isWanted[dev.ID()] {
 			continue
 		}
 		m.do(Notice{Event: Removing, Device: dev.ID()})
 		m.define(s, domain.Configured{Definition: dev.Definition, Removed: true})
+	}
+}
+
+// want notes what the configuration says, by partition.
+func (m *Machine) want(devices []domain.Definition) {
+	m.wanted = make([][]*domain.Definition, len(m.states))
+	m.isWanted = make(map[string]bool, len(devices))
+	for i := range devices {
+		def := &devices[i]
+		p := m.owner(def.Device)
+		m.wanted[p] = append(m.wanted[p], def)
+		m.isWanted[def.Device] = true
 	}
 }

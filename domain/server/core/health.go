@@ -83,9 +83,11 @@ func (m *Machine) Unconfigured() []string {
 		return nil
 	}
 	var out []string
-	for _, def := range m.cfg.Devices {
-		if _, ok := m.states[m.owner(def.Device)].Device(def.Device); !ok {
-			out = append(out, def.Device)
+	for p, wanted := range m.wanted {
+		for _, def := range wanted {
+			if _, ok := m.states[p].Device(def.Device); !ok {
+				out = append(out, def.Device)
+			}
 		}
 	}
 	return out

@@ -35,10 +35,12 @@ type Machine struct {
 	caughtUp bool
 	sight    sight
 
-	devices map[string]device.Settings // that are open
-	names   []string                   // theirs, in order
-	term    *term                      // of the epoch that this server holds; nil for none
-	leaving bool                       // a term that begins now begins nothing more
+	wanted   [][]*domain.Definition     // what the configuration says, by partition
+	isWanted map[string]bool            // the devices of it
+	devices  map[string]device.Settings // that are open
+	names    []string                   // theirs, in order
+	term     *term                      // of the epoch that this server holds; nil for none
+	leaving  bool                       // a term that begins now begins nothing more
 
 	settlings  []*settling
 	lastSettle uint64
@@ -65,6 +67,7 @@ func New(cfg Config, states []*partition.State) *Machine {
 	for p := range m.high {
 		m.high[p] = -1
 	}
+	m.want(cfg.Devices)
 	return m
 }
 

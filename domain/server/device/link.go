@@ -27,7 +27,7 @@ func (m *Machine) shut(now domain.Mono, cause string) {
 		m.opening++
 		m.do(Close{})
 	}
-	clear(m.observed)
+	m.observed = nil
 	if m.up {
 		m.connection(now, false, cause, false)
 	}
@@ -58,19 +58,16 @@ func (m *Machine) connection(now domain.Mono, up bool, detail string, anew bool)
 // the device as it is.
 func (m *Machine) observe(r Reported) {
 	if r.Full {
-		clear(m.observed)
+		m.observed = nil
 	}
 	for _, v := range r.Values {
-		m.observed[v.Target] = v.Value
+		i, known := slices.BinarySearchFunc(m.observed, v.Target, byTarget)
+		if known {
+			m.observed[i] = v
+		} else {
+			m.observed = slices.Insert(m.observed, i, v)
+		}
 	}
 }
 
-// seen is what the device has said of itself, by target.
-func (m *Machine) seen() []domain.Value {
-	values := make([]domain.Value, 0, len(m.observed))
-	for t, v := range m.observed {
-		values = append(values, domain.Value{Target: t, Value: v})
-	}
-	slices.SortFunc(values, func(a, b domain.Value) int { return cmp.Compare(a.Target, b.Target) })
-	return values
-}
+func byTarget(v domain.Value, t domain.Target) int { return cmp.Compare(v.Target, t) }

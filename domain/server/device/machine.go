@@ -8,10 +8,10 @@ import (
 
 // Settings of a device. A change of them makes another machine.
 type Settings struct {
-	Server     string // this one
-	Definition domain.Definition
-	Partition  int32 // that owns it
-	Removed    bool  // it is no longer configured: its commands must still end
+	Server     string             // this one
+	Definition *domain.Definition // not written to
+	Partition  int32              // that owns it
+	Removed    bool               // it is no longer configured: its commands must still end
 }
 
 // protocols are what the emission has to know of each driver's devices.
@@ -32,7 +32,7 @@ type Machine struct {
 	known    bool   // it was said whether the device is there
 	up       bool
 	detail   string
-	observed map[domain.Target]string
+	observed []domain.Value // by target
 
 	epoch    uint64          // that this server is the primary of; 0 for none
 	queue    *emission.Queue // of this epoch; nil for none
@@ -46,7 +46,7 @@ type Machine struct {
 
 // New is a device that is not connected.
 func New(s Settings) *Machine {
-	return &Machine{settings: s, observed: make(map[domain.Target]string)}
+	return &Machine{settings: s}
 }
 
 // Step takes one input at the time now and returns what is to be done, in order.

@@ -34,7 +34,7 @@ var (
 )
 
 func newPlay(k kind) *play {
-	p := &play{now: time.Second, m: device.New(device.Settings{Server: "A", Definition: domain.Definition{
+	p := &play{now: time.Second, m: device.New(device.Settings{Server: "A", Definition: &domain.Definition{
 		Device: "d", Driver: k.driver, StandbyPolling: k.hot, ConfirmWithin: time.Second,
 	}})}
 	return p.step(device.Begin{})

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"slices"
+
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/emission"
 )
@@ -36,7 +38,7 @@ func (m *Machine) promote(now domain.Mono, p Promote) {
 		m.feed(now, emission.LinkDown{Cause: m.detail})
 	}
 	if m.up && !protocol.polled {
-		m.feed(now, emission.Report{Values: m.seen(), Full: true})
+		m.feed(now, emission.Report{Values: slices.Clone(m.observed), Full: true})
 	}
 	for _, w := range p.Work {
 		m.feed(now, emission.Accept{Work: w})
