@@ -31,7 +31,7 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 		address = net.JoinHostPort(address, DefaultPort)
 	}
 	l := &Link{
-		opts:    d.opts,
+		opts:    d.opts.of(def),
 		log:     d.opts.Logger.With("device", def.Device),
 		def:     def,
 		address: address,

@@ -26,7 +26,9 @@ type Options struct {
 	Settle time.Duration
 	// AssemblyTimeout is how long half a block may stand. Default 2 s.
 	AssemblyTimeout time.Duration
-	// AnswerTimeout is how long a request may go without ACK or NAK. Default 2 s.
+	// AnswerTimeout is how long a request may go without ACK or NAK. Default 1 s, and
+	// no longer than a command of the device waits for its confirmation: the answers to
+	// what is sent after one that is missing would be taken for others'.
 	AnswerTimeout time.Duration
 	// PingEvery is the time from the last request to the next PING. Default 5 s.
 	PingEvery time.Duration
@@ -43,6 +45,14 @@ type Options struct {
 	// SendBuffer is the size of the socket's send buffer in bytes; zero leaves
 	// the system's.
 	SendBuffer int
+}
+
+// of gives the options of one device.
+func (o Options) of(def domain.Definition) Options {
+	if def.ConfirmWithin > 0 {
+		o.AnswerTimeout = min(o.AnswerTimeout, def.ConfirmWithin)
+	}
+	return o
 }
 
 func (o Options) withDefaults() Options {
@@ -64,7 +74,7 @@ func (o Options) withDefaults() Options {
 		{&o.PreludeTimeout, 5 * time.Second, time.Millisecond},
 		{&o.Settle, 150 * time.Millisecond, time.Millisecond},
 		{&o.AssemblyTimeout, 2 * time.Second, time.Millisecond},
-		{&o.AnswerTimeout, 2 * time.Second, time.Millisecond},
+		{&o.AnswerTimeout, time.Second, time.Millisecond},
 		{&o.PingEvery, 5 * time.Second, time.Millisecond},
 		{&o.WriteTimeout, 500 * time.Millisecond, time.Millisecond},
 		{&o.BackoffMin, 50 * time.Millisecond, time.Millisecond},

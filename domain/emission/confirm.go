@@ -34,8 +34,8 @@ func (q *Queue) report(now domain.Mono, in Report) {
 
 // match settles the items of a job that is with the device by what was said. Before
 // the acknowledgement that may be older than the action: a reading that was asked for
-// earlier, or the report of an earlier action that wished the same. It counts
-// unless another action under way changes the value meanwhile.
+// earlier, or the report of an earlier action that wished the same, perhaps an
+// earlier primary's. So it confirms nothing yet.
 func (q *Queue) match(j *job, said map[domain.Target]bool) {
 	for i := range j.items {
 		it := &j.items[i]
@@ -43,7 +43,7 @@ func (q *Queue) match(j *job, said map[domain.Target]bool) {
 			continue
 		}
 		value := q.reported[it.Target]
-		if value == it.Value.Value && (j.acked || !q.disputed(j, it.Target, value)) {
+		if j.acked && value == it.Value.Value {
 			it.state = met
 		} else if by := q.newerWish(j, it.Target, value); by != "" {
 			it.state, it.by = overtaken, by

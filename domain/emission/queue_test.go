@@ -223,8 +223,8 @@ func TestWhatTheDeviceSaidBeforeAnActionDoesNotConfirmIt(t *testing.T) {
 
 func TestADeviceMayReportBeforeItAcknowledges(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{})
-	p.route("a", 5, "1").sent("a").reports(5, "1")
-	p.want("emit a [{crosspoint/video/5 1}]", "log [{crosspoint/video/5 1}]", "end a confirmed")
+	p.route("a", 5, "1").sent("a").reports(5, "1").want("emit a [{crosspoint/video/5 1}]", "log [{crosspoint/video/5 1}]")
+	p.ack("a").want("end a confirmed")
 }
 
 func TestAnOldValueDoesNotConfirmWhileAnotherWishIsUnderWay(t *testing.T) {

@@ -38,11 +38,11 @@ var ofTheEmission = []mutant{
 	{"a planned move begins new work", "domain/emission/pump.go",
 		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"what a device said before an action confirms it", "domain/emission/confirm.go",
-		"(j.acked || !q.disputed(j, it.Target, value))", "true", in(queue)},
+		"if j.acked && value == it.Value.Value {", "if value == it.Value.Value {", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",
 		"		j.acked = true\n", "		j.acked = true\n		q.meet(j)\n", in(queue)},
 	{"a one-shot without an answer has failed", "domain/emission/confirm.go",
 		"	if j.Effect == domain.OneShot {\n		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, a.Detail)\n		return\n	}\n", "", in(queue)},
 	{"any later value confirms", "domain/emission/confirm.go",
-		"if value == it.Value.Value && (", "if true || (", in(queue)},
+		"if j.acked && value == it.Value.Value {", "if j.acked {", in(queue)},
 }
