@@ -33,6 +33,7 @@ func (b *busyDevice) Emit(_ context.Context, a domain.Action, gate domain.Gate) 
 		return err
 	}
 	b.sent = append(b.sent, a.UID)
+	b.sink.Answered(domain.Answered{Ref: a.Ref, Verdict: domain.Acknowledged})
 	b.emit(a)
 	return nil
 }
