@@ -43,11 +43,17 @@ func (s *Server) clear() {
 
 // clearFor ends it where there is nobody to agree with.
 func (s *Server) clearFor(in Clear) {
-	if s.MayClear() && !s.state.held {
+	if s.MayClear() && s.vacant() {
 		s.emit(Append{Type: domain.TypeCleared, Payload: domain.Cleared{
 			Incarnation: s.cfg.Incarnation, Reason: in.By + ": " + in.Reason,
 		}})
 	}
+}
+
+// vacant reports whether nobody holds the epoch, or only one that has been silent for
+// longer than any holder may be: where all others are quarantined too, nobody follows it.
+func (s *Server) vacant() bool {
+	return !s.state.held || s.now >= max(s.watch.heardAt, s.watch.caughtAt)+s.longWait()
 }
 
 // beats reports whether the server has heartbeats to send.
