@@ -519,6 +519,11 @@ func (w *world) quiet() bool {
 	if len(w.checks.toCopy) > 0 {
 		return false
 	}
+	for _, st := range w.devices {
+		if st.free > w.now { // it still does what it was sent, perhaps by somebody who is gone
+			return false
+		}
+	}
 	for p, state := range w.checks.states {
 		if state.Owed() > 0 || len(w.broker.parts[domain.TopicLog][p].records) != int(state.Next()) || !idle(state) {
 			return false
@@ -532,9 +537,10 @@ func (w *world) quiet() bool {
 	return true
 }
 
+// idle says whether nothing waits for a device, and every one is there.
 func idle(s *partition.State) bool {
 	for _, d := range s.Devices() {
-		if len(d.Pending()) > 0 {
+		if len(d.Pending()) > 0 || !d.Connected && !d.Removed {
 			return false
 		}
 	}
