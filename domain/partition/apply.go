@@ -24,6 +24,9 @@ func (s *State) Apply(r domain.Record) Change {
 	s.decide(&r, &ch)
 	s.counters.verdict(ch.Verdict)
 	s.forget()
+	if len(s.stale)+len(s.staleEntries) >= maxStale {
+		s.settle()
+	}
 	return ch
 }
 

@@ -8,10 +8,28 @@ import (
 
 // The hash of a state is the sum of the hashes of its items (device, cell,
 // pending action, doubt, UID, chore) and of its head. Each item begins with
-// its kind, and remembers what it counts for, so that a change costs one hash.
+// its kind, and remembers what it counts for, so that a change costs one hash at
+// most. An item is not hashed when it changes but when the hash of the state is
+// asked for, or when many have changed: most of them change again before that,
+// and a pending action is over.
 
-// item is the part of a thing in the state that the hash needs.
-type item struct{ sum domain.Hash }
+// hashed is a thing in the state that is an item of the hash.
+type hashed interface {
+	form(b []byte) []byte // its canonical form
+	part() *item
+}
+
+// item is the part of it that the hash needs.
+type item struct {
+	sum   domain.Hash // what it counts for
+	stale bool        // it has changed since
+}
+
+func (i *item) part() *item { return i }
+
+// maxStale bounds how many changed items wait to be hashed, and so for how long
+// the fold stands still then: some tenths of a millisecond.
+const maxStale = 1024
 
 const (
 	kindHead byte = iota + 1
@@ -27,15 +45,12 @@ const (
 // It is part of the hash; a snapshot of another version is of no use.
 const LogicVersion = 1
 
-// recount counts an item with its present form b instead of the form before.
-func (s *State) recount(i *item, b []byte) {
-	var now domain.Hash
-	now.Add(b)
-	for l := range s.hash {
-		s.hash[l] += now[l] - i.sum[l]
+// recount sees to it that an item counts with its present form.
+func (s *State) recount(x hashed) {
+	if i := x.part(); !i.stale {
+		i.stale = true
+		s.stale = append(s.stale, x)
 	}
-	i.sum = now
-	s.buf = b[:0]
 }
 
 // uncount takes an item out.
@@ -43,17 +58,39 @@ func (s *State) uncount(i *item) {
 	for l := range s.hash {
 		s.hash[l] -= i.sum[l]
 	}
-	i.sum = domain.Hash{}
+	*i = item{}
+}
+
+// settle hashes what has changed.
+func (s *State) settle() {
+	for _, x := range s.stale {
+		i := x.part()
+		if !i.stale {
+			continue // it is gone
+		}
+		now := s.sum(x.form(s.buf[:0]))
+		for l := range s.hash {
+			s.hash[l] += now[l] - i.sum[l]
+		}
+		*i = item{sum: now}
+	}
+	clear(s.stale)
+	s.stale = s.stale[:0]
+	s.settleEntries()
+}
+
+// sum hashes a form that was written into the scratch.
+func (s *State) sum(form []byte) (sum domain.Hash) {
+	s.buf = form
+	sum.Add(form)
+	return sum
 }
 
 // Hash is the hash of the whole state. Servers that folded the same records
 // have the same hash.
 func (s *State) Hash() domain.Hash {
-	var head domain.Hash
-	b := s.headForm(s.buf[:0])
-	head.Add(b)
-	s.buf = b[:0]
-	return s.hash.Plus(head)
+	s.settle()
+	return s.hash.Plus(s.sum(s.headForm(s.buf[:0])))
 }
 
 func (s *State) headForm(b []byte) []byte {
@@ -78,8 +115,8 @@ func (d *Device) form(b []byte) []byte {
 	return number(b, int64(d.ConnectionSince))
 }
 
-func (c *cell) form(b []byte, device string) []byte {
-	b = text(text(append(b, kindCell), device), string(c.Target))
+func (c *cell) form(b []byte) []byte {
+	b = text(text(append(b, kindCell), c.of.ID()), string(c.Target))
 	b = c.wish().form(flag(b, c.HasDesired))
 	b = flag(b, c.Settled)
 	b = text(flag(b, c.HasReported), c.Reported)
@@ -100,8 +137,8 @@ func (w wish) form(b []byte) []byte {
 	return number(text(text(b, w.value), w.uid), w.at.Offset)
 }
 
-func (p *Pending) form(b []byte, device string) []byte {
-	b = text(text(append(b, kindPending), device), p.UID)
+func (p *Pending) form(b []byte) []byte {
+	b = text(text(append(b, kindPending), p.of.ID()), p.UID)
 	b = number(b, p.Command.Offset)
 	b = text(b, string(p.Effect))
 	b = append(text(b, string(typeOf(p.Payload))), p.digest[:]...)
@@ -118,8 +155,8 @@ func (p *Pending) form(b []byte, device string) []byte {
 	return b
 }
 
-func (d *doubt) form(b []byte, device string) []byte {
-	b = text(text(append(b, kindDoubt), device), d.UID)
+func (d *doubt) form(b []byte) []byte {
+	b = text(text(append(b, kindDoubt), d.of.ID()), d.UID)
 	b = payload(number(b, d.Command.Offset), d.Payload)
 	b = text(count(number(b, int64(d.Since)), d.Epoch), d.Detail)
 	return number(b, d.At.Offset)

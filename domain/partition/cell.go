@@ -28,6 +28,7 @@ type Cell struct {
 // when a wish comes to nothing.
 type cell struct {
 	Cell
+	of      *Device
 	kept    wish // the settled wish before those on their way
 	hasKept bool
 	recent  []string // what was wished since a desired value was last reported, or adopted
@@ -153,7 +154,7 @@ func (d *Device) wishes(c *cell, value string) bool {
 func (d *Device) cell(t domain.Target) *cell {
 	c := d.cells[t]
 	if c == nil {
-		c = &cell{Cell: Cell{Target: domain.Target(strings.Clone(string(t)))}}
+		c = &cell{of: d, Cell: Cell{Target: domain.Target(strings.Clone(string(t)))}}
 		d.addCell(c)
 	}
 	return c

@@ -108,7 +108,7 @@ func (s *State) note(c Chore, due int64) {
 	if c.Kind == Again {
 		s.chores.again[key{c.Device, c.UID}] = c.Position.Offset
 	}
-	s.recount(&n.item, n.form(s.buf[:0]))
+	s.recount(n)
 }
 
 // owed finds a chore by its record.

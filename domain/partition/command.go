@@ -86,7 +86,7 @@ func (s *State) judge(r *domain.Record, ch *Change, d *Device, digest domain.Dig
 func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, created domain.Instant, digest domain.Digest) {
 	p := s.newPending()
 	*p = Pending{
-		UID: strings.Clone(r.UID), Command: r.Position, Effect: plan.effect, Payload: r.Payload, Wishes: plan.wishes,
+		of: d, UID: strings.Clone(r.UID), Command: r.Position, Effect: plan.effect, Payload: r.Payload, Wishes: plan.wishes,
 		Appended: s.logTime, ValidFor: d.validity(r.ValidFor, plan.effect), Source: r.Source, digest: digest,
 	}
 	if r.Signed {
@@ -98,16 +98,16 @@ func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, crea
 	}
 	for _, w := range p.Wishes {
 		if older := d.keep(w.Target, r.Position.Offset); older != nil {
-			s.recount(&older.item, older.form(s.buf[:0], d.ID()))
+			s.recount(older)
 		}
 	}
 	d.pending = append(d.pending, p)
-	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
+	s.recount(p)
 	for _, w := range p.Wishes {
 		c := d.cell(w.Target)
 		c.wishing++
 		c.ask(wish{w.Value, p.UID, p.Command})
-		s.recount(&c.item, c.form(s.buf[:0], d.ID()))
+		s.recount(c)
 	}
 	s.remember(r.UID, entry{device: d.ID(), command: r.Position.Offset, indexed: created, digest: digest})
 	ch.Verdict, ch.Command, ch.Pending = Accepted, r.Position, p

@@ -38,7 +38,7 @@ func (s *State) configured(r *domain.Record, ch *Change, v domain.Configured) {
 	s.define(d, v.Definition)
 	d.Removed = false
 	d.nameTargets()
-	s.recount(&d.item, d.form(s.buf[:0]))
+	s.recount(d)
 	ch.Verdict, ch.DefinitionChanged = Applied, true
 }
 
@@ -62,7 +62,7 @@ func (s *State) possible(device string, def *domain.Definition) bool {
 func (s *State) remove(d *Device) {
 	s.clearCells(d)
 	d.Removed, d.Connected, d.ConnectionDetail = true, false, ""
-	s.recount(&d.item, d.form(s.buf[:0]))
+	s.recount(d)
 	s.dropIfEmpty(d)
 }
 
@@ -85,7 +85,7 @@ func (s *State) clearCells(d *Device) {
 // keep counts a cell as it is now, or drops it if there is nothing in it.
 func (s *State) keep(d *Device, c *cell) {
 	if c.HasDesired || c.HasReported || c.wishing > 0 {
-		s.recount(&c.item, c.form(s.buf[:0], d.ID()))
+		s.recount(c)
 		return
 	}
 	s.uncount(&c.item)

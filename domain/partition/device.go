@@ -80,6 +80,7 @@ type Pending struct {
 	// which may depend on them: they are to be sent before it.
 	kept []keptWish
 
+	of     *Device
 	only   [1]domain.Value // where Wishes lies if it is one
 	digest domain.Digest
 	item

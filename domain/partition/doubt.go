@@ -21,11 +21,12 @@ type Doubt struct {
 
 type doubt struct {
 	Doubt
+	of *Device
 	item
 }
 
 func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v *domain.Ended) {
-	x := &doubt{Doubt: Doubt{
+	x := &doubt{of: d, Doubt: Doubt{
 		UID: p.UID, Command: p.Command, Payload: p.Payload, Since: s.logTime, At: r.Position,
 		Epoch: r.Epoch, Detail: strings.Clone(clip(v.Detail)),
 	}}
@@ -38,7 +39,7 @@ func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v *do
 		s.counters.Unkept++
 	}
 	d.doubts = append(d.doubts, x)
-	s.recount(&x.item, x.form(s.buf[:0], d.ID()))
+	s.recount(x)
 	ch.DoubtsChanged = true
 }
 

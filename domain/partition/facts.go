@@ -56,6 +56,6 @@ func (s *State) connection(r *domain.Record, ch *Change, v domain.Connection) {
 		d.ConnectionSince = s.logTime
 	}
 	d.Connected, d.ConnectionDetail = v.Up, strings.Clone(clip(v.Detail))
-	s.recount(&d.item, d.form(s.buf[:0]))
+	s.recount(d)
 	ch.Verdict = Applied
 }

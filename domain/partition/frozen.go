@@ -32,6 +32,7 @@ type Frozen struct {
 // Freeze begins a copy of the state. An earlier one whose Step has not ended is
 // of no use any more.
 func (s *State) Freeze() *Frozen {
+	s.settle() // or the first hash would copy what it shares
 	s.frozen = s.frozenAs(s.index.freeze())
 	return s.frozen
 }

@@ -37,7 +37,8 @@ type slot struct {
 	extra              uint32 // nearly always none
 	next               uint32 // with the same hash
 	length             uint8  // of the UID; or isLong, then it is in extra
-	short              [39]byte
+	stale              bool   // the hash of the state does not count it
+	short              [38]byte
 }
 
 const isLong = 255
@@ -189,24 +190,49 @@ func (x *index) pop() {
 
 func (s *State) remember(uid string, e entry) {
 	s.index.add(uid, &e)
-	var i item
-	s.recount(&i, e.form(s.buf[:0]))
+	s.markStale(e.slot)
 }
 
 // change replaces what is remembered of a UID.
 func (s *State) change(e *entry) {
-	i := s.counted(e.slot)
-	s.recount(&i, e.form(s.buf[:0]))
+	s.uncountEntry(e.slot)
+	s.markStale(e.slot)
 	s.index.put(e)
 }
 
-// counted is what an entry counts for. It is computed where it is needed: to
-// remember it would cost more than a third of a slot.
-func (s *State) counted(n uint32) (i item) {
-	e := s.index.entry(n)
-	s.buf = e.form(s.buf[:0])
-	i.sum.Add(s.buf)
-	return i
+// uncountEntry takes an entry out of the hash of the state. What it counts for is
+// computed anew: to remember it would cost more than a third of a slot.
+func (s *State) uncountEntry(n uint32) {
+	if !s.index.slots.at(n).stale {
+		e := s.index.entry(n)
+		i := item{sum: s.sum(e.form(s.buf[:0]))}
+		s.uncount(&i)
+	}
+}
+
+// markStale is recount for an entry that does not count.
+func (s *State) markStale(n uint32) {
+	t := s.index.slots.edit(n)
+	if t.stale {
+		return
+	}
+	t.stale = true
+	s.staleEntries = append(s.staleEntries, n)
+}
+
+// settleEntries counts the entries that do not count yet. A slot may stand in the
+// list twice, or for a UID that is forgotten.
+func (s *State) settleEntries() {
+	for _, n := range s.staleEntries {
+		t := s.index.slots.at(n)
+		if !t.stale {
+			continue
+		}
+		s.index.slots.edit(n).stale = false
+		e := s.index.entry(n)
+		s.hash = s.hash.Plus(s.sum(e.form(s.buf[:0])))
+	}
+	s.staleEntries = s.staleEntries[:0]
 }
 
 // forget drops what is older than the window, or more than the limit. It stops
@@ -222,8 +248,7 @@ func (s *State) forget() {
 		if !x.forgot || first.indexed > x.forgotten {
 			x.forgot, x.forgotten = true, first.indexed
 		}
-		i := s.counted(x.queue.first())
-		s.uncount(&i)
+		s.uncountEntry(x.queue.first())
 		x.pop()
 		s.counters.Evicted++
 	}

@@ -18,7 +18,7 @@ func (s *State) started(r *domain.Record, ch *Change, v domain.Started) {
 		return
 	}
 	p.Started, p.StartedEpoch, p.StartedAt = true, r.Epoch, r.Position
-	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
+	s.recount(p)
 	ch.Verdict, ch.Command, ch.Pending, ch.PendingChanged = Applied, v.Command, p, true
 }
 

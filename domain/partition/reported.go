@@ -29,7 +29,7 @@ func (s *State) reported(r *domain.Record, ch *Change, v domain.Reported) {
 			ch.Foreign = append(ch.Foreign, x)
 		}
 		ch.ValuesChanged = ch.ValuesChanged || changed
-		s.recount(&c.item, c.form(s.buf[:0], d.ID()))
+		s.recount(c)
 	}
 	if v.Full && s.silent(d, r.Position) {
 		ch.ValuesChanged = true

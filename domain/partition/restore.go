@@ -106,7 +106,7 @@ func (s *State) restoreDevice(x *ExportedDevice) error {
 	s.define(d, x.Definition)
 	d.nameTargets()
 	s.addDevice(d)
-	s.recount(&d.item, d.form(s.buf[:0]))
+	s.recount(d)
 	for i := range x.Cells {
 		if err := s.restoreCell(d, &x.Cells[i]); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *State) restoreDevice(x *ExportedDevice) error {
 		}
 	}
 	for _, q := range x.Doubts {
-		r := &doubt{Doubt: Doubt{
+		r := &doubt{of: d, Doubt: Doubt{
 			UID: q.UID, Command: s.at(q.Command), Payload: q.Payload.payload(), Since: q.Since,
 			At: s.at(q.At), Epoch: q.Epoch, Detail: q.Detail,
 		}}
@@ -126,7 +126,7 @@ func (s *State) restoreDevice(x *ExportedDevice) error {
 			return corrupt("doubt %q of device %q has no payload", q.UID, id)
 		}
 		d.doubts = append(d.doubts, r)
-		s.recount(&r.item, r.form(s.buf[:0], id))
+		s.recount(r)
 	}
 	return nil
 }
@@ -136,6 +136,7 @@ func (s *State) restoreCell(d *Device, x *ExportedCell) error {
 		return corrupt("target %q of device %q is there twice", x.Target, d.ID())
 	}
 	c := &cell{
+		of: d,
 		Cell: Cell{
 			Target: x.Target, HasReported: x.HasReported, Reported: x.Reported, ReportedTime: x.ReportedTime, Foreign: x.Foreign,
 		},
@@ -152,13 +153,13 @@ func (s *State) restoreCell(d *Device, x *ExportedCell) error {
 		c.kept, c.hasKept = wish{x.Kept.Value, x.Kept.UID, s.at(x.Kept.At)}, true
 	}
 	d.addCell(c)
-	s.recount(&c.item, c.form(s.buf[:0], d.ID()))
+	s.recount(c)
 	return nil
 }
 
 func (s *State) restorePending(d *Device, x *ExportedPending) error {
 	p := &Pending{
-		UID: x.UID, Command: s.at(x.Command), Effect: x.Effect, Payload: x.Payload.payload(), Wishes: x.Wishes,
+		of: d, UID: x.UID, Command: s.at(x.Command), Effect: x.Effect, Payload: x.Payload.payload(), Wishes: x.Wishes,
 		Appended: x.Appended, ValidFor: x.ValidFor, Source: x.Source, User: x.User, Started: x.Started, StartedEpoch: x.StartedEpoch,
 	}
 	if x.Started {
@@ -182,7 +183,7 @@ func (s *State) restorePending(d *Device, x *ExportedPending) error {
 		c.wishing++
 	}
 	d.pending = append(d.pending, p)
-	s.recount(&p.item, p.form(s.buf[:0], d.ID()))
+	s.recount(p)
 	return nil
 }
 

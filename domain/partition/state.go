@@ -31,8 +31,10 @@ type State struct {
 	frozen *Frozen   // whose devices are being copied; nil if none is
 	fresh  []Pending // made together, not used yet
 
-	hash domain.Hash // sum over the items, without the head
-	buf  []byte      // scratch for canonical forms
+	hash         domain.Hash // sum over the items, without the head and what is stale
+	stale        []hashed    // items that have changed
+	staleEntries []uint32    // slots, likewise
+	buf          []byte      // scratch for canonical forms
 }
 
 // New is the state of a partition before its first record. Limits that are not
