@@ -28,7 +28,9 @@ func faultOf(d domain.Defect, format string, args ...any) *fault {
 // is set for a valid MAC whatever else is wrong, so that a server's record of a
 // later version still takes its place in the writer's sequence.
 func (c *Codec) Decode(topic domain.TopicKind, partition int32, m domain.Stored) domain.Record {
-	return c.read(topic, partition, &m, nil)
+	var r domain.Record
+	c.read(topic, partition, &m, &r, nil)
+	return r
 }
 
 // DecodeAll decodes a run of messages and appends the records to dst, each as
@@ -40,21 +42,19 @@ func (c *Codec) DecodeAll(dst []domain.Record, topic domain.TopicKind, partition
 	defer c.arenas.Put(a)
 	dst = slices.Grow(dst, len(messages))
 	for i := range messages {
-		dst = append(dst, c.read(topic, partition, &messages[i], a))
+		dst = append(dst, domain.Record{})
+		c.read(topic, partition, &messages[i], &dst[len(dst)-1], a)
 	}
 	a.read = reader{} // a record keeps nothing of its message, and nor do we
 	return dst
 }
 
-func (c *Codec) read(topic domain.TopicKind, partition int32, m *domain.Stored, a *arena) domain.Record {
-	r := domain.Record{
-		Position: domain.Position{Partition: partition, Offset: m.Offset},
-		Appended: m.Appended,
-	}
-	if f := c.decode(topic, partition, m, &r, a); f != nil {
+// read fills an empty record.
+func (c *Codec) read(topic domain.TopicKind, partition int32, m *domain.Stored, r *domain.Record, a *arena) {
+	r.Position, r.Appended = domain.Position{Partition: partition, Offset: m.Offset}, m.Appended
+	if f := c.decode(topic, partition, m, r, a); f != nil {
 		r.Payload, r.Defect, r.Detail = nil, f.defect, f.detail
 	}
-	return r
 }
 
 // decode fills r; the first thing that is wrong is the defect, in this order.

@@ -81,6 +81,9 @@ func (r *reader) next() (kind, uint64) {
 	}
 	c := r.b[r.i]
 	r.i++
+	if c <= 0x7f { // most numbers
+		return kindUint, uint64(c)
+	}
 	k, n := r.head(c)
 	least := n
 	switch k {
@@ -192,6 +195,12 @@ func (r *reader) text() string { return r.arena.text(r.rawText()) }
 func (r *reader) name() string { return r.arena.name(r.rawText()) }
 
 func (r *reader) rawText() []byte {
+	if rest := r.b[r.i:]; len(rest) > 0 && rest[0] >= 0xa0 && rest[0] <= 0xbf { // nearly always
+		if n := int(rest[0] & 0x1f); n < len(rest) {
+			r.i += 1 + n
+			return rest[1 : 1+n]
+		}
+	}
 	k, n := r.next()
 	if k != kindText {
 		r.expected("text", k)
