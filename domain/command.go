@@ -141,10 +141,11 @@ func appendTake(b []byte, t Take) []byte {
 }
 
 func appendArgs(b []byte, args map[string]string) []byte {
-	if len(args) == 1 { // nothing to sort
+	if len(args) < 2 { // nothing to sort
 		for k, v := range args {
-			return text(text(b, k), v)
+			b = text(text(b, k), v)
 		}
+		return b
 	}
 	for _, k := range slices.Sorted(maps.Keys(args)) {
 		b = text(text(b, k), args[k])
