@@ -66,4 +66,7 @@ what was added meanwhile, and adds what was taken out.
 An entry needs ` + "`id`, `driver`" + `
 and ` + "`address`" + `, a router its ` + "`inputs` and `outputs`" + `, an HTTP device its ` + "`verbs`" + `.
 
+An HTTP device without a ` + "`read_url`" + ` is probed each second by a connection, so that it is known whether it is there. With more than 200 of
+them a server makes 200 probes a second in all: with 10,000, each is probed every 50 s. A command finds a lost device when it is sent.
+
 `
