@@ -349,7 +349,8 @@ func (l *landscape) connected(ctx context.Context) error {
 		if away == 0 {
 			return nil
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		// The list of ten thousand devices is megabytes, which the server is measured with.
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
 			return fmt.Errorf("%d devices are not connected: %w", away, domain.ErrTransient)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// memorySettle is how long a server gets to give back what the fold of its log
-// has left behind.
-const memorySettle = 3 * time.Second
+// memorySettle is how long a server gets to give back what the fold of its log and
+// the first look at all its devices have left behind.
+const memorySettle = 10 * time.Second
 
 func aboutMemory(o *Options) time.Duration {
 	return aboutFill(recordsPerCommand*o.UIDs) + memorySettle + 3*time.Second
