@@ -5,14 +5,19 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 const (
-	// garbageBytes and garbagePercent, of what lives, are how much garbage may
-	// gather before it is collected. More would make a process that dies busy the
-	// kernel longer, while its successor begins.
-	garbageBytes   = 8 << 20
-	garbagePercent = 25
+	// garbageBytes and a percentage of what lives are how much garbage may gather
+	// before it is collected. More would make a process that dies busy the kernel
+	// longer, while its successor begins.
+	garbageBytes = 8 << 20
+	busyPercent  = 25
+	// A process that collects less than once in quietAfter can afford less garbage:
+	// a million UIDs live on 120 MB.
+	quietPercent = 10
+	quietAfter   = time.Second
 )
 
 // rareCollections keeps the collector from running several times a second in a
@@ -21,21 +26,31 @@ const (
 // turns it off.
 func rareCollections() {
 	if os.Getenv("GOGC") == "" {
-		tuneCollector(0)
+		tuneCollector(0, time.Now())
 	}
 }
 
 // tuneCollector sets the percentage of garbage for what lives now, if it is not
 // that already, and does it again after the next collection.
-func tuneCollector(was int) {
+func tuneCollector(was int, last time.Time) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	// The collector counts at least 4 MB.
-	percent := garbagePercent + garbageBytes*100/int(max(live[0].Value.Uint64(), 4<<20))
+	percent := percentFor(live[0].Value.Uint64(), time.Since(last))
 	if percent != was {
 		debug.SetGCPercent(percent)
 	}
-	runtime.SetFinalizer(new(collection), func(*collection) { tuneCollector(percent) })
+	now := time.Now()
+	runtime.SetFinalizer(new(collection), func(*collection) { tuneCollector(percent, now) })
+}
+
+// percentFor is how much garbage may gather beside what lives, when the last
+// collection was so long ago.
+func percentFor(live uint64, since time.Duration) int {
+	percent := busyPercent
+	if since > quietAfter {
+		percent = quietPercent
+	}
+	return percent + garbageBytes*100/int(max(live, 4<<20)) // the collector counts at least 4 MB
 }
 
 // collection is something that the next collection finds unused. It holds a
