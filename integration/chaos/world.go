@@ -400,6 +400,9 @@ func (w *world) pausing(key string, names ...string) (string, do, do) {
 }
 
 // killBroker kills it and keeps up from starting it again at once.
+// downWithin bounds the wait for up to hear of a death.
+const downWithin = 5 * time.Second
+
 func (w *world) killBroker(ctx context.Context) error {
 	if err := w.Steer(ctx, "/restarts", `{"on":false}`); err != nil {
 		return err
@@ -409,7 +412,10 @@ func (w *world) killBroker(ctx context.Context) error {
 		for p.Alive() && pause(ctx, 5*time.Millisecond) {
 		}
 	}
-	pause(ctx, 20*time.Millisecond) // for up to hear of it
+	// up must hear of it before it may start anything again.
+	for until := time.Now().Add(downWithin); w.Runs(ctx, "broker") && time.Now().Before(until) && pause(ctx, 20*time.Millisecond); {
+	}
+	pause(ctx, 100*time.Millisecond)
 	return errors.Join(err, w.Steer(context.WithoutCancel(ctx), "/restarts", `{"on":true}`))
 }
 

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/infra/drill"
+	"github.com/understudy-io/understudy/infra/up"
 )
 
 // cliWithin bounds one command line.
@@ -81,6 +83,15 @@ func (l *Landscape) Steer(ctx context.Context, path, body string) error {
 		return err
 	}
 	return ask(ctx, http.MethodPost, l.Run.Control+path, token, body, nil)
+}
+
+// Runs says whether up takes a process to run.
+func (l *Landscape) Runs(ctx context.Context, name string) bool {
+	var all []up.ProcessStatus
+	if err := ask(ctx, http.MethodGet, l.Run.Control+"/processes", "", "", &all); err != nil {
+		return true
+	}
+	return slices.ContainsFunc(all, func(p up.ProcessStatus) bool { return p.Name == name && p.Running })
 }
 
 // Settled waits until all servers agree on a primary and are ready, and names it.
