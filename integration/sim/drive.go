@@ -519,10 +519,8 @@ func (w *world) quiet() bool {
 	if len(w.checks.toCopy) > 0 {
 		return false
 	}
-	for _, st := range w.devices {
-		if st.free > w.now { // it still does what it was sent, perhaps by somebody who is gone
-			return false
-		}
+	if w.busy() {
+		return false
 	}
 	for p, state := range w.checks.states {
 		if state.Owed() > 0 || len(w.broker.parts[domain.TopicLog][p].records) != int(state.Next()) || !idle(state) {
@@ -535,6 +533,12 @@ func (w *world) quiet() bool {
 		}
 	}
 	return true
+}
+
+// busy says whether a device still does what it was sent, perhaps by somebody who is
+// gone.
+func (w *world) busy() bool {
+	return slices.ContainsFunc(w.devices, func(st *station) bool { return st.free > w.now })
 }
 
 // idle says whether nothing waits for a device, and every one is there.

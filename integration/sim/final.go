@@ -21,7 +21,8 @@ const (
 	// starting and catching up take.
 	actsWithin = 4 * time.Second
 	// quietWithin is how long it may take until nothing is owed any more, from when it
-	// last became less: thousands of dead letters take their time, but not for ever.
+	// last became less, or a device had last to do: thousands of dead letters and a slow
+	// device take their time, but not for ever.
 	quietWithin = 15 * time.Second
 	quietAtLast = 2 * time.Minute
 	// maxDecisions is how often an operator decides who is right.
@@ -45,7 +46,7 @@ func (c *checks) finish() {
 				w.stats.slowest = max(w.stats.slowest, first-healed)
 			}
 		}
-		if before := owed; c.owed() < before {
+		if before := owed; c.owed() < before || w.busy() {
 			progress = min(w.now, healed+quietAtLast)
 		}
 		owed = c.owed()
@@ -115,6 +116,9 @@ func (c *checks) left() string {
 		for _, d := range state.Devices() {
 			for _, x := range d.Pending() {
 				say("pending: " + d.ID() + " " + x.UID)
+			}
+			if !d.Connected && !d.Removed {
+				say("not connected: " + d.ID())
 			}
 		}
 		for _, h := range c.w.hosts {
