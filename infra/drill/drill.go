@@ -183,14 +183,15 @@ func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw
 	return faults, nil
 }
 
-// observe lets the stream run, and looks.
+// observe lets the stream run, and looks. A log that does not answer for a while
+// is one of the things to look at.
 func observe(ctx context.Context, o Options, w *watch, raw *raw) error {
 	for run := range o.Runs {
 		if err := sleep(ctx, time.Second); err != nil {
 			return err
 		}
-		if err := raw.measure(ctx); err != nil {
-			return err
+		if err := raw.measure(ctx); err != nil && ctx.Err() == nil {
+			o.Logger.Warn("the log does not answer", "cause", err)
 		}
 		if err := w.poll(ctx); err != nil {
 			return err

@@ -39,7 +39,8 @@ func (c *controlServer) close() error {
 //	POST /processes/{name}/stop    ends it in good order, and leaves it so
 //	POST /processes/{name}/restart
 //	POST /restarts                 {"on": false}: what ends by itself stays so
-//	POST /relay/{server}           {"mode": "drop|in|out|reset|heal"}, {"mode": "slow", "delay": "20ms"}
+//	POST /relay/{server}           {"mode": "drop|in|out|reset|heal"}, {"mode": "slow", "delay": "20ms"};
+//	                               with {"broker": 2} of the way to the second broker alone
 //
 // Every change needs the folder's token.
 func (u *Up) startControl() error {
@@ -164,9 +165,18 @@ func (u *Up) steerRelay(r *http.Request) error {
 	if !ok {
 		return fmt.Errorf("server %q has no relay: %w", r.PathValue("server"), domain.ErrNotFound)
 	}
-	var body struct{ Mode, Delay string }
+	var body struct {
+		Mode, Delay string
+		Broker      int // counts from 1; 0 is all
+	}
 	if err := decode(r, &body); err != nil {
 		return err
+	}
+	if body.Broker < 0 || body.Broker > len(relays) {
+		return fmt.Errorf("broker %d: give 1 to %d, or 0 for all: %w", body.Broker, len(relays), domain.ErrInvalid)
+	}
+	if body.Broker > 0 {
+		relays = relays[body.Broker-1 : body.Broker]
 	}
 	switch body.Mode {
 	case "heal":

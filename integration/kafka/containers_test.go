@@ -36,6 +36,9 @@ const (
 	startWithin = 3 * time.Minute  // three brokers on two busy cores
 	keystoreAt  = "/tmp/keystore.pem"
 	startAt     = "/tmp/start"
+	whole       = "# end"          // the last line of it
+	downAt      = "/tmp/down"      // there while the broker must not run
+	pidAt       = "/tmp/pid"       // of the broker
 	endWithin   = 30 * time.Second // of a server that is told to
 	heap        = "-Xms128m -Xmx320m"
 )
@@ -60,8 +63,9 @@ var image = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// start starts a cluster of so many brokers; it ends with the test.
-func start(t *testing.T, count int) *brokers {
+// start starts a cluster of so many brokers, with more settings as key=value; it
+// ends with the test.
+func start(t *testing.T, count int, settings ...string) *brokers {
 	t.Helper()
 	name, err := image()
 	if err != nil {
@@ -77,7 +81,7 @@ func start(t *testing.T, count int) *brokers {
 		t.Fatal(err)
 	}
 	for id := 1; id <= count; id++ {
-		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, count)))
+		c.containers = append(c.containers, c.run(t, name, net, id, environment(id, count, settings...)))
 	}
 	t.Cleanup(func() { c.sayWhatBrokersSaid(t) }) // before they are ended
 	c.awaitReady(t, count)
@@ -89,7 +93,7 @@ func (c *brokers) run(t *testing.T, image string, net *testcontainers.DockerNetw
 	t.Helper()
 	return startContainer(t, image, []string{clientsPort, securePort}, func(at []string) string {
 		c.plain, c.secure = append(c.plain, at[0]), append(c.secure, at[1])
-		return fmt.Sprintf("export KAFKA_ADVERTISED_LISTENERS=CLIENTS://%s,SECURE://%s,BROKERS://%s:9095\nexec /etc/kafka/docker/run\n", at[0], at[1], hostOf(id))
+		return fmt.Sprintf("export KAFKA_ADVERTISED_LISTENERS=CLIENTS://%s,SECURE://%s,BROKERS://%s:9095\n", at[0], at[1], hostOf(id)) + keepRunning
 	},
 		network.WithNetwork([]string{hostOf(id)}, net),
 		testcontainers.WithEnv(env),
@@ -98,6 +102,16 @@ func (c *brokers) run(t *testing.T, image string, net *testcontainers.DockerNetw
 		}),
 	)
 }
+
+// keepRunning runs the broker in a container that outlives it, whose ports stay
+// the same, and runs it again as soon as it may.
+const keepRunning = `
+while :; do
+  while [ -e ` + downAt + ` ]; do sleep 0.05; done
+  /etc/kafka/docker/run & echo $! >` + pidAt + `
+  wait $!
+done
+`
 
 // startContainer starts a container that ends with the test. What it runs is a
 // script, made once its container runs: only then it is known where its ports
@@ -113,11 +127,11 @@ func startContainer(t *testing.T, image string, ports []string, script func(at [
 			}
 			at = append(at, reached)
 		}
-		return ctr.CopyToContainer(ctx, []byte(script(at)), startAt, 0o644)
+		return ctr.CopyToContainer(ctx, []byte(script(at)+whole+"\n"), startAt, 0o644)
 	}
 	ctr, err := testcontainers.Run(t.Context(), image, append(more,
 		testcontainers.WithExposedPorts(ports...),
-		testcontainers.WithEntrypoint("bash", "-c", "until grep -qs ^exec "+startAt+"; do sleep 0.1; done; . "+startAt),
+		testcontainers.WithEntrypoint("bash", "-c", "until grep -qsx '"+whole+"' "+startAt+"; do sleep 0.1; done; . "+startAt),
 		testcontainers.WithLifecycleHooks(testcontainers.ContainerLifecycleHooks{PostStarts: []testcontainers.ContainerHook{tell}}),
 		testcontainers.WithLogger(quiet{}),
 	)...)
@@ -152,7 +166,7 @@ func address(ctx context.Context, ctr testcontainers.Container, port string) (st
 // find it if somebody else did. And broker.session.timeout.ms is Kafka's own: no
 // broker ends here, and on a machine that does much else a shorter one would take
 // brokers out that live.
-func environment(id, count int) map[string]string {
+func environment(id, count int, settings ...string) map[string]string {
 	var voters []string
 	for i := 1; i <= count; i++ {
 		voters = append(voters, fmt.Sprintf("%d@%s:9093", i, hostOf(i)))
@@ -162,7 +176,7 @@ func environment(id, count int) map[string]string {
 		replicas, inSync = "3", "2"
 	}
 	env := map[string]string{"CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw", "KAFKA_HEAP_OPTS": heap}
-	for name, value := range map[string]string{
+	with := map[string]string{
 		"process.roles":                  "broker,controller",
 		"node.id":                        fmt.Sprint(id),
 		"controller.quorum.voters":       strings.Join(voters, ","),
@@ -186,7 +200,12 @@ func environment(id, count int) map[string]string {
 		"transaction.state.log.replication.factor": replicas,
 		"transaction.state.log.min.isr":            inSync,
 		"group.initial.rebalance.delay.ms":         "0",
-	} {
+	}
+	for _, one := range settings {
+		name, value, _ := strings.Cut(one, "=")
+		with[name] = value
+	}
+	for name, value := range with {
 		// As the image reads it.
 		env["KAFKA_"+strings.ToUpper(strings.NewReplacer(".", "_", "_", "__", "-", "___").Replace(name))] = value
 	}
