@@ -11,7 +11,9 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
-// codeError gives a broker's error code its class, and says what to do.
+// codeError gives a broker's error code its class, and says what to do. What a
+// broker refuses to a user it may grant again, while a server runs: a password is
+// changed, a permission was taken by mistake. Nothing that waits is given up for that.
 func codeError(code int16) error {
 	e := kafkago.Error(code)
 	switch e {
@@ -24,9 +26,9 @@ func codeError(code int16) error {
 		kafkago.UnsupportedForMessageFormat, kafkago.UnsupportedVersion, kafkago.PolicyViolation:
 		return fmt.Errorf("%w: the broker refuses it: %w", domain.ErrInvalid, e)
 	case kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed:
-		return fmt.Errorf("%w: %w: this user has not the permission; grant it at the broker (docs/kafka.md lists what each needs): %w", domain.ErrInvalid, ErrSetup, e)
+		return fmt.Errorf("%w: %w: this user has not the permission; grant it at the broker (docs/kafka.md lists what each needs): %w", domain.ErrTransient, ErrSetup, e)
 	case kafkago.SASLAuthenticationFailed, kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState:
-		return fmt.Errorf("%w: %w: the broker does not accept these credentials; check kafka.sasl: user, password and mechanism: %w", domain.ErrInvalid, ErrSetup, e)
+		return fmt.Errorf("%w: %w: the broker does not accept these credentials; check kafka.sasl: user, password and mechanism: %w", domain.ErrTransient, ErrSetup, e)
 	case kafkago.OffsetOutOfRange:
 		return fmt.Errorf("%w: the log does not hold this offset: %w", domain.ErrNotFound, e)
 	}
@@ -43,6 +45,7 @@ func landed(err error) error {
 		switch e {
 		case kafkago.NotLeaderForPartition, kafkago.LeaderNotAvailable, kafkago.UnknownTopicOrPartition,
 			kafkago.ReplicaNotAvailable, kafkago.NotEnoughReplicas,
+			kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed, kafkago.SASLAuthenticationFailed,
 			kafkago.InvalidMessage: // damaged on the way: the broker did not take it
 			return fmt.Errorf("%w: %w", domain.ErrNotSent, err)
 		}
@@ -73,7 +76,8 @@ func callError(err error) error {
 // movedOn says whether an error may mean that the picture of the cluster is
 // out of date.
 func movedOn(err error) bool {
-	return errors.Is(err, domain.ErrTransient) && !errors.Is(err, context.Canceled) && !errors.Is(err, kafkago.NotEnoughReplicas)
+	return errors.Is(err, domain.ErrTransient) && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, kafkago.NotEnoughReplicas) && !errors.Is(err, ErrSetup)
 }
 
 func outOfRange(err error) bool { return errors.Is(err, kafkago.OffsetOutOfRange) }

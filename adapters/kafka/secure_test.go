@@ -50,7 +50,7 @@ func TestEncryption(t *testing.T) {
 
 func TestCodesHaveTheirClass(t *testing.T) {
 	for code, class := range map[kafkago.Error]error{
-		kafkago.SASLAuthenticationFailed: domain.ErrInvalid, kafkago.TopicAuthorizationFailed: domain.ErrInvalid,
+		kafkago.SASLAuthenticationFailed: domain.ErrTransient, kafkago.TopicAuthorizationFailed: domain.ErrTransient,
 		kafkago.MessageSizeTooLarge: domain.ErrInvalid, kafkago.OffsetOutOfRange: domain.ErrNotFound,
 		kafkago.NotLeaderForPartition: domain.ErrTransient, kafkago.RequestTimedOut: domain.ErrTransient, kafkago.Unknown: domain.ErrTransient,
 	} {
@@ -60,6 +60,7 @@ func TestCodesHaveTheirClass(t *testing.T) {
 	}
 	for code, fate := range map[kafkago.Error]error{
 		kafkago.NotLeaderForPartition: domain.ErrNotSent, kafkago.NotEnoughReplicas: domain.ErrNotSent, kafkago.InvalidMessage: domain.ErrNotSent,
+		kafkago.TopicAuthorizationFailed: domain.ErrNotSent, kafkago.SASLAuthenticationFailed: domain.ErrNotSent,
 		kafkago.NotEnoughReplicasAfterAppend: domain.ErrUnknownFate, kafkago.RequestTimedOut: domain.ErrUnknownFate,
 		kafkago.KafkaStorageError: domain.ErrUnknownFate, kafkago.Unknown: domain.ErrUnknownFate, 999: domain.ErrUnknownFate,
 	} {
