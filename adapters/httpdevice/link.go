@@ -234,15 +234,12 @@ func (l *link) takeWanted() uint64 {
 // Reset implements [domain.Link]. The next action dials anew.
 func (l *link) Reset() {
 	l.mu.Lock()
-	c := l.current
+	c, reader := l.current, l.reader
 	l.current = nil
 	l.mu.Unlock()
 	if c != nil {
 		l.ended(c, errReset)
 	}
-	l.mu.Lock()
-	reader := l.reader
-	l.mu.Unlock()
 	if reader != nil {
 		reader.CloseIdleConnections()
 	}

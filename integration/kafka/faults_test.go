@@ -161,14 +161,7 @@ func underFault(t *testing.T, c *brokers, l *cluster.Landscape, bareTopic string
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, n := range map[string]int{
-		"lost": r.Lost, "doubled": r.Doubled, "out of order": r.OutOfOrder,
-		"confirmed and not received": r.Unsent, "with more than one outcome": r.Repeated,
-	} {
-		if n != 0 {
-			t.Errorf("%s: %d, wanted 0", what, n)
-		}
-	}
+	sound(t, r)
 	if r.Commands < 1000 || r.Outcomes[domain.Confirmed] == 0 {
 		t.Errorf("this is no stream: %+v", r)
 	}

@@ -66,7 +66,7 @@ var ofTheServer = []mutant{
 	{"whoever differs believes itself", "domain/server/core/refold.go",
 		"	case errors.Is(err, ErrWrong):\n", "	case errors.Is(err, ErrWrong) && false:\n", in(cores)},
 	{"a dispute that begins during a refold is never decided", "domain/server/core/refold.go",
-		"		m.refold.statements = nil\n		m.decideNext()\n", "		m.refold.statements = nil\n", in(cores)},
+		"	m.refold.statements = nil\n	m.decideNext()\n", "	m.refold.statements = nil\n", in(cores)},
 	{"a dispute that begins during a refold that fails is never decided", "domain/server/core/refold.go",
 		"		f.statements = nil\n		m.decideNext()\n", "		f.statements = nil\n", in(cores)},
 	{"a primary that is wrong releases before it stops", "domain/server/core/refold.go",

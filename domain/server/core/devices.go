@@ -10,11 +10,7 @@ import (
 )
 
 // configured follows a change of a device's definition.
-func (m *Machine) configured(in *Read, r *domain.Record, applied bool) {
-	if !applied {
-		m.unchanged(in, r)
-		return
-	}
+func (m *Machine) configured(in *Read, r *domain.Record) {
 	payload, ok := r.Payload.(domain.Configured)
 	if !ok {
 		return

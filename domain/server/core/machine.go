@@ -186,8 +186,11 @@ func (m *Machine) read(in *Read) {
 
 // follow is what the live server does because of one folded record.
 func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change partition.Change) {
-	if r.Type == domain.TypeConfigured {
-		m.configured(in, r, change.Verdict == partition.Applied)
+	switch {
+	case r.Type == domain.TypeConfigured && change.Verdict == partition.Applied:
+		m.configured(in, r)
+	case r.Type == domain.TypeConfigured:
+		m.unchanged(in, r)
 	}
 	if m.term != nil {
 		m.act(s, in, r, change)

@@ -84,15 +84,15 @@ func (m *Machine) refolded(err error) {
 			})
 		}
 		m.vindicated()
-		m.refold.statements = nil
-		m.decideNext()
 	case errors.Is(err, ErrWrong):
 		m.quarantine(err)
-		m.refold.statements = nil
 	default:
 		m.refold.againAt = m.now.Mono + decideEvery
 		m.do(Notice{Event: Undecided, Cause: err})
+		return
 	}
+	m.refold.statements = nil
+	m.decideNext()
 }
 
 // decideAgain folds again what could not be decided, because the log was away: there
