@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Setting is one key with its value and where that came from.
@@ -55,12 +57,12 @@ func (l *Loaded) origin(key string) string {
 func (l *Loaded) explainDevice(i int) (out []Setting) {
 	d := reflect.ValueOf(l.Config.Devices[i])
 	name := fmt.Sprintf("devices[%d]", i)
-	given := map[string]any{}
-	if i < len(l.devices) {
-		given, _ = l.devices[i].(map[string]any)
+	var given *yaml.Node
+	if l.devices != nil && i < len(l.devices.Content) {
+		given = l.devices.Content[i]
 	}
-	origin := func(entry map[string]any, key string) string {
-		if entry[key] == nil {
+	origin := func(entry *yaml.Node, key string) string {
+		if value := find(entry, key); value == nil || value.Tag == "!!null" {
 			return fromDefault
 		}
 		return l.origin("devices")
@@ -72,11 +74,11 @@ func (l *Loaded) explainDevice(i int) (out []Setting) {
 		}
 		out = append(out, Setting{Key: join(name, tag), Value: show(v), Origin: origin(given, tag)})
 	}
-	verbs, _ := given["verbs"].([]any)
+	verbs := find(given, "verbs")
 	for n, verb := range l.Config.Devices[i].Verbs {
-		entry := map[string]any{}
-		if n < len(verbs) {
-			entry, _ = verbs[n].(map[string]any)
+		var entry *yaml.Node
+		if verbs != nil && n < len(verbs.Content) {
+			entry = verbs.Content[n]
 		}
 		for f, v := range reflect.ValueOf(verb).Fields() {
 			tag := f.Tag.Get("koanf")

@@ -8,12 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -30,7 +29,7 @@ type Source struct {
 type Loaded struct {
 	Config  Config
 	origins map[string]string
-	devices []any // the entries as the file has them
+	devices *yaml.Node // as the file has them; nil if it has none
 }
 
 // delimiter separates keys inside koanf. It is not the dot, because the keys of
@@ -42,8 +41,9 @@ const maxFile = 8 << 20
 
 // layer is one source, read.
 type layer struct {
-	origin func(key string) string
-	values *koanf.Koanf
+	origin  func(key string) string
+	values  *koanf.Koanf // without the devices
+	devices *yaml.Node   // of the file
 }
 
 // Load reads all sources. It reports every fault of their shape at once.
@@ -61,10 +61,33 @@ func Load(s Source) (*Loaded, error) {
 			faults = append(faults, fmt.Errorf("%s: %w", l.origin(""), f))
 		}
 	}
+	devices, deviceFaults := readDevices(layers)
+	faults = append(faults, deviceFaults...)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return merge(layers)
+	out, err := merge(layers)
+	if err != nil {
+		return nil, err
+	}
+	out.Config.Devices = devices
+	return out, nil
+}
+
+// readDevices reads the list of the file.
+func readDevices(layers []layer) (devices []domain.Definition, faults []error) {
+	for _, l := range layers {
+		if l.devices == nil {
+			continue
+		}
+		in := newNodes()
+		in.value(l.devices, &place{key: "devices"}, reflect.ValueOf(&devices).Elem())
+		for _, f := range in.faults {
+			faults = append(faults, fmt.Errorf("%s: %w", l.origin(""), f))
+		}
+	}
+	shareVerbs(devices)
+	return devices, faults
 }
 
 func readFile(s Source) (*layer, []error) {
@@ -74,12 +97,52 @@ func readFile(s Source) (*layer, []error) {
 	if st, err := os.Stat(s.File); err == nil && st.Size() > maxFile {
 		return nil, []error{fmt.Errorf("read %s: it has more than %d bytes, so it is no configuration: %w", s.File, maxFile, domain.ErrInvalid)}
 	}
-	k := koanf.New(delimiter)
-	if err := k.Load(file.Provider(s.File), yaml.Parser()); err != nil {
+	text, err := os.ReadFile(s.File)
+	if err != nil {
 		return nil, []error{fmt.Errorf("read %s: %w: %w", s.File, err, domain.ErrInvalid)}
 	}
-	return &layer{func(string) string { return "file " + s.File }, k}, nil
+	rest, devices, err := split(text)
+	k := koanf.New(delimiter)
+	if err == nil {
+		err = k.Load(values(rest), nil)
+	}
+	if err != nil {
+		return nil, []error{fmt.Errorf("read %s: %w: %w", s.File, err, domain.ErrInvalid)}
+	}
+	return &layer{func(string) string { return "file " + s.File }, k, devices}, nil
 }
+
+// split takes the devices out of a file: there may be thousands.
+func split(text []byte) (rest map[string]any, devices *yaml.Node, err error) {
+	var file yaml.Node
+	if err := yaml.Unmarshal(text, &file); err != nil || len(file.Content) == 0 {
+		return nil, nil, err
+	}
+	top := file.Content[0]
+	for i := 0; top.Kind == yaml.MappingNode && i+1 < len(top.Content); i += 2 {
+		if top.Content[i].Value == "devices" {
+			if devices != nil {
+				return nil, nil, fmt.Errorf("line %d: devices stands here twice: take one list away", top.Content[i].Line)
+			}
+			devices = top.Content[i+1]
+			top.Content = slices.Delete(top.Content, i, i+2)
+			i -= 2
+		}
+	}
+	if devices != nil && devices.Tag == "!!null" {
+		devices = nil
+	}
+	return rest, devices, top.Decode(&rest)
+}
+
+// values is a file without its devices.
+type values map[string]any
+
+// Read implements koanf.Provider.
+func (v values) Read() (map[string]any, error) { return v, nil }
+
+// ReadBytes implements koanf.Provider.
+func (v values) ReadBytes() ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func readEnviron(s Source) (*layer, []error) {
 	byVariable := make(map[string]Key)
@@ -116,7 +179,7 @@ func readEnviron(s Source) (*layer, []error) {
 			return "environment"
 		}
 		return "environment " + envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-	}, k}, faults
+	}, k, nil}, faults
 }
 
 func trimmed(variables []string) []string {
@@ -151,7 +214,7 @@ func readFlags(s Source) (*layer, []error) {
 			return "flags"
 		}
 		return "flag --" + key
-	}, k}, nil
+	}, k, nil}, nil
 }
 
 // path is a key as koanf has it.
@@ -197,21 +260,17 @@ func merge(layers []layer) (*Loaded, error) {
 			if err := all.Set(path(key.Name), value); err != nil { // a list or a map replaces the lower one as a whole
 				return nil, fmt.Errorf("%s: %w", key.Name, err)
 			}
-			if list, ok := value.([]any); ok && key.Name == "devices" {
-				out.devices = list
-			}
+		}
+		if l.devices != nil {
+			out.devices, out.origins["devices"] = l.devices, l.origin("devices")
 		}
 	}
 	if all.Exists(path("kafka.brokers")) {
 		out.Config.Kafka.Brokers = nil
 	}
-	for range out.devices { // what an entry does not name stays as it is here
-		out.Config.Devices = append(out.Config.Devices, DefaultDevice())
-	}
 	if err := all.Unmarshal("", &out.Config); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
 	}
-	shareVerbs(out.Config.Devices)
 	return out, nil
 }
 
@@ -228,8 +287,7 @@ func shareVerbs(devices []domain.Definition) {
 	}
 }
 
-// given is what the layer says of a key; nil if nothing. It is a copy, which for
-// thousands of devices takes its time.
+// given is what the layer says of a key; nil if nothing.
 func (l layer) given(key Key) any {
 	if p := path(key.Name); key.index != nil && l.values.Exists(p) {
 		return l.values.Get(p)

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/understudy-io/understudy/domain"
 )
 
 // checkShape compares what a file (or a variable, or a flag) says with the
@@ -23,7 +21,7 @@ func checkShape(name string, value any, t reflect.Type) []error {
 	case t.Kind() == reflect.Struct:
 		return checkStruct(name, value, t)
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
-		return checkList(name, value, t)
+		return []error{fault(name, "must stand at the top of the file itself, not in what it merges in")}
 	case t == reflect.TypeFor[time.Duration]():
 		return checkDuration(name, value)
 	case t == reflect.TypeFor[TTL]():
@@ -49,21 +47,6 @@ func checkStruct(name string, value any, t reflect.Type) (faults []error) {
 			continue
 		}
 		faults = append(faults, checkShape(full, m[key], f.Type)...)
-	}
-	return faults
-}
-
-func checkList(name string, value any, t reflect.Type) (faults []error) {
-	list, ok := value.([]any)
-	if !ok {
-		return []error{fault(name, "must be a list: begin each entry with a dash")}
-	}
-	for i, entry := range list {
-		if entry == nil {
-			faults = append(faults, fault(fmt.Sprintf("%s[%d]", name, i), "is empty: fill it in, or take the dash away"))
-			continue
-		}
-		faults = append(faults, checkShape(fmt.Sprintf("%s[%d]", name, i), entry, t.Elem())...)
 	}
 	return faults
 }
@@ -134,14 +117,6 @@ func scalarText(v any) (string, bool) {
 		return fmt.Sprint(v), true
 	}
 	return "", false
-}
-
-// fault is one sentence about one key.
-func fault(name, format string, args ...any) error {
-	if name == "" {
-		name = "the file"
-	}
-	return fmt.Errorf("%s: %s: %w", name, fmt.Sprintf(format, args...), domain.ErrInvalid)
 }
 
 func join(prefix, key string) string {
