@@ -1,0 +1,34 @@
+// Package valve lets bytes to devices pass while a lease lives, and has the
+// kernel itself check that, inside the send:
+//
+//	v, err := valve.Open()                      // why it cannot be had here, if it cannot
+//	dial := v.Dial(dialer.DialContext, valve.Kind{})
+//	conn, err := dial(ctx, "tcp", "10.0.0.5:9990")
+//	v.Extend(until)                             // from now on conn may be written to, until then
+//
+// A check in the process leaves a gap behind it: a process that freezes between
+// its check and its write writes when it is continued. Here the end of the lease
+// stands in memory that is shared with a program in the kernel (eBPF, an SK_MSG
+// verdict on a SOCKHASH that holds the connections). The program compares it with
+// the clock that also runs through suspend, each time that bytes are handed over.
+//
+// What it guarantees, on Linux 5.8 or newer with CAP_BPF and CAP_NET_ADMIN:
+//
+//   - After the end of the lease, and before there is one, not a byte of what is
+//     written leaves; the write fails with EACCES. What the [Kind] of a connection
+//     names as a question passes all the same: a standby may read.
+//   - A connection that was refused once stays refused.
+//   - A connection that stood at the end of a term ([Valve.Shut]) is refused for
+//     ever, also in a later term: a thread that was frozen through all of it does
+//     no harm.
+//   - Open has tried all that on a connection of its own before it returns.
+//
+// What it does not: bytes that passed and are still in the socket's buffer may
+// leave later; and between the kernel's look at its clock and the packet lie some
+// hundred instructions, in which no signal stops the process, but a hypervisor may
+// stop the machine.
+//
+// Connections are set to be reset when they are closed, also by the end of the
+// process: what the kernel still holds is dropped. Maps and programs go with the
+// process as well. Nothing is kept, and nothing is left behind.
+package valve
