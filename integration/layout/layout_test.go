@@ -175,3 +175,35 @@ func TestTheTopLevelIsAsDrawn(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoLooksBackCannotReachADevice: no package that reads history knows a
+// driver, a server, or a way to write to a log.
+func TestWhoLooksBackCannotReachADevice(t *testing.T) {
+	imports := make(map[string][]string) // of ours, by package
+	for _, s := range sources(t) {
+		if !s.isTest {
+			for _, imp := range s.imports {
+				if rest, ours := strings.CutPrefix(imp, module); ours {
+					imports[s.pkg] = append(imports[s.pkg], rest)
+				}
+			}
+		}
+	}
+	permitted := func(pkg string) bool {
+		inner := strings.HasPrefix(pkg, "domain") || strings.HasPrefix(pkg, "projections")
+		return inner || slices.Contains(lookBack, pkg) || pkg == "adapters/codec" || pkg == "adapters/archive"
+	}
+	for _, pkg := range lookBack {
+		if len(imports[pkg]) == 0 {
+			t.Errorf("%s is not there any more", pkg)
+		}
+		for _, imp := range imports[pkg] {
+			if !permitted(imp) {
+				t.Errorf("%s imports %s: who looks back reads, decodes and folds, and nothing else", pkg, imp)
+			}
+		}
+	}
+}
+
+// lookBack are the packages that read history.
+var lookBack = []string{"infra/history"}

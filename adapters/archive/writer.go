@@ -1,0 +1,224 @@
+package archive
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+const (
+	// fileBytes is about how long a file gets: what a crash costs, and what is
+	// read to find a moment in it.
+	fileBytes = 64 << 20
+	// bufferBytes is written at once.
+	bufferBytes = 256 << 10
+	// unfinished ends the name of a file that the manifest does not name yet.
+	unfinished = ".partial"
+)
+
+// Writer fills a folder. It belongs to one goroutine.
+type Writer struct {
+	dir      string
+	manifest Manifest
+	open     map[place]*segment
+	line     []byte
+	limit    int64
+	now      func() time.Time
+}
+
+// Create begins a folder, or goes on with one of the same landscape whose ranges
+// begin at the same offsets: what it holds is not written again. One that holds
+// less than head says gets longer.
+func Create(dir string, head Head, now func() time.Time) (*Writer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("export to %s: %w", dir, err)
+	}
+	w := &Writer{dir: dir, open: make(map[place]*segment), limit: fileBytes, now: now}
+	had, err := ReadManifest(dir)
+	switch {
+	case errors.Is(err, domain.ErrNotFound):
+		if err := empty(dir); err != nil {
+			return nil, err
+		}
+		w.manifest = Manifest{Format: Format, Head: head}
+	case err != nil:
+		return nil, err
+	default:
+		w.manifest = had
+		if err := w.manifest.extend(dir, head); err != nil {
+			return nil, err
+		}
+	}
+	return w, w.save()
+}
+
+// empty keeps an export out of a folder of something else.
+func empty(dir string) error {
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("export to %s: %w", dir, err)
+	}
+	for _, f := range there {
+		if !strings.HasSuffix(f.Name(), unfinished) && !strings.HasPrefix(f.Name(), manifestName) {
+			return fmt.Errorf("%s holds other files (%s); name a new folder: %w", dir, f.Name(), domain.ErrConflict)
+		}
+	}
+	return nil
+}
+
+// extend takes over ranges that go further.
+func (m *Manifest) extend(dir string, head Head) error {
+	if m.Landscape != head.Landscape {
+		return fmt.Errorf("%s holds landscape %q, this is %q; name another folder: %w", dir, m.Landscape, head.Landscape, domain.ErrConflict)
+	}
+	for _, r := range head.Parts {
+		i := slices.IndexFunc(m.Parts, func(o Range) bool { return o.Topic == r.Topic && o.Partition == r.Partition })
+		switch {
+		case i < 0:
+			m.Parts = append(m.Parts, r)
+		case r.From != m.Parts[i].From && r.From > m.Done(r.Topic, r.Partition):
+			return fmt.Errorf("%s holds %s/%d from offset %d up to %d, this would begin at %d and leave a gap; name another folder: %w",
+				dir, r.Topic, r.Partition, m.Parts[i].From, m.Done(r.Topic, r.Partition), r.From, domain.ErrConflict)
+		default:
+			m.Parts[i].To = max(m.Parts[i].To, r.To)
+		}
+	}
+	m.Build = head.Build
+	return nil
+}
+
+// Head is what the folder is to hold, what an earlier run has begun included.
+func (w *Writer) Head() Head { return w.manifest.Head }
+
+// Next is the first offset of a partition that the folder does not hold.
+func (w *Writer) Next(topic string, partition int32) int64 {
+	return w.manifest.Done(topic, partition)
+}
+
+// Append adds records of a partition, in their order, up to, not including, next.
+func (w *Writer) Append(topic string, partition int32, messages []domain.Stored, next int64) error {
+	at := place{topic, partition}
+	s := w.open[at]
+	if s == nil {
+		var err error
+		if s, err = w.begin(at); err != nil {
+			return w.failed(err)
+		}
+	}
+	for i := range messages {
+		if messages[i].Offset < s.Next {
+			return fmt.Errorf("export: %s/%d offset %d comes after %d: %w", topic, partition, messages[i].Offset, s.Next-1, domain.ErrCorrupt)
+		}
+		w.line = AppendLine(w.line[:0], topic, partition, &messages[i])
+		if err := s.add(w.line, &messages[i]); err != nil {
+			return w.failed(err)
+		}
+	}
+	s.Next = max(s.Next, next)
+	if s.Bytes >= w.limit {
+		return w.end(at, s)
+	}
+	return nil
+}
+
+func (w *Writer) failed(err error) error {
+	return fmt.Errorf("write the export: make room, or mend the folder, and give the same command again; what is in the manifest stays: %w", err)
+}
+
+// segment is a file that is being written.
+type segment struct {
+	File
+	f   *os.File
+	out *bufio.Writer
+	sum hash.Hash
+}
+
+func (w *Writer) begin(at place) (*segment, error) {
+	from := w.manifest.Done(at.topic, at.partition)
+	if from < 0 {
+		return nil, fmt.Errorf("%s/%d is not to be exported: %w", at.topic, at.partition, domain.ErrInvalid)
+	}
+	kind := at.topic[strings.LastIndexByte(at.topic, '.')+1:]
+	s := &segment{sum: sha256.New()}
+	s.File = File{
+		Name:  fmt.Sprintf("%s-%d-%020d.jsonl", kind, at.partition, from),
+		Topic: at.topic, Partition: at.partition, From: from, Next: from,
+	}
+	var err error
+	s.f, err = os.OpenFile(filepath.Join(w.dir, s.Name+unfinished), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	s.out = bufio.NewWriterSize(s.f, bufferBytes)
+	w.open[at] = s
+	return s, nil
+}
+
+func (s *segment) add(line []byte, m *domain.Stored) error {
+	if _, err := s.out.Write(line); err != nil {
+		return err
+	}
+	s.sum.Write(line)
+	s.Bytes += int64(len(line))
+	s.Records++
+	s.Next = m.Offset + 1
+	t := time.Unix(0, int64(m.Appended)).UTC()
+	if s.First.IsZero() || t.Before(s.First) {
+		s.First = t
+	}
+	if t.After(s.Last) {
+		s.Last = t
+	}
+	return nil
+}
+
+// end closes a file and puts it into the manifest.
+func (w *Writer) end(at place, s *segment) error {
+	delete(w.open, at)
+	s.SHA256 = hex.EncodeToString(s.sum.Sum(nil))
+	path := filepath.Join(w.dir, s.Name)
+	if err := errors.Join(s.out.Flush(), s.f.Sync(), s.f.Close()); err != nil {
+		return w.failed(err)
+	}
+	if err := os.Rename(path+unfinished, path); err != nil {
+		return w.failed(err)
+	}
+	w.manifest.Files = append(w.manifest.Files, s.File)
+	return w.save()
+}
+
+func (w *Writer) save() error {
+	w.manifest.Updated = w.now().UTC()
+	if err := w.manifest.write(w.dir); err != nil {
+		return w.failed(err)
+	}
+	return nil
+}
+
+// Close ends all files. It says what the folder holds now.
+func (w *Writer) Close() (Manifest, error) {
+	var faults []error
+	for at, s := range w.open {
+		faults = append(faults, w.end(at, s))
+	}
+	return w.manifest, errors.Join(faults...)
+}
+
+// Abort leaves what is in the manifest, and drops the rest.
+func (w *Writer) Abort() {
+	for at, s := range w.open {
+		delete(w.open, at)
+		_ = s.f.Close()
+		_ = os.Remove(filepath.Join(w.dir, s.Name+unfinished))
+	}
+}

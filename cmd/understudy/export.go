@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/archive"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
+)
+
+// exporting are the flags of export.
+type exporting struct {
+	historyFlags
+	spanFlags
+	progressFlag
+	form string
+	to   string
+}
+
+func exportCommand(g *globals) *cobra.Command {
+	var o exporting
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write the log of a landscape to a folder, to be read without a broker",
+		Long: `Write the log of a landscape to a folder: every record of the topics log, control,
+elections and deadletter with its place, time, key, headers and value, byte for byte.
+The user at the brokers only has to be allowed to read. What was interrupted goes on
+with the same command; given again later, it adds what is new.`,
+		Example: `  understudy export --to /backup/main
+  understudy export --to incident --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z
+  understudy export --to copy --kafka broker-1:9092 --landscape main`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.export(cmd, &o) },
+	}
+	cmd.Flags().StringVar(&o.form, "format", "jsonl", "jsonl: one CloudEvent in JSON on each line")
+	cmd.Flags().StringVar(&o.to, "to", "", "the folder; it is made if it is not there")
+	o.historyFlags.register(cmd)
+	o.spanFlags.register(cmd)
+	o.progressFlag.register(cmd)
+	return cmd
+}
+
+// exported is what export tells.
+type exported struct {
+	Folder    string          `json:"folder"`
+	Landscape string          `json:"landscape"`
+	Complete  bool            `json:"complete"`
+	Records   int64           `json:"records"` // in the folder
+	New       int64           `json:"new"`     // of them, written now
+	Files     int             `json:"files"`
+	Bytes     int64           `json:"bytes"`
+	Ranges    []archive.Range `json:"partitions"`
+}
+
+func (g *globals) export(cmd *cobra.Command, o *exporting) error {
+	span, err := o.span(time.Now())
+	switch {
+	case err != nil:
+		return err
+	case o.to == "":
+		return usage("name the folder to write with --to")
+	case o.form != "jsonl":
+		return usage("--format %q: give jsonl", o.form)
+	}
+	screen, err := newScreen(cmd, g.Output)
+	if err != nil {
+		return err
+	}
+	p, err := g.openHistory(cmd, &o.historyFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	result, err := p.export(cmd.Context(), o.to, span, o.notes(cmd))
+	if err != nil {
+		return err
+	}
+	return screen.show(result, func(t *table) {
+		t.text("%s holds %d records of landscape %s in %d files, %d of them new.", result.Folder, result.Records, result.Landscape, result.Files, result.New)
+		t.row("TOPIC", "PARTITION", "FROM", "UP TO")
+		for _, r := range result.Ranges {
+			t.row(r.Topic, r.Partition, r.From, r.To)
+		}
+	})
+}
+
+func (p *past) export(ctx context.Context, folder string, span history.Span, notes io.Writer) (*exported, error) {
+	ranges, err := history.Ranges(ctx, p.source, p.landscape, span)
+	if err != nil {
+		return nil, p.unread(err)
+	}
+	w, err := archive.Create(folder, archive.Head{Landscape: p.landscape, Build: thisBuild().String(), Parts: ranges}, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	left := int64(0)
+	for _, r := range w.Head().Parts {
+		left += r.To - w.Next(r.Topic, r.Partition)
+	}
+	meter := newMeter(notes, "export", left, time.Now())
+	m, err := history.Export(ctx, p.source, w, func(n int) { meter.add(n, time.Now()) })
+	if err != nil {
+		return nil, err
+	}
+	out := &exported{Folder: folder, Landscape: p.landscape, Complete: m.Complete(), New: meter.done, Files: len(m.Files), Ranges: m.Parts}
+	for _, f := range m.Files {
+		out.Records += f.Records
+		out.Bytes += f.Bytes
+	}
+	return out, nil
+}
+
+// unread says what to look at where a topic cannot be read.
+func (p *past) unread(err error) error {
+	return fmt.Errorf("read the history of landscape %s (topic %s and others): is the broker up, the landscape's name right, and may this user read its topics? %w",
+		p.landscape, domain.Topic(p.landscape, domain.TopicLog), err)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-io/understudy/adapters/archive"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
+)
+
+// all reads a topic of a source.
+func all(t *testing.T, source history.Source, topic string) map[int32][]domain.Stored {
+	t.Helper()
+	bounds, err := source.Bounds(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[int32][]domain.Stored)
+	err = history.Read(t.Context(), source, topic, bounds, func(r history.Run) error {
+		out[r.Partition] = append(out[r.Partition], r.Messages...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestAnExportHoldsTheLogAsItIs: every byte, of what servers write and of what
+// anybody can write; and again with what came later.
+func TestAnExportHoldsTheLogAsItIs(t *testing.T) {
+	l := newLog(t)
+	l.add(domain.Record{UID: "u-1", Subject: "videohub-1", User: "anna", Payload: domain.Take{Destination: 5, Source: 12}})
+	l.append(3, domain.Message{Key: []byte{}, Value: []byte("rubbish\xff"), Headers: []domain.Header{{Key: "x"}, {Key: "x", Value: []byte{}}}})
+	l.append(3, domain.Message{})
+	dir := filepath.Join(t.TempDir(), "export")
+	args := []string{"export", "--to", dir, "--kafka", l.address, "--landscape", "main", "-o", "json"}
+	for round := range 2 {
+		l.add(domain.Record{UID: "later", Subject: "videohub-1", Payload: domain.Take{Destination: 5, Source: 13}})
+		code, out, errOut := command(t, args...)
+		var said exported
+		if err := json.Unmarshal([]byte(out), &said); code != exitOK || err != nil {
+			t.Fatalf("exit %d: %v: %s%s", code, err, out, errOut)
+		}
+		if !said.Complete || said.Records != int64(4+round) || said.New != int64(4-3*round) {
+			t.Errorf("round %d says %+v", round, said)
+		}
+		folder, err := archive.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range history.Kinds {
+			topic := domain.Topic("main", kind)
+			if d := cmp.Diff(all(t, l.log, topic), all(t, folder, topic)); d != "" {
+				t.Errorf("%s: %s", topic, d)
+			}
+		}
+		_ = folder.Close()
+	}
+}
+
+// TestATimeIsThePositionOfTheFirstRecordThen: alike of brokers and of a folder.
+func TestATimeIsThePositionOfTheFirstRecordThen(t *testing.T) {
+	l := newLog(t)
+	for i := range 40 {
+		l.add(domain.Record{UID: string(rune('a' + i)), Subject: "videohub-1", Payload: domain.Take{Destination: 1, Source: 1}})
+		time.Sleep(time.Millisecond) // the times are the broker's
+	}
+	dir := filepath.Join(t.TempDir(), "export")
+	if code, _, errOut := command(t, "export", "--to", dir, "--kafka", l.address, "--landscape", "main"); code != exitOK {
+		t.Fatal(errOut)
+	}
+	folder, err := archive.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = folder.Close() }()
+	topic := domain.Topic("main", domain.TopicLog)
+	p := domain.Partition("videohub-1", logPartitions)
+	records := all(t, l.log, topic)[p]
+	for _, at := range []domain.Instant{0, records[0].Appended, records[17].Appended, records[17].Appended + 1, records[39].Appended, records[39].Appended + 1} {
+		want := int64(0)
+		for want < 40 && records[want].Appended < at {
+			want++
+		}
+		for name, source := range map[string]history.Source{"broker": l.log, "folder": folder} {
+			got, err := source.OffsetsAt(t.Context(), topic, at)
+			if err != nil || len(got) != logPartitions || got[p] != want || got[(p+1)%logPartitions] != 0 {
+				t.Errorf("%s at %v: %v, want %d: %v", name, at, got, want, err)
+			}
+		}
+	}
+	since, until := records[10].Appended, records[20].Appended
+	part := filepath.Join(t.TempDir(), "part")
+	code, _, errOut := command(t, "export", "--to", part, "--file", dir, "--since", since.String(), "--until", until.String(), "--progress")
+	if code != exitOK {
+		t.Fatal(errOut)
+	}
+	cut, err := archive.Open(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cut.Close() }()
+	if got := all(t, cut, topic)[p]; len(got) == 0 || got[0].Appended < since || got[len(got)-1].Appended >= until {
+		t.Errorf("a stretch of time has %d records", len(got))
+	}
+}
+
+func TestBadInputOfExportIsSaid(t *testing.T) {
+	l := newLog(t)
+	l.add(domain.Record{UID: "u-1", Subject: "videohub-1", Payload: domain.Take{Destination: 5, Source: 12}})
+	dir := filepath.Join(t.TempDir(), "export")
+	broker := []string{"--kafka", l.address, "--landscape", "main"}
+	if code, _, errOut := command(t, append(broker, "export", "--to", dir)...); code != exitOK {
+		t.Fatal(errOut)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{append(broker, "export"), exitUsage, "--to"},
+		{append(broker, "export", "--to", dir, "--format", "xml"), exitUsage, "give jsonl"},
+		{append(broker, "export", "--to", dir, "--since", "yesterday"), exitUsage, "write it as 2026-11-21T20:14:07.25Z"},
+		{append(broker, "export", "--to", dir, "--since", "1m", "--until", "2m"), exitUsage, "is not after"},
+		{[]string{"export", "--to", dir, "--kafka", l.address, "--landscape", "other"}, exitError, "the landscape's name right"},
+		{[]string{"export", "--to", dir, "--file", t.TempDir()}, exitError, "is it a folder that `understudy export` wrote?"},
+		{[]string{"export", "--to", dir, "--file", dir, "--landscape", "other"}, exitRefused, `holds the history of landscape "main"`},
+	} {
+		code, out, errOut := command(t, c.args...)
+		if code != c.code || !strings.Contains(errOut, c.want) {
+			t.Errorf("%v: exit %d, %s%s", c.args, code, out, errOut)
+		}
+	}
+}
+
+func TestALongWorkTellsHowFarItIs(t *testing.T) {
+	var out bytes.Buffer
+	began := time.Unix(1000, 0)
+	m := newMeter(&out, "export", 3000, began)
+	m.add(500, began.Add(time.Second))
+	m.add(1, began.Add(1100*time.Millisecond)) // too soon
+	if got := out.String(); got != "export: 500 of 3000 records, 500/s, about 5s left\n" {
+		t.Errorf("%q", got)
+	}
+	silent := newMeter(nil, "export", 3000, began)
+	silent.add(500, began.Add(time.Second))
+}

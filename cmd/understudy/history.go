@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/archive"
+	"github.com/understudy-io/understudy/adapters/codec"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
+	"github.com/understudy-io/understudy/infra/up"
+)
+
+// historyFlags say which history a command looks at: of a live log, or of a folder
+// that export wrote. Nothing is asked of a server.
+type historyFlags struct {
+	logFlags
+	folder   string
+	keysFile string
+}
+
+func (h *historyFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&h.folder, "file", "", "read this folder, written by export, and no broker")
+	f.StringVar(&h.keysFile, "keys-file", "", "file with the landscape's keys (default: that of the configuration, or in --dir; without it nothing can be verified)")
+	h.logFlags.register(cmd)
+}
+
+// past is a history that is open.
+type past struct {
+	landscape string
+	source    history.Source
+	codec     *codec.Codec
+	close     func() error
+}
+
+// openHistory finds the log or the folder, and the keys.
+func (g *globals) openHistory(cmd *cobra.Command, h *historyFlags) (*past, error) {
+	if g.Address != "" && !h.named(cmd) && h.folder == "" || g.Server != "" {
+		return nil, usage("history is read from Kafka or from a folder, not from a server: name the brokers with --kafka or --config, a landscape with --dir, or a folder with --file")
+	}
+	if h.folder != "" {
+		return h.openFolder(cmd)
+	}
+	cfg, err := h.settings(cmd, func() (*up.Run, error) {
+		s, err := g.folder(cmd, "name one with --dir, its brokers with --kafka or --config, or an exported folder with --file")
+		if err != nil {
+			return nil, err
+		}
+		if s.run.OwnBroker() && !s.run.Alive() {
+			return nil, s.ended()
+		}
+		return s.run, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if h.keysFile != "" {
+		cfg.KeysFile = h.keysFile
+	}
+	keys, err := readKeys(cfg.KeysFile)
+	if err != nil {
+		return nil, err
+	}
+	log, err := openLog(cfg, "history", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return &past{landscape: cfg.Landscape, source: log, codec: codec.New(cfg.Landscape, keys), close: log.Close}, nil
+}
+
+func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
+	if len(h.brokers) > 0 || cmd.Flags().Changed("kafka.brokers") {
+		return nil, usage("give --file or brokers, not both")
+	}
+	log, err := archive.Open(h.folder)
+	if err != nil {
+		return nil, err
+	}
+	landscape := log.Manifest().Landscape
+	if f := cmd.Flags().Lookup("landscape"); f.Changed && f.Value.String() != landscape {
+		_ = log.Close()
+		return nil, fmt.Errorf("%s holds the history of landscape %q, not of %q; name the folder of that one: %w", h.folder, landscape, f.Value, domain.ErrConflict)
+	}
+	keys, err := readKeys(h.keysFile)
+	if err != nil {
+		return nil, err
+	}
+	return &past{landscape: landscape, source: log, codec: codec.New(landscape, keys), close: log.Close}, nil
+}
+
+// spanFlags are --since and --until.
+type spanFlags struct{ since, until string }
+
+func (s *spanFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.since, "since", "", "from this time on: 2026-11-21T20:14:07.25Z, or 15m for so long ago")
+	cmd.Flags().StringVar(&s.until, "until", "", "before this time, in the same forms")
+}
+
+func (s *spanFlags) span(now time.Time) (history.Span, error) {
+	var out history.Span
+	for _, f := range []struct {
+		name, text string
+		to         *domain.Instant
+	}{{"since", s.since, &out.Since}, {"until", s.until, &out.Until}} {
+		if f.text == "" {
+			continue
+		}
+		t, err := parseMoment(f.text, now)
+		if err != nil {
+			return out, usage("--%s %q: %v", f.name, f.text, err)
+		}
+		*f.to = t
+	}
+	if out.Until != 0 && out.Until <= out.Since {
+		return out, usage("--until %s is not after --since %s", out.Until, out.Since)
+	}
+	return out, nil
+}
+
+// parseMoment reads a time as people write it.
+func parseMoment(text string, now time.Time) (domain.Instant, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return domain.InstantOf(now.Add(-d)), nil
+	}
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
+		if t, err := time.Parse(form, text); err == nil {
+			return domain.InstantOf(t), nil
+		}
+	}
+	return 0, fmt.Errorf("write it as 2026-11-21T20:14:07.25Z, with Z or an offset such as +01:00, or as 15m for so long ago")
+}
