@@ -16,6 +16,8 @@ type arena struct {
 	values []domain.Value  // not yet given away
 	names  [nameSlots]string
 	seed   maphash.Seed
+	types  [typeSlots]*recordType // the last one of each slot
+	minute minute
 	read   reader // of the value of one record after the other
 }
 
@@ -27,6 +29,7 @@ const (
 	valueRun   = 64
 	maxValues  = 8 // of one record that are taken from a run
 	nameSlots  = 1024
+	typeSlots  = 32
 	maxKeyName = 64 // bytes of a name that is kept
 )
 

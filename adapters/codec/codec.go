@@ -13,7 +13,7 @@ type Codec struct {
 	topics  [4]string // by domain.TopicKind
 	current string
 	signers map[string]*signer
-	types   map[string]recordType
+	types   map[string]*recordType
 	arenas  sync.Pool // of *arena
 }
 

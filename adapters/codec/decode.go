@@ -67,7 +67,7 @@ func (c *Codec) decode(topic domain.TopicKind, partition int32, m *domain.Stored
 	if err := h.collect(m.Headers); err != nil {
 		return faultOf(domain.DefectHeaders, "%v", err)
 	}
-	is := c.typeOf(h[typ])
+	is := c.typeOf(h[typ], a)
 	r.Type = is.name
 	bad := h.read(r, is.class, a)
 	if len(m.Value) > domain.MaxValue {
@@ -153,11 +153,9 @@ func (h *headers) readRequired(r *domain.Record, a *arena) *fault {
 func (h *headers) readTimes(r *domain.Record, a *arena) *fault {
 	var f *fault
 	if b := h[created]; len(b) > 0 {
-		var t time.Time
-		if err := t.UnmarshalText(b); err != nil || !representable(t) {
+		var ok bool
+		if r.Created, ok = a.instant(b); !ok {
 			f = faultOf(domain.DefectHeaders, "ce_time %q; write it as 2026-01-31T20:14:07.5Z", clip(b, 64))
-		} else {
-			r.Created = domain.InstantOf(t)
 		}
 	}
 	if b := h[validFor]; len(b) > 0 {
@@ -169,14 +167,6 @@ func (h *headers) readTimes(r *domain.Record, a *arena) *fault {
 	}
 	return f
 }
-
-// The times that an Instant can hold, without the moment that means "not given".
-var (
-	earliest = time.Unix(0, 1)
-	latest   = time.Unix(0, 1<<63-1)
-)
-
-func representable(t time.Time) bool { return !t.Before(earliest) && !t.After(latest) }
 
 // parseValidFor reads "1500" (milliseconds) and "1.5s". s is not empty.
 func parseValidFor(s string) (time.Duration, error) {
@@ -195,8 +185,8 @@ func (h *headers) readWriter(r *domain.Record, in *arena) *fault {
 		if len(b) == 0 {
 			return 0
 		}
-		n, err := strconv.ParseUint(string(clip(b, 24)), 10, 64)
-		if err != nil {
+		n, ok := parseCount(b)
+		if !ok {
 			f = faultOf(domain.DefectHeaders, "%s %q is not a whole number", headerNames[a], clip(b, 24))
 		}
 		return n
@@ -214,6 +204,22 @@ func (h *headers) readWriter(r *domain.Record, in *arena) *fault {
 	}
 	r.User = in.name(h[user])
 	return f
+}
+
+// parseCount reads a whole number from 0 as strconv does.
+func parseCount(b []byte) (n uint64, ok bool) {
+	const safe = 19 // so many digits always fit
+	if len(b) > safe {
+		n, err := strconv.ParseUint(string(clip(b, 24)), 10, 64)
+		return n, err == nil
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	return n, len(b) > 0
 }
 
 func (h *headers) readNames(r *domain.Record, class domain.Class, a *arena) *fault {

@@ -138,7 +138,7 @@ func (c *Codec) readable(r *domain.Record, content string, value []byte) error {
 	if len(value) > domain.MaxValue {
 		return fmt.Errorf("the value has %d bytes, %d are allowed: %w", len(value), domain.MaxValue, domain.ErrInvalid)
 	}
-	is := c.typeOf([]byte(r.Type))
+	is := c.lookUp([]byte(r.Type))
 	if is.decode == nil {
 		return fmt.Errorf("the type has no decoder; add it to the registry: %w", domain.ErrInvalid)
 	}

@@ -70,10 +70,10 @@ type recordType struct {
 	decode decoder          // nil: this build does not know it
 }
 
-func recordTypes(decoders map[domain.Type]decoder) map[string]recordType {
-	types := make(map[string]recordType, len(decoders))
+func recordTypes(decoders map[domain.Type]decoder) map[string]*recordType {
+	types := make(map[string]*recordType, len(decoders))
 	for name, decode := range decoders {
-		t := recordType{name: name, class: domain.ClassOf(name), decode: decode}
+		t := &recordType{name: name, class: domain.ClassOf(name), decode: decode}
 		for t.topic = domain.TopicLog; !home(name, t.topic) && t.topic < domain.TopicDeadLetter; {
 			t.topic++
 		}
@@ -83,14 +83,29 @@ func recordTypes(decoders map[domain.Type]decoder) map[string]recordType {
 }
 
 // typeOf finds a type by its name as it stands in a header.
-func (c *Codec) typeOf(b []byte) recordType {
+func (c *Codec) typeOf(b []byte, a *arena) *recordType {
+	if a == nil || len(b) == 0 {
+		return c.lookUp(b)
+	}
+	slot := &a.types[(len(b)+int(b[0]))%typeSlots] // a run has a handful of types
+	if t := *slot; t != nil && string(t.name) == string(b) {
+		return t
+	}
+	t := c.lookUp(b)
+	if t.decode != nil {
+		*slot = t
+	}
+	return t
+}
+
+func (c *Codec) lookUp(b []byte) *recordType {
 	if t, ok := c.types[string(b)]; ok {
 		return t
 	}
 	if !validText(b, maxType) {
-		return recordType{}
+		return new(recordType)
 	}
-	return recordType{name: domain.Type(b), class: domain.ClassOf(domain.Type(b))}
+	return &recordType{name: domain.Type(b), class: domain.ClassOf(domain.Type(b))}
 }
 
 // payload makes a decoder of a function that reads the shape of today.

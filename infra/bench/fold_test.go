@@ -14,12 +14,15 @@ func BenchmarkFold(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
-	var rate float64
+	folds, seconds := 0, 0.0 // for a record, of the processor
 	for b.Loop() {
-		if rate, err = log.fold(); err != nil {
+		rate, err := log.fold()
+		if err != nil {
 			b.Fatal(err)
 		}
+		folds++
+		seconds += 1 / rate
 	}
-	b.ReportMetric(rate, "records/s")
+	b.ReportMetric(float64(folds)/seconds, "records/s")
 	b.ReportMetric(log.allocations, "allocations/record")
 }
