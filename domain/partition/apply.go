@@ -24,8 +24,8 @@ func (s *State) Apply(r domain.Record) Change {
 	s.decide(&r, &ch)
 	s.counters.verdict(ch.Verdict)
 	s.forget()
-	if len(s.stale)+len(s.staleEntries) >= maxStale {
-		s.settle()
+	if len(s.stale) >= maxStale {
+		s.settleItems()
 	}
 	return ch
 }

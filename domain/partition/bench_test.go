@@ -3,7 +3,6 @@ package partition_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
@@ -14,18 +13,7 @@ import (
 func BenchmarkApply(b *testing.B) {
 	for _, uids := range []int{1_000, 200_000} {
 		b.Run(fmt.Sprintf("uids=%d", uids), func(b *testing.B) {
-			c := opened(b, partition.Limits{UIDs: uids})
-			n := 3 * (uids + 10_000)
-			for i := 0; i < n; i += 3 {
-				uid := fmt.Sprintf("0190f2c4-7d1e-7000-8000-%012d", i)
-				t := take(1+i%10, 1+i%20)
-				c.wait(time.Millisecond)
-				at := domain.Position{Offset: c.offset}
-				c.record(domain.Record{Type: t.Type(), UID: uid, Source: "panel-7", Subject: router, Created: c.now, Payload: t})
-				c.record(primary(c, router, domain.Reported{Values: []domain.Value{{Target: crosspoint(t.Destination), Value: fmt.Sprint(t.Source)}}}))
-				c.record(primary(c, router, domain.Ended{UID: uid, Command: at, Outcome: domain.Confirmed}))
-			}
-			log := c.log
+			log := busy(b, partition.Limits{UIDs: uids}, uids+10_000)
 			b.ReportAllocs()
 			b.ResetTimer()
 			folded := 0

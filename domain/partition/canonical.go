@@ -27,8 +27,9 @@ type item struct {
 
 func (i *item) part() *item { return i }
 
-// maxStale bounds how many changed items wait to be hashed, and so for how long
-// the fold stands still then: some tenths of a millisecond.
+// maxStale bounds how many changed items wait to be hashed: those that are gone
+// meanwhile stay in memory for so long. Entries wait in any number, as most of a
+// long log are forgotten again before anybody asks for the hash.
 const maxStale = 1024
 
 const (
@@ -63,6 +64,11 @@ func (s *State) uncount(i *item) {
 
 // settle hashes what has changed.
 func (s *State) settle() {
+	s.settleItems()
+	s.settleEntries()
+}
+
+func (s *State) settleItems() {
 	for _, x := range s.stale {
 		i := x.part()
 		if !i.stale {
@@ -76,7 +82,6 @@ func (s *State) settle() {
 	}
 	clear(s.stale)
 	s.stale = s.stale[:0]
-	s.settleEntries()
 }
 
 // sum hashes a form that was written into the scratch.

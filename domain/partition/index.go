@@ -56,7 +56,7 @@ func newIndex() index {
 		devices: newPool(strings.Clone), endings: newPool(ending.clone),
 		seed: maphash.MakeSeed(), chains: make(map[uint32]uint32),
 	}
-	x.endings.use(ending{}) // stays: every command begins with it
+	x.endings.use(ending{}) // stays, as number 1: every command begins with it
 	return x
 }
 
@@ -109,8 +109,8 @@ func (x *index) hash(device uint32, uid uint64) uint32 {
 }
 
 // add takes in what is to be remembered of a UID that is not there yet, and
-// gives the entry its place.
-func (x *index) add(uid string, e *entry) {
+// gives its slot.
+func (x *index) add(uid string, e *entry) uint32 {
 	t := slot{
 		command: e.command, outcomeAt: e.outcomeAt, indexed: e.indexed, digest: e.digest,
 		device: x.devices.use(e.device), ending: x.endings.use(e.ending),
@@ -128,7 +128,7 @@ func (x *index) add(uid string, e *entry) {
 	n := x.slots.add(t)
 	x.chains[h] = n
 	x.queue.push(n, x.before)
-	*e = x.entry(n)
+	return n
 }
 
 func (x *index) entry(n uint32) entry {
@@ -189,8 +189,7 @@ func (x *index) pop() {
 }
 
 func (s *State) remember(uid string, e entry) {
-	s.index.add(uid, &e)
-	s.markStale(e.slot)
+	s.markStale(s.index.add(uid, &e))
 }
 
 // change replaces what is remembered of a UID.
@@ -217,22 +216,41 @@ func (s *State) markStale(n uint32) {
 		return
 	}
 	t.stale = true
-	s.staleEntries = append(s.staleEntries, n)
+	if len(s.staleEntries) < maxListed {
+		s.staleEntries = append(s.staleEntries, n)
+	} else {
+		s.manyStale = true
+	}
 }
+
+// maxListed bounds the list of entries that do not count yet. Beyond it all are
+// looked at, so that the list does not grow with the length of a log that is
+// folded before anybody asks for the hash.
+const maxListed = 4096
 
 // settleEntries counts the entries that do not count yet. A slot may stand in the
 // list twice, or for a UID that is forgotten.
 func (s *State) settleEntries() {
-	for _, n := range s.staleEntries {
-		t := s.index.slots.at(n)
-		if !t.stale {
+	if s.manyStale {
+		for _, r := range s.index.queue.runs {
+			s.settleSlots(r.list)
+		}
+		s.manyStale = false
+	} else {
+		s.settleSlots(s.staleEntries)
+	}
+	s.staleEntries = s.staleEntries[:0]
+}
+
+func (s *State) settleSlots(list []uint32) {
+	for _, n := range list {
+		if !s.index.slots.at(n).stale {
 			continue
 		}
 		s.index.slots.edit(n).stale = false
 		e := s.index.entry(n)
 		s.hash = s.hash.Plus(s.sum(e.form(s.buf[:0])))
 	}
-	s.staleEntries = s.staleEntries[:0]
 }
 
 // forget drops what is older than the window, or more than the limit. It stops

@@ -5,7 +5,7 @@ type pool[T comparable] struct {
 	slab[pooled[T]]
 	numbers map[T]uint32
 	clone   func(T) T // what is kept shares no memory with a record
-	last    uint32    // used; mostly the next one too
+	recent  [2]uint32 // used last; mostly the next one is one of them
 }
 
 type pooled[T any] struct {
@@ -19,11 +19,16 @@ func newPool[T comparable](clone func(T) T) pool[T] {
 
 // use gives the number of a value, to be released once.
 func (p *pool[T]) use(v T) uint32 {
-	if p.last == 0 || p.at(p.last).value != v {
-		p.last = p.numberOf(v)
+	n := p.recent[0]
+	if n == 0 || p.at(n).value != v {
+		n = p.recent[1]
+		if n == 0 || p.at(n).value != v {
+			n = p.numberOf(v)
+		}
+		p.recent[0], p.recent[1] = n, p.recent[0]
 	}
-	p.edit(p.last).uses++
-	return p.last
+	p.edit(n).uses++
+	return n
 }
 
 func (p *pool[T]) numberOf(v T) uint32 {
@@ -41,8 +46,10 @@ func (p *pool[T]) release(n uint32) {
 	if x.uses--; x.uses == 0 {
 		delete(p.numbers, x.value)
 		p.drop(n)
-		if p.last == n {
-			p.last = 0
+		for i, r := range p.recent {
+			if r == n {
+				p.recent[i] = 0
+			}
 		}
 	}
 }

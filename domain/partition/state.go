@@ -33,7 +33,8 @@ type State struct {
 
 	hash         domain.Hash // sum over the items, without the head and what is stale
 	stale        []hashed    // items that have changed
-	staleEntries []uint32    // slots, likewise
+	staleEntries []uint32    // slots, likewise, up to maxListed
+	manyStale    bool        // there are more: any may be stale
 	buf          []byte      // scratch for canonical forms
 }
 
