@@ -112,7 +112,7 @@ func TestDevicesThatHangKeepNoOtherFromBeingRead(t *testing.T) {
 	}))
 	defer device.Close()
 	defer close(hung)
-	driver := New(Options{ReadTimeout: time.Minute})
+	driver := New(Options{Dial: anyDial, ReadTimeout: time.Minute})
 	for i := range 2 * maxInside {
 		l, err := driver.Open(definition(device.URL+"/hung/"+strconv.Itoa(i)), newRecorder())
 		if err != nil {

@@ -2,7 +2,7 @@
 // device's definition declares its verbs: a method, templates for the URL and
 // the body, what doing it twice would mean, and where its value is read back.
 //
-//	driver := httpdevice.New(httpdevice.Options{})
+//	driver := httpdevice.New(httpdevice.Options{Dial: dial})
 //	link, err := driver.Open(definition, sink)
 //
 // What it guarantees:

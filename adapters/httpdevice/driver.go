@@ -56,13 +56,17 @@ func turn(l *rate.Limiter) time.Duration { return l.Reserve().Delay() }
 // newReader is a client for what only reads a device. A link has its own: one
 // device that hangs, or has many waiting for it behind the same address, holds up
 // no other.
-func (d *Driver) newReader() *http.Client {
+func (d *Driver) newReader(secure bool) *http.Client {
+	dial := d.options.DialRead
+	if secure {
+		dial = d.options.DialReadTLS
+	}
 	return &http.Client{
 		Timeout: d.options.ReadTimeout,
 		// A redirect is an answer like another: it is not followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext:            d.options.DialRead,
+			DialContext:            dial,
 			TLSClientConfig:        d.options.TLS.Clone(),
 			MaxConnsPerHost:        1,
 			MaxIdleConnsPerHost:    1,

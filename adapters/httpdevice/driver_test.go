@@ -127,6 +127,9 @@ func startSimulator(t *testing.T) *Simulator {
 	return sim
 }
 
+// anyDial has nothing between the driver and the device.
+var anyDial = (&net.Dialer{}).DialContext
+
 func open(t *testing.T, o Options, def domain.Definition) (domain.Link, *recorder) {
 	t.Helper()
 	sink := newRecorder()
@@ -135,6 +138,9 @@ func open(t *testing.T, o Options, def domain.Definition) (domain.Link, *recorde
 	}
 	if o.ProbeEvery == 0 {
 		o.ProbeEvery = 20 * time.Millisecond
+	}
+	if o.Dial == nil {
+		o.Dial = anyDial
 	}
 	l, err := New(o).Open(def, sink)
 	if err != nil {

@@ -3,6 +3,7 @@ package httpdevice
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"time"
 )
@@ -12,11 +13,15 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Options of a driver. The zero value of each field has a default.
 type Options struct {
-	// Dial opens the connection that carries actions; DialRead those that only
-	// read. They differ where the first is put under a valve that lets nothing
-	// through without a lease. Nil DialRead is Dial, nil Dial a net.Dialer.
-	Dial, DialRead DialFunc
-	TLS            *tls.Config // of https addresses; nil trusts the system's roots
+	// Dial opens the connection that carries actions. It is required: whoever drives
+	// devices gives each driver the way to them, with the lease's check in it.
+	Dial DialFunc
+	// DialRead opens those that only read, DialReadTLS the same for https. They
+	// differ from the first where that is put under a valve that lets nothing through
+	// without a lease, and from each other where something looks at what passes. Nil
+	// DialRead is Dial, nil DialReadTLS is DialRead.
+	DialRead, DialReadTLS DialFunc
+	TLS                   *tls.Config // of https addresses; nil trusts the system's roots
 
 	DialTimeout time.Duration // 1 s
 	ReadTimeout time.Duration // of one read of the device; 1 s
@@ -57,12 +62,17 @@ const (
 // device's confirm_within names one.
 const DefaultTimeout = time.Second
 
+var errNoDial = errors.New("this driver was given no way to connect: set Options.Dial")
+
 func (o Options) withDefaults() Options {
 	if o.Dial == nil {
-		o.Dial = (&net.Dialer{}).DialContext
+		o.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errNoDial }
 	}
 	if o.DialRead == nil {
 		o.DialRead = o.Dial
+	}
+	if o.DialReadTLS == nil {
+		o.DialReadTLS = o.DialRead
 	}
 	orDefault(&o.DialTimeout, time.Second)
 	orDefault(&o.ReadTimeout, time.Second)

@@ -93,7 +93,7 @@ func (l *link) client() *http.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reader == nil {
-		l.reader = l.driver.newReader()
+		l.reader = l.driver.newReader(l.plan.tls != "")
 	}
 	return l.reader
 }

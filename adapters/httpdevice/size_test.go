@@ -33,7 +33,7 @@ func BenchmarkLinksAtRest(b *testing.B) {
 			for range b.N {
 				before, running := inUse(), runtime.NumGoroutine()
 				ups := make(chan struct{}, links)
-				driver := New(Options{})
+				driver := New(Options{Dial: anyDial})
 				all := make([]domain.Link, links)
 				for i := range all {
 					def := definition(device.URL + "/" + strconv.Itoa(i))

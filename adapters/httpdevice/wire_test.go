@@ -272,7 +272,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 		sink := newRecorder()
 		def := definition(server.Addr().String())
 		def.PollEvery = minPoll
-		l, err := New(Options{}).Open(def, sink)
+		l, err := New(Options{Dial: anyDial}).Open(def, sink)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +323,7 @@ func BenchmarkEmitToAnswer(b *testing.B) {
 	}
 	defer func() { _ = sim.Close() }()
 	sink := &chanSink{answers: make(chan domain.Answered, 1), up: make(chan struct{}, 1)}
-	l, err := New(Options{}).Open(pulses(sim.Addr().String()), sink)
+	l, err := New(Options{Dial: anyDial}).Open(pulses(sim.Addr().String()), sink)
 	if err != nil {
 		b.Fatal(err)
 	}

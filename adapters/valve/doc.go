@@ -29,6 +29,6 @@
 // stop the machine.
 //
 // Connections are set to be reset when they are closed, also by the end of the
-// process: what the kernel still holds is dropped. Maps and programs go with the
+// process (but those that only read): what the kernel still holds is dropped. Maps and programs go with the
 // process as well. Nothing is kept, and nothing is left behind.
 package valve

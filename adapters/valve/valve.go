@@ -11,7 +11,7 @@ import (
 )
 
 // DialFunc opens a connection, as net.Dialer.DialContext does.
-type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // ErrUnavailable is what Open wraps where the kernel cannot check the lease.
 var ErrUnavailable = errors.New("the kernel does not check the lease here")
@@ -31,6 +31,8 @@ const (
 
 // Valve lets through what is written while the lease lives.
 type Valve struct {
+	plain bool // lets everything through
+
 	mu    sync.Mutex // guards the following, and what it says in line
 	until domain.Mono
 	lines []*line
@@ -52,6 +54,14 @@ func Open() (*Valve, error) {
 	}
 	return &Valve{}, nil
 }
+
+// Plain makes one that lets everything through: the check in the process is all
+// there is. Connections are dialled by it all the same, and reset when they are
+// closed.
+func Plain() *Valve { return &Valve{plain: true} }
+
+// Kernel says whether the kernel checks the lease.
+func (v *Valve) Kernel() bool { return !v.plain }
 
 // Extend moves the end of the lease; it may be earlier than before. Zero is none.
 func (v *Valve) Extend(until domain.Mono) {
@@ -81,7 +91,7 @@ func (v *Valve) Shut() {
 }
 
 // Dial makes a dialer whose connections are in the valve before anybody has them.
-// Only TCP can be.
+// Only TCP can be. The dialer is for drivers: they have no other way to a device.
 func (v *Valve) Dial(dial DialFunc, kind Kind) (DialFunc, error) {
 	if err := kind.validate(); err != nil {
 		return nil, err
@@ -121,8 +131,13 @@ func (v *Valve) hold(l *line, conn net.Conn) error {
 	if !ok {
 		return fmt.Errorf("it is a %T, and only TCP can be: %w", conn, domain.ErrInvalid)
 	}
-	if err := tcp.SetLinger(0); err != nil {
-		return fmt.Errorf("SO_LINGER: %w", err)
+	if !l.kind.ReadOnly {
+		if err := tcp.SetLinger(0); err != nil {
+			return fmt.Errorf("SO_LINGER: %w", err)
+		}
+	}
+	if v.plain {
+		return nil
 	}
 	l.filling.Lock()
 	defer l.filling.Unlock()

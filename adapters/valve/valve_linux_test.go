@@ -189,8 +189,9 @@ func TestAConnectionToReadIsOpenedByNoLease(t *testing.T) {
 	passes(t, ours, "GET /again HTTP/1.1\r\n\r\n")
 	read(t, theirs, "GET /again HTTP/1.1\r\n\r\n")
 	refused(t, ours, "PUT /level HTTP/1.1\r\n\r\n")
-	if got := received(t, ours, theirs); got != "" {
-		t.Errorf("%q arrived", got)
+	_ = ours.Close()
+	if got, err := io.ReadAll(theirs); len(got) > 0 || err != nil {
+		t.Errorf("%q arrived, and the end as %v", got, err)
 	}
 }
 
@@ -240,6 +241,21 @@ func TestManyTermsLeaveNothingBehind(t *testing.T) {
 	}
 	if after := files(); after > before+4 {
 		t.Errorf("%d open files after 3 terms, %d after 30", before, after)
+	}
+}
+
+// Where the kernel does not check, what it still holds is dropped all the same.
+func TestAPlainValveLetsEverythingThroughAndResets(t *testing.T) {
+	v, d := valve.Plain(), listen(t)
+	if v.Kernel() {
+		t.Error("a plain valve is the kernel's")
+	}
+	ours, theirs := d.dial(t, line(t, v, valve.Kind{}))
+	passes(t, ours, "a")
+	v.Shut()
+	passes(t, ours, "b")
+	if got := received(t, ours, theirs); got != "ab" {
+		t.Errorf("%q arrived", got)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package videohub drives Blackmagic Videohub routers over their Ethernet
 // protocol, and has a router to try it on.
 //
-//	driver := videohub.New(videohub.Options{Logger: log})
+//	driver := videohub.New(videohub.Options{Logger: log, Dial: dial})
 //	link, err := driver.Open(domain.Definition{Device: "hub", Address: "10.0.0.5:9990"}, sink)
 //
 // A link connects, reads the router's whole state, keeps it up to date, and

@@ -3,6 +3,7 @@ package videohub_test
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"github.com/understudy-io/understudy/adapters/videohub"
 	"github.com/understudy-io/understudy/domain"
@@ -31,7 +32,7 @@ func Example() {
 	defer router.Close()
 
 	sink := printer{make(chan struct{}), make(chan struct{})}
-	link, err := videohub.New(videohub.Options{}).Open(domain.Definition{Device: "demo", Address: router.Addr()}, sink)
+	link, err := videohub.New(videohub.Options{Dial: (&net.Dialer{}).DialContext}).Open(domain.Definition{Device: "demo", Address: router.Addr()}, sink)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,6 +2,7 @@ package videohub
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -12,7 +13,8 @@ import (
 // Options of a driver. Zero values give the defaults.
 type Options struct {
 	Logger *slog.Logger
-	// Dial makes the connection; nil means net.Dialer.
+	// Dial makes the connection. It is required: whoever drives devices gives each
+	// driver the way to them, with the lease's check in it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Now reads the clock that also runs through suspend; nil means that clock.
 	Now func() domain.Mono
@@ -47,6 +49,8 @@ type Options struct {
 	SendBuffer int
 }
 
+var errNoDial = errors.New("this driver was given no way to connect: set Options.Dial")
+
 // of gives the options of one device.
 func (o Options) of(def domain.Definition) Options {
 	if def.ConfirmWithin > 0 {
@@ -60,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Dial == nil {
-		o.Dial = (&net.Dialer{}).DialContext
+		o.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errNoDial }
 	}
 	if o.Now == nil {
 		o.Now = sinceBoot

@@ -45,7 +45,7 @@ func BenchmarkEmitToReport(b *testing.B) {
 	}
 	defer sim.Close()
 	reported := make(chan struct{}, 1)
-	l, err := New(Options{}).Open(definition(sim.Addr()), signal{reported})
+	l, err := New(Options{Dial: anyDial}).Open(definition(sim.Addr()), signal{reported})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -27,6 +27,15 @@ const (
 // pingRequest is the whole request.
 const pingRequest = headPing + "\n\n"
 
+// Questions are the requests that change nothing: all that a standby sends.
+func Questions() []string {
+	questions := []string{pingRequest}
+	for _, header := range []string{headInputLabel, headOutputLabel, headLocks, headRouting} {
+		questions = append(questions, header+"\n\n")
+	}
+	return questions
+}
+
 // Limits on what a peer can make this side hold.
 const (
 	maxPorts      = 288       // of the largest router that there is

@@ -177,7 +177,7 @@ func (s *session) warnings(t *table, st *httpapi.Status) {
 			t.text("server %s has no guard: its death is noticed only when the lease runs out", oneLine(m.Name))
 		}
 	}
-	if st.Valve != "kernel" && st.ValveWhy != "" {
+	if st.ValveWhy != "" {
 		t.text("valve: %s (%s)", st.Valve, oneLine(st.ValveWhy))
 	}
 	if st.ClockSuspect {

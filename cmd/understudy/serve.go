@@ -98,31 +98,28 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, fmt.Errorf("dir: %w: %w", domain.ErrInvalid, err)
 	}
-	dial := deviceDialer(cfg).DialContext
+	ways, err := openWays(cfg)
+	if err != nil {
+		return server.Options{}, err
+	}
 	return server.Options{
 		Landscape: cfg.Landscape, Partitions: cfg.Log.Partitions, Devices: cfg.Devices,
 		Election: election.Config{
 			Member: cfg.Server.Name, Incarnation: id, Address: cfg.Advertised(), Build: thisBuild().String(),
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
-			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(), Valve: "process",
+			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
 		},
 		Build: thisBuild().String(), Codec: c,
 		Drivers: map[domain.DriverName]domain.Driver{
-			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: dial, UserTimeout: deviceSilence, Now: clock.Boot}),
-			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Dial: dial, UserTimeout: deviceSilence}),
+			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: ways.videohub, UserTimeout: deviceSilence, Now: clock.Boot}),
+			domain.DriverHTTP: httpdevice.New(httpdevice.Options{
+				Dial: ways.http, DialRead: ways.httpRead, DialReadTLS: ways.httpReadTLS, UserTimeout: deviceSilence,
+			}),
 		},
+		Valve: ways.valve, ValveWhy: ways.why, Unfit: ways.unfit,
 		Store: store, SaveEvery: cfg.Snapshot.Every, SaveRecords: cfg.Snapshot.Records,
 		Logger: logger,
 	}, nil
-}
-
-// deviceDialer reaches devices from the configured address.
-func deviceDialer(cfg config.Config) *net.Dialer {
-	d := &net.Dialer{}
-	if ip := net.ParseIP(cfg.Server.DeviceSource); ip != nil {
-		d.LocalAddr = &net.TCPAddr{IP: ip}
-	}
-	return d
 }
 
 // awaitTopics waits until the log answers, and refuses topics that are not as

@@ -20,6 +20,7 @@ type Config struct {
 	Log       Log                 `koanf:"log"`
 	Election  Election            `koanf:"election"`
 	Guard     Guard               `koanf:"guard"`
+	Valve     string              `koanf:"valve" doc:"Whether the kernel checks the lease before bytes leave for a device: auto (where it can), required (never primary without it) or off"`
 	Snapshot  Snapshot            `koanf:"snapshot"`
 	Logging   Logging             `koanf:"logging"`
 	Devices   []domain.Definition `koanf:"devices" doc:"The devices of the landscape; the same list on every server"`
@@ -105,6 +106,13 @@ type Guard struct {
 	RestartMax time.Duration `koanf:"restart_max" doc:"The pause doubles up to this"`
 }
 
+// What the valve may be.
+const (
+	ValveAuto     = "auto"
+	ValveRequired = "required"
+	ValveOff      = "off"
+)
+
 // Snapshot is how often the folded state is kept on disk.
 type Snapshot struct {
 	Every   time.Duration `koanf:"every" doc:"At most so long between two snapshots, if anything changed"`
@@ -167,6 +175,7 @@ func Default() Config {
 		Log:      Log{Partitions: 8},
 		Election: Election{MinTTL: 60 * time.Millisecond, MaxTTL: time.Second, Policy: PolicyLongestRunning, Stagger: 20 * time.Millisecond},
 		Guard:    Guard{Enabled: true, RestartMin: 100 * time.Millisecond, RestartMax: 5 * time.Second},
+		Valve:    ValveAuto,
 		Snapshot: Snapshot{Every: time.Minute, Records: 10_000},
 		Logging:  Logging{Level: "info", Format: "text"},
 	}

@@ -161,6 +161,9 @@ func (c Config) validateProcess(r *report) {
 	if c.Guard.RestartMin > c.Guard.RestartMax {
 		r.add("guard.restart_min", "%s is above guard.restart_max %s: lower the first or raise the second", c.Guard.RestartMin, c.Guard.RestartMax)
 	}
+	if !slices.Contains([]string{ValveAuto, ValveRequired, ValveOff}, c.Valve) {
+		r.add("valve", "%q: use auto, required or off", c.Valve)
+	}
 	if c.Snapshot.Every < minSaveInterval {
 		r.add("snapshot.every", "%s: use at least %s", c.Snapshot.Every, minSaveInterval)
 	}

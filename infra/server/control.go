@@ -142,6 +142,7 @@ func (c *controlLoop) perform(e control.Effect) {
 		c.core.hurryUp()
 		c.copier.tell(copier.Reign{Is: true})
 	case control.Over:
+		c.lease.Over()
 		c.core.reigning.Store(false)
 		c.copier.tell(copier.Reign{})
 	case control.Copied:

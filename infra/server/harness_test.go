@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"os"
 	"runtime"
@@ -100,13 +101,14 @@ func (s *stage) startWith(name string, change func(*server.Options)) *member {
 		return l
 	}
 	m := &member{name: name, done: make(chan error, 1)}
+	dial := (&net.Dialer{}).DialContext
 	options := server.Options{
 		Landscape: "test", Partitions: partitions, Devices: s.devices(),
 		Election: election.Config{Member: name, Incarnation: uuid.NewString(), Address: "http://127.0.0.1:1"},
 		Control:  open(), Data: open(), Codec: s.codec,
 		Drivers: map[domain.DriverName]domain.Driver{
-			domain.DriverVideohub: videohub.New(videohub.Options{Logger: s.logger}),
-			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{}),
+			domain.DriverVideohub: videohub.New(videohub.Options{Logger: s.logger, Dial: dial}),
+			domain.DriverHTTP:     httpdevice.New(httpdevice.Options{Dial: dial}),
 		},
 		Logger: s.logger.With("server", name),
 	}

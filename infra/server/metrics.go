@@ -50,7 +50,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descCaughtUp, one(s.core.caughtUp.Load()))
 	gauge(descDiffers, one(s.core.differs.Load()))
 	gauge(descGuarded, one(s.isGuarded()))
-	gauge(descValve, 1, "process")
+	gauge(descValve, 1, where(s.options.Valve))
 	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))
 	c := &s.core.counts
 	for verdict, n := range map[string]int64{

@@ -32,6 +32,9 @@ type Options struct {
 	Data        Log // for everything else
 	Codec       Codec
 	Drivers     map[domain.DriverName]domain.Driver
+	Valve       Valve         // that the drivers' connections are in; optional: without it this process checks alone
+	ValveWhy    string        // says why the valve is the kernel's, or not
+	Unfit       string        // optional: why this server must not be primary
 	Store       SnapshotStore // optional: without it every start folds from the beginning
 	SaveEvery   time.Duration
 	SaveRecords int // a snapshot also after so many records; 0: by time alone
@@ -59,8 +62,9 @@ type Server struct {
 
 // New assembles a server; Run starts it.
 func New(o Options) *Server {
+	o.Election.Valve = where(o.Valve)
 	s := &Server{
-		options: o, lease: &Lease{}, began: clock.Boot(), settled: make(chan struct{}),
+		options: o, lease: &Lease{valve: o.Valve}, began: clock.Boot(), settled: make(chan struct{}),
 		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
 	}
 	s.core = &coreLoop{
@@ -86,6 +90,14 @@ func New(o Options) *Server {
 	s.control.copier.publish = s.control.publish
 	s.core.publish, s.core.published = s.control.publish, s.control.drain
 	return s
+}
+
+// where the lease is checked before bytes leave, as heartbeats and status say it.
+func where(v Valve) string {
+	if v != nil && v.Kernel() {
+		return "kernel"
+	}
+	return "process"
 }
 
 // DefaultSaveEvery is how often a snapshot is taken if the options do not say.
@@ -145,7 +157,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.leave(loops)
 	case err = <-s.failed:
 	}
-	s.lease.Revoke()
+	s.lease.Over()
 	stop()
 	running.Wait()
 	s.core.background.Wait()
@@ -206,7 +218,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.core.last = last
 	s.core.machine = core.New(core.Config{
 		Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
-		Devices: s.options.Devices, Watch: s.core.watch,
+		Devices: s.options.Devices, Watch: s.core.watch, Unfit: s.options.Unfit != "",
 	}, states)
 	return s.openControl(ctx)
 }

@@ -18,7 +18,7 @@ func (s *Server) Status(ctx context.Context) (httpapi.Status, error) {
 	defer cancel()
 	out := httpapi.Status{
 		Landscape: s.options.Landscape,
-		Valve:     "process", ValveWhy: "the lease is checked in user space, right before each write",
+		Valve:     where(s.options.Valve), ValveWhy: s.options.ValveWhy,
 		Guarded: s.isGuarded(),
 	}
 	if err := s.core.call(ctx, func() { s.foldStatus(&out) }); err != nil {
@@ -65,6 +65,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 			reason += "; folded again, the log gives this state: the builds differ, or the primary is wrong"
 		}
 		reasons = append(reasons, reason)
+	}
+	if s.options.Unfit != "" {
+		reasons = append(reasons, s.options.Unfit)
 	}
 	for _, device := range c.machine.Unconfigured() {
 		reasons = append(reasons, fmt.Sprintf("the definition of device %s is not in the log yet", device))

@@ -142,6 +142,50 @@ func TestTheDomainKnowsNoClockFileOrSocket(t *testing.T) {
 	}
 }
 
+// dials are the ways past the valve.
+var dials = map[string][]string{
+	"net":  {"Dial", "DialTimeout", "Dialer", "DialTCP", "DialUDP", "DialUnix", "DialIP", "ListenUDP", "ListenPacket"},
+	"tls":  {"Dial", "DialWithDialer", "Dialer"},
+	"http": {"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport"},
+	"unix": {"Socket", "Connect"}, "syscall": {"Socket", "Connect"},
+}
+
+// G2: a driver that connected by itself would not be in the valve. Simulators may:
+// they are devices.
+func TestADriverHasNoWayToADeviceButTheOneThatItIsGiven(t *testing.T) {
+	drivers := make(map[string]bool)
+	all := sources(t)
+	for _, s := range all {
+		if s.isTest || s.layer != "adapters" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "domain" && sel.Sel.Name == "Driver" {
+					drivers[s.pkg] = true
+				}
+			}
+			return true
+		})
+	}
+	if len(drivers) < 2 {
+		t.Fatalf("only %d drivers found", len(drivers))
+	}
+	for _, s := range all {
+		if s.isTest || !drivers[s.pkg] || strings.Contains(filepath.Base(s.path), "simulator") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(dials[x.Name], sel.Sel.Name) {
+					t.Errorf("%s uses %s.%s: a driver connects by the Dial of its options, which the valve is in", s.path, x.Name, sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	documented := make(map[string]bool)
 	for _, s := range sources(t) {

@@ -46,7 +46,7 @@ func (m *Machine) tellHealth() {
 	now := m.now.Mono
 	blind := len(m.sight.missing(now)) > 0
 	h := election.Health{
-		Ready: m.caughtUp && m.informed && !blind && m.verdict != domain.HashDiffers,
+		Ready: !m.cfg.Unfit && m.caughtUp && m.informed && !blind && m.verdict != domain.HashDiffers,
 		Hash:  m.verdict, Agreed: m.agreedAt, OldestPending: m.idle,
 	}
 	for p, s := range m.states {

@@ -21,6 +21,7 @@ const (
 type Config struct {
 	Server, Incarnation string
 	Devices             []domain.Definition // what this server's configuration says
+	Unfit               bool                // this server must not be primary: it is never ready
 	// Watch sees each record right after it was folded. It must not keep the state.
 	Watch func(*partition.State, *domain.Record, partition.Change)
 }
