@@ -18,6 +18,14 @@ const (
 // through a server, which vouches for the user with its MAC.
 const TypeResolve Type = "indoubt.resolve.v1"
 
+// Types of the landscape's configuration. They are written through a server, for
+// a user, to one partition of the log.
+const (
+	TypeRevisionPart Type = "configuration.part.v1"
+	TypePublished    Type = "configuration.published.v1"
+	TypeActivated    Type = "configuration.activated.v1"
+)
+
 // Types that only the primary writes to the log topic, each with (epoch, sequence).
 const (
 	TypeEpochOpened Type = "epoch.opened.v1"
@@ -29,6 +37,8 @@ const (
 	TypeOutcome     Type = "action.outcome.v1"
 	TypeAnswer      Type = "command.answer.v1"
 	TypeHandled     Type = "record.handled.v1"
+
+	TypeRevisionApplied Type = "configuration.applied.v1"
 )
 
 // Types that servers and guards write to the control topic.
@@ -62,6 +72,7 @@ const (
 	ClassUnknown  Class = iota
 	ClassCommand        // anybody: a wish
 	ClassOperator       // a server, for an authenticated user
+	ClassRevision       // likewise, about the landscape's configuration
 	ClassPrimary        // the primary, to the log, with (epoch, sequence)
 	ClassControl        // servers and guards, to the control topic
 	ClassCopy           // the primary, to the elections and dead-letter topics
@@ -75,8 +86,10 @@ func ClassOf(t Type) Class {
 	case TypeResolve:
 		return ClassOperator
 	case TypeEpochOpened, TypeTick, TypeConfigured, TypeConnection, TypeReported,
-		TypeStarted, TypeOutcome, TypeAnswer, TypeHandled:
+		TypeStarted, TypeOutcome, TypeAnswer, TypeHandled, TypeRevisionApplied:
 		return ClassPrimary
+	case TypeRevisionPart, TypePublished, TypeActivated:
+		return ClassRevision
 	case TypeJoined, TypeHeartbeat, TypeClaim, TypeRelease, TypeDied, TypeContest, TypeLeft,
 		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor:
 		return ClassControl

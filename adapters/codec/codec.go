@@ -37,7 +37,7 @@ func (c *Codec) CanVerify() bool { return len(c.signers) > 0 }
 // home says whether records of a type belong into a topic.
 func home(t domain.Type, topic domain.TopicKind) bool {
 	switch domain.ClassOf(t) {
-	case domain.ClassCommand, domain.ClassOperator, domain.ClassPrimary:
+	case domain.ClassCommand, domain.ClassOperator, domain.ClassRevision, domain.ClassPrimary:
 		return topic == domain.TopicLog
 	case domain.ClassControl:
 		return topic == domain.TopicControl

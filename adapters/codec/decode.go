@@ -242,7 +242,7 @@ func (h *headers) readNames(r *domain.Record, class domain.Class, a *arena) *fau
 // member. Of the primary's records some are about the partition as a whole.
 func needsSubject(class domain.Class) bool {
 	switch class {
-	case domain.ClassCommand, domain.ClassOperator, domain.ClassControl:
+	case domain.ClassCommand, domain.ClassOperator, domain.ClassRevision, domain.ClassControl:
 		return true
 	}
 	return false

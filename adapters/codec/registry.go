@@ -44,6 +44,11 @@ var registry = map[domain.Type]decoder{
 	domain.TypeAnswer:      payload(readAnswer),
 	domain.TypeHandled:     payload(readHandled),
 
+	domain.TypeRevisionPart:    payload(readRevisionPart),
+	domain.TypePublished:       payload(readPublished),
+	domain.TypeActivated:       payload(readActivated),
+	domain.TypeRevisionApplied: payload(readRevisionApplied),
+
 	domain.TypeJoined:      payload(readJoined),
 	domain.TypeHeartbeat:   payload(readHeartbeat),
 	domain.TypeClaim:       payload(readClaim),

@@ -56,6 +56,14 @@ var samples = []domain.Record{
 	}),
 	fact(domain.Handled{Record: domain.Position{Partition: 3, Offset: 9}}),
 
+	revision(domain.RevisionPart{Number: 1, Bytes: []byte{0x80, 0xff}}),
+	revision(domain.Published{
+		Revision: 12, Parent: 11, Hash: "00ff", Size: 70000, Parts: []int64{7, 5_000_000_000}, Comment: "two more cameras", Server: "A",
+		Activate: true, TakeOver: "B", Keeper: "A", Epoch: 7, Primary: "A", Override: true,
+	}),
+	revision(domain.Activated{Revision: 12, Comment: "now", Server: "A", Epoch: 7, Primary: "A", Override: true}),
+	fact(domain.RevisionApplied{Revision: 12}),
+
 	control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"}),
 	control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
@@ -92,6 +100,12 @@ func command(p domain.Payload) domain.Record {
 func signedCommand(p domain.Payload) domain.Record {
 	r := command(p)
 	r.User, r.Signed = "alice", true
+	return r
+}
+
+func revision(p domain.Payload) domain.Record {
+	r := signedCommand(p)
+	r.Subject, r.ValidFor = domain.SubjectOfRevisions, 0
 	return r
 }
 

@@ -48,6 +48,10 @@ func (s *State) decide(r *domain.Record, ch *Change) {
 		s.fact(r, ch)
 		return
 	}
+	if class == domain.ClassRevision {
+		s.revise(r, ch)
+		return
+	}
 	s.command(r, ch)
 }
 
@@ -78,7 +82,7 @@ func (s *State) defect(r *domain.Record, class domain.Class) domain.Defect {
 		return domain.DefectType
 	case domain.ClassControl, domain.ClassCopy:
 		return domain.DefectWrongTopic
-	case domain.ClassCommand, domain.ClassOperator:
+	case domain.ClassCommand, domain.ClassOperator, domain.ClassRevision:
 		if len(r.UID) == 0 || len(r.UID) > domain.MaxUID || !utf8.ValidString(r.UID) {
 			return domain.DefectUID
 		}
@@ -129,6 +133,14 @@ func typeOf(p domain.Payload) domain.Type {
 		return domain.TypeAnswer
 	case domain.Handled:
 		return domain.TypeHandled
+	case domain.RevisionApplied:
+		return domain.TypeRevisionApplied
+	case domain.RevisionPart:
+		return domain.TypeRevisionPart
+	case domain.Published:
+		return domain.TypePublished
+	case domain.Activated:
+		return domain.TypeActivated
 	}
 	return ""
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // The hash of a state is the sum of the hashes of its items (device, cell,
-// pending action, doubt, UID, chore) and of its head. Each item begins with
+// pending action, doubt, UID, chore, revision) and of its head. Each item begins with
 // its kind, and remembers what it counts for, so that a change costs one hash at
 // most. An item is not hashed when it changes but when the hash of the state is
 // asked for, or when many have changed: most of them change again before that,
@@ -40,6 +40,7 @@ const (
 	kindDoubt
 	kindEntry
 	kindChore
+	kindRevision
 )
 
 // LogicVersion changes whenever a rule of the fold or a canonical form changes.
@@ -111,7 +112,7 @@ func (s *State) headForm(b []byte) []byte {
 	b = number(flag(b, s.index.forgot), int64(s.index.forgotten))
 	b = number(number(b, int64(len(s.devices))), int64(s.index.len()))
 	b = number(number(b, int64(len(s.chores.at))), int64(s.waiting))
-	return s.counters.appendTo(b)
+	return s.revisions.appendTo(s.counters.appendTo(b))
 }
 
 func (d *Device) form(b []byte) []byte {

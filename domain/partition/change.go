@@ -42,7 +42,7 @@ type Change struct {
 	Defect   domain.Defect   // why it is dead
 
 	Pending *Pending       // the command that was accepted, started or ended
-	Counted domain.Payload // the outcome, the answer or the resolution that counted
+	Counted domain.Payload // the outcome, the answer, the resolution or the change of the configuration that counted
 	Foreign []domain.Value // reported values that nobody asked for through the log
 
 	EpochOpened       bool // a new primary's mark
@@ -52,4 +52,5 @@ type Change struct {
 	ValuesChanged     bool // a desired or reported value
 	DoubtsChanged     bool
 	ChoresChanged     bool // what the primary owes
+	RevisionsChanged  bool // one was published, activated or applied
 }

@@ -24,6 +24,7 @@ func (s *State) exportHead() Export {
 		Epoch: s.epoch, Sequence: s.sequence, Opener: s.opener,
 		Forgot: s.index.forgot, Forgotten: s.index.forgotten,
 		Reasons: s.counters.Reasons.clone(), Defects: s.counters.Defects.clone(), Hash: s.Hash(),
+		Revisions: s.exportRevisions(),
 	}
 	for _, n := range s.counters.plain() {
 		x.Counts = append(x.Counts, *n)

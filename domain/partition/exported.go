@@ -30,6 +30,8 @@ type Export struct {
 	Chores  []ExportedChore  `msgpack:"chores" json:"chores"`
 
 	Hash domain.Hash `msgpack:"hash" json:"hash"` // of the state; Restore checks it
+
+	Revisions *ExportedRevisions `msgpack:"revisions" json:"revisions,omitempty"`
 }
 
 // ExportedDevice is a device with everything that belongs to it.

@@ -34,6 +34,8 @@ func (s *State) fact(r *domain.Record, ch *Change) {
 		}
 		s.done(c)
 		ch.Verdict, ch.Counted, ch.Command, ch.ChoresChanged = Applied, r.Payload, c.Answer.Original, true
+	case domain.RevisionApplied:
+		s.revisionApplied(r, ch, v)
 	case domain.Handled:
 		c := s.owed(v.Record, DeadLetter, Forward)
 		if c == nil {

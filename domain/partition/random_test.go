@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,10 +29,12 @@ type author struct {
 	last     []domain.Record
 	devices  []string // of partition 0 of 2
 	stranger string   // of partition 1
+
+	revisions *rand.Rand // when the configuration changes
 }
 
 func newAuthor(seed uint64, s *partition.State) *author {
-	a := &author{Rand: rand.New(rand.NewPCG(seed, 7)), s: s, now: morning}
+	a := &author{Rand: rand.New(rand.NewPCG(seed, 7)), s: s, now: morning, revisions: rand.New(rand.NewPCG(seed, 8))}
 	for i := 0; len(a.devices) < 4 || a.stranger == ""; i++ {
 		name := fmt.Sprintf("device-%d", i)
 		if domain.Partition(name, 2) == 1 {
@@ -90,6 +93,9 @@ func (a *author) draft() domain.Record {
 	if a.late {
 		a.late = false
 		return a.server(domain.Record{Payload: domain.Tick{Time: a.now}}, 1)
+	}
+	if a.revisions.IntN(25) == 0 {
+		return a.revision()
 	}
 	if n := len(a.s.Devices()); n < 3 && a.one(2) {
 		return a.server(domain.Record{Subject: a.devices[n], Payload: domain.Configured{Definition: a.definition(n)}}, 1)
@@ -178,6 +184,45 @@ func (a *author) resolution() domain.Record {
 		}
 	}
 	r.Payload = v
+	return r
+}
+
+// revision changes the configuration of the landscape, or tries to.
+func (a *author) revision() domain.Record {
+	near := func(n uint64) uint64 {
+		if a.one(6) {
+			return n + uint64(a.IntN(3)) - 1
+		}
+		return n
+	}
+	keepers := []string{"", "", "A", "B"}
+	latest := a.s.LatestRevision()
+	epoch, primary, override := near(a.epoch), []string{"A", "A", "B"}[a.IntN(3)], a.one(4)
+	r := domain.Record{UID: a.uid(), Subject: domain.SubjectOfRevisions, User: "kim", Created: a.now, Signed: !a.one(20)}
+	switch a.IntN(5) {
+	case 0:
+		r.Payload = domain.RevisionPart{Bytes: []byte("x")}
+	case 1:
+		r.Payload = domain.Activated{Revision: near(latest), Epoch: epoch, Primary: primary, Override: override}
+	case 2:
+		return a.server(domain.Record{Payload: domain.RevisionApplied{Revision: near(max(a.s.ActiveRevision(), 1))}}, 1)
+	default:
+		v := domain.Published{
+			Parent: near(latest), Hash: strings.Repeat("0f", 32), Size: 1, Parts: []int64{a.offset - 1}, Comment: fmt.Sprint("c", a.offset),
+			Activate: a.one(2), Keeper: keepers[a.IntN(4)], Epoch: epoch, Primary: primary, Override: override,
+		}
+		v.Revision = near(v.Parent + 1)
+		switch {
+		case a.one(12):
+			v.Parts[0] = a.offset
+		case a.one(12):
+			v.Hash = "short"
+		case a.one(12):
+			v.Activate, v.TakeOver = a.one(2), "B"
+		}
+		r.Payload = v
+	}
+	r.Type = r.Payload.Type()
 	return r
 }
 
@@ -313,7 +358,7 @@ func TestRandomHistoriesGiveWhatThePlainFoldGives(t *testing.T) {
 	for _, want := range []string{
 		"accepted ", "duplicate ", "conflict ", "misplaced ", "applied ", "repeated ", "fenced stale_epoch",
 		"refused too_old", "refused from_future", "refused no_time", "refused overloaded", "refused unknown_device",
-		"refused unknown_verb", "refused out_of_range", "refused bad_arguments", "refused not_in_doubt",
+		"refused stale_revision", "refused unknown_revision", "refused config_locked", "refused epoch_moved", "refused unknown_verb", "refused out_of_range", "refused bad_arguments", "refused not_in_doubt",
 		"dead bad_sequence", "dead stale_epoch", "dead impossible", "dead bad_payload", "dead bad_uid", "dead unauthenticated",
 	} {
 		if seen[want] == 0 {

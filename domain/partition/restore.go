@@ -19,7 +19,7 @@ func Restore(x Export) (*State, error) {
 			return nil, err
 		}
 	}
-	return r.End(x.Chores, x.Hash)
+	return r.End(x.Chores, x.Revisions, x.Hash)
 }
 
 // Restoring is Restore piece by piece, so that the entries need not be in
@@ -57,7 +57,7 @@ func Begin(x Export) (*Restoring, error) {
 }
 
 // End takes what comes after the entries, and compares the hash.
-func (r *Restoring) End(chores []ExportedChore, hash domain.Hash) (*State, error) {
+func (r *Restoring) End(chores []ExportedChore, revisions *ExportedRevisions, hash domain.Hash) (*State, error) {
 	if len(r.open) > 0 {
 		return nil, corrupt("%d pending actions have no uid", len(r.open))
 	}
@@ -66,6 +66,9 @@ func (r *Restoring) End(chores []ExportedChore, hash domain.Hash) (*State, error
 		if err := s.restoreChore(&chores[i]); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.restoreRevisions(revisions); err != nil {
+		return nil, err
 	}
 	if h := s.Hash(); h != hash {
 		return nil, corrupt("partition %d at offset %d has hash %s, but its export says %s", s.partition, s.next, h, hash)

@@ -20,13 +20,14 @@ type State struct {
 	sequence uint64
 	opener   string // incarnation that opened the epoch
 
-	devices  map[string]*Device
-	sorted   []*Device // by id
-	verbs    verbLists // of the devices
-	index    index
-	chores   chores
-	waiting  int // repeats that wait for an outcome
-	counters Counters
+	devices   map[string]*Device
+	sorted    []*Device // by id
+	verbs     verbLists // of the devices
+	index     index
+	chores    chores
+	waiting   int // repeats that wait for an outcome
+	counters  Counters
+	revisions revisions
 
 	frozen *Frozen   // whose devices are being copied; nil if none is
 	fresh  []Pending // made together, not used yet

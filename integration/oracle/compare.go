@@ -35,6 +35,9 @@ func (o *Oracle) Compare(s *partition.State, devices []string) string {
 	if !slices.Equal(chores, wanted) {
 		return fmt.Sprintf("chores\n %v, want\n %v", chores, wanted)
 	}
+	if diff := compareRevisions(s, o); diff != "" {
+		return diff
+	}
 	if len(s.Devices()) != len(o.devices) {
 		return fmt.Sprintf("%d devices, want %d", len(s.Devices()), len(o.devices))
 	}

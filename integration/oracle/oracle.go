@@ -290,7 +290,7 @@ func (o *Oracle) dead(l *line, d domain.Defect) {
 
 func (o *Oracle) decide(l *line, epoch, sequence uint64, opener string) {
 	isPrimary := strings.Contains(" epoch.opened.v1 log.tick.v1 device.configured.v1 device.connection.v1 device.reported.v1 "+
-		"action.started.v1 action.outcome.v1 command.answer.v1 record.handled.v1 ", " "+string(l.Type)+" ")
+		"action.started.v1 action.outcome.v1 command.answer.v1 record.handled.v1 configuration.applied.v1 ", " "+string(l.Type)+" ")
 	if isPrimary && l.Signed {
 		switch e, ok := l.Payload.(domain.EpochOpened); {
 		case l.Epoch == 0:
@@ -325,7 +325,7 @@ func (o *Oracle) decide(l *line, epoch, sequence uint64, opener string) {
 	switch {
 	case l.Defect != "":
 		o.dead(l, l.Defect)
-	case (isPrimary || l.Type == domain.TypeResolve) && !l.Signed:
+	case (isPrimary || l.Type == domain.TypeResolve || isRevision(l.Type)) && !l.Signed:
 		o.dead(l, domain.DefectUnsigned)
 	case l.Payload == nil || l.Payload.Type() != l.Type:
 		o.dead(l, domain.DefectPayload)
@@ -337,6 +337,8 @@ func (o *Oracle) decide(l *line, epoch, sequence uint64, opener string) {
 		l.verdict = partition.Applied
 	case l.UID == "" || len(l.UID) > 128 || !utf8.ValidString(l.UID):
 		o.dead(l, domain.DefectUID)
+	case isRevision(l.Type):
+		o.revise(l)
 	default:
 		o.command(l)
 	}
@@ -580,6 +582,9 @@ func (o *Oracle) fact(l *line) bool {
 		return o.finish(func(c partition.Chore) bool {
 			return c.Kind == partition.GiveAnswer && c.Position == v.Repeat && c.UID == v.UID && c.Device == l.Subject
 		})
+	case domain.RevisionApplied:
+		_, _, applied := o.revisions()
+		return v.Revision > applied
 	case domain.Handled:
 		return o.finish(func(c partition.Chore) bool {
 			return (c.Kind == partition.DeadLetter || c.Kind == partition.Forward) && c.Position == v.Record

@@ -83,19 +83,22 @@ func (r reader) partition(p *Partition, wanted func(next int64) bool) (*partitio
 	if err := r.list(partitionFields); err != nil {
 		return nil, err
 	}
-	if err := r.list(stateFields); err != nil {
-		return nil, err
+	fields, err := r.DecodeArrayLen()
+	if err == nil && fields != stateFields && fields != oldStateFields {
+		err = fmt.Errorf("a partition has %d values, want %d or %d", fields, oldStateFields, stateFields)
+	}
+	if err != nil {
+		return nil, undecodable(err)
 	}
 	x := &p.State
 	if err := r.values(&x.Partition, &x.Partitions, &x.Limits, &x.Next); err != nil {
 		return nil, err
 	}
 	var state *partition.State
-	var err error
 	if wanted(x.Next) {
-		state, err = r.state(*x)
+		state, err = r.state(*x, fields == stateFields)
 	} else {
-		err = r.skip(stateFields - 4)
+		err = r.skip(fields - 4)
 	}
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (r reader) skip(n int) error {
 }
 
 // state restores what is behind Next.
-func (r reader) state(x partition.Export) (*partition.State, error) {
+func (r reader) state(x partition.Export, revised bool) (*partition.State, error) {
 	if err := r.values(
 		&x.Begun, &x.LogTime, &x.Suspect, &x.Epoch, &x.Sequence, &x.Opener,
 		&x.Forgot, &x.Forgotten, &x.Counts, &x.Reasons, &x.Defects, &x.Devices,
@@ -141,7 +144,12 @@ func (r reader) state(x partition.Export) (*partition.State, error) {
 	if err := r.values(&x.Chores, &x.Hash); err != nil {
 		return nil, err
 	}
-	return restoring.End(x.Chores, x.Hash)
+	if revised {
+		if err := r.values(&x.Revisions); err != nil {
+			return nil, err
+		}
+	}
+	return restoring.End(x.Chores, x.Revisions, x.Hash)
 }
 
 func undecodable(err error) error {

@@ -65,7 +65,8 @@ const magic = "understudy snapshot 1\n"
 const (
 	snapshotFields  = 7
 	partitionFields = 2
-	stateFields     = 19 // of partition.Export
+	stateFields     = 20 // of partition.Export
+	oldStateFields  = 19 // in 0.1.0: without the revisions
 )
 
 const headBytes = len(magic) + sha256.Size
@@ -188,5 +189,5 @@ func encodeState(enc *msgpack.Encoder, x *partition.Export, state State) error {
 			return err
 		}
 	}
-	return enc.EncodeMulti(x.Chores, x.Hash)
+	return enc.EncodeMulti(x.Chores, x.Hash, x.Revisions)
 }
