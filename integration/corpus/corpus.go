@@ -124,3 +124,6 @@ func Load(dir string) (*Corpus, error) {
 	}
 	return c, nil
 }
+
+// Codec reads the stored records, MACs included.
+func (c *Corpus) Codec() *codec.Codec { return codec.New(c.Expected.Landscape, c.Keys) }

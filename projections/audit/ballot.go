@@ -1,0 +1,174 @@
+package audit
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+)
+
+// ballot is the election by the plain rules of docs/election.md: who may claim, who
+// holds, and what ended a term. It shares no code with the fold of control.
+type ballot struct {
+	epoch     uint64
+	held      bool
+	holder    process
+	heard     int64
+	heardAt   domain.Instant
+	heardN    uint64
+	ttl       time.Duration
+	contested bool
+	seats     map[string]*seat
+	over      map[process]bool
+}
+
+// process is one start of a server.
+type process struct{ name, incarnation string }
+
+// seat is a member.
+type seat struct {
+	incarnation string
+	gone        bool // left or removed, until it joins anew
+	dead        bool
+	quarantined bool
+}
+
+func newBallot() *ballot {
+	return &ballot{heard: -1, seats: make(map[string]*seat), over: make(map[process]bool)}
+}
+
+// ballotFrom goes on from a view.
+func ballotFrom(s *election.State) *ballot {
+	b := newBallot()
+	b.epoch, b.heard, b.ttl, b.contested = s.Epoch(), s.Heard(), s.TTL(), s.Contested()
+	b.holder.name, b.holder.incarnation, b.held = s.Holder()
+	for _, m := range s.Members() {
+		b.seats[m.Name] = &seat{incarnation: m.Incarnation, gone: m.Removed, dead: m.Died, quarantined: m.Quarantined}
+		if m.Name == b.holder.name && m.LastSeen == b.heard {
+			b.heardN, b.heardAt = m.LastHeartbeat.N, m.LastAppended
+		}
+	}
+	return b
+}
+
+// call is what the ballot says of one record.
+type call struct {
+	valid bool          // a claim that counts
+	early time.Duration // by how much it came before the end of the lease, by the broker's clock
+	ended string        // why the term of the holder is over
+}
+
+// limit is the longest TTL that a record may carry.
+const limit = time.Minute
+
+func (b *ballot) take(r *domain.Record) (c call) {
+	if r.Defect != domain.DefectNone || !r.Signed {
+		return c
+	}
+	switch v := r.Payload.(type) {
+	case domain.Joined:
+		b.joined(process{r.Subject, v.Incarnation})
+	case domain.Heartbeat:
+		if b.held && !b.contested && b.holder == (process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch && v.N > b.heardN && v.TTL > 0 && v.TTL <= limit {
+			b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
+		}
+	case domain.Claim:
+		return b.claim(r, &v)
+	case domain.Release:
+		if b.holds(process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch {
+			c.ended, b.held, b.contested = r.Subject+" gave it up", false, false
+		}
+	case domain.Died:
+		c.ended = b.leaves(process{r.Subject, v.Incarnation}, "the process of "+r.Subject+" ended ("+v.Exit+")", func(s *seat) { s.dead = true })
+	case domain.Left:
+		c.ended = b.leaves(process{r.Subject, v.Incarnation}, r.Subject+" left", func(s *seat) { s.gone = true })
+	case domain.Contest:
+		if b.held && v.Epoch == b.epoch && !b.contested {
+			c.ended, b.contested = "contested by "+v.By+": "+v.Reason, true
+		}
+	case domain.Removed:
+		c.ended = b.removed(r.Subject)
+	case domain.Quarantined:
+		if s := b.sits(process{r.Subject, v.Incarnation}); s != nil {
+			s.quarantined = true
+		}
+	case domain.Cleared:
+		if s := b.sits(process{r.Subject, v.Incarnation}); s != nil {
+			s.quarantined = false
+		}
+	case domain.Floor:
+		if !b.held && v.Epoch > b.epoch && v.Epoch <= 1<<62 {
+			b.epoch = v.Epoch
+		}
+	}
+	return c
+}
+
+func (b *ballot) holds(p process) bool { return b.held && b.holder == p }
+
+// sits finds the seat of a process that takes part.
+func (b *ballot) sits(p process) *seat {
+	if s := b.seats[p.name]; s != nil && s.incarnation == p.incarnation && !s.gone && !s.dead {
+		return s
+	}
+	return nil
+}
+
+func (b *ballot) joined(p process) {
+	if p.incarnation == "" || b.over[p] || b.sits(p) != nil {
+		return
+	}
+	s := b.seats[p.name]
+	if s == nil {
+		s = &seat{}
+		b.seats[p.name] = s
+	} else {
+		b.over[process{p.name, s.incarnation}] = true
+	}
+	s.incarnation, s.gone, s.dead = p.incarnation, false, false
+}
+
+func (b *ballot) leaves(p process, why string, rise func(*seat)) string {
+	if s := b.sits(p); s != nil {
+		rise(s)
+	} else if !b.holds(p) && b.over[p] {
+		return ""
+	}
+	b.over[p] = true
+	if !b.holds(p) {
+		return ""
+	}
+	b.held, b.contested = false, false
+	return why
+}
+
+func (b *ballot) removed(name string) string {
+	s := b.seats[name]
+	if s == nil || s.gone {
+		return ""
+	}
+	b.over[process{name, s.incarnation}] = true
+	s.gone = true
+	if !b.held || b.holder.name != name || b.contested {
+		return ""
+	}
+	b.contested = true
+	return name + " was removed"
+}
+
+// claim is valid for the next epoch, of a member that may, if nobody holds the present
+// one or the claimant has seen the holder's last record that counts.
+func (b *ballot) claim(r *domain.Record, v *domain.Claim) (c call) {
+	p := process{r.Subject, v.Incarnation}
+	s := b.sits(p)
+	if s == nil || s.quarantined || v.Epoch != b.epoch+1 || v.TTL <= 0 || v.TTL > limit || v.Seen >= r.Position.Offset || b.held && v.Seen < b.heard {
+		return c
+	}
+	if waited := r.Appended.Sub(b.heardAt); b.held && b.heardAt > 0 {
+		c.early = max(0, time.Duration(float64(b.ttl)*(1-margin))-waited)
+	}
+	c.valid = true
+	b.epoch, b.holder, b.held, b.contested = v.Epoch, p, true, false
+	b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
+	return c
+}
