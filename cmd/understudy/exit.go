@@ -16,6 +16,7 @@ const (
 	exitRefused     = 3 // not as things stand
 	exitNoPrimary   = 4 // nobody acts
 	exitUnconfirmed = 5 // not confirmed in time, or in doubt
+	exitViolated    = 6 // a verification found that a promise was broken
 )
 
 // codedError is an error that says with which code the program ends.

@@ -250,4 +250,4 @@ func TestWhoLooksBackCannotReachADevice(t *testing.T) {
 }
 
 // lookBack are the packages that read history.
-var lookBack = []string{"infra/history"}
+var lookBack = []string{"infra/history", "infra/verify"}

@@ -10,7 +10,6 @@ type halves struct {
 	away    map[int64]*sent // by offset
 	came    map[domain.Position]arrival
 	dropped int64
-	met     int64
 }
 
 // sent is a command that lay in a partition that does not own its device.

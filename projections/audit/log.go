@@ -99,11 +99,12 @@ func (l *logAudit) apply(r *domain.Record) {
 			ch.Verdict, ch.Defect, r.Type, r.Epoch, r.Sequence, was.epoch, was.sequence)
 	}
 	l.ofPrimary(r, s, &was)
-	switch {
-	case s == counts || s == opens:
+	switch s {
+	case counts, opens:
 		l.fact(r, &ch)
-	case s == unfenced:
+	case unfenced:
 		l.command(r, &ch)
+	case repeated, late, wrong, defective:
 	}
 	l.compare()
 }

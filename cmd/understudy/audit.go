@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/auditpage"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/verify"
+	"github.com/understudy-io/understudy/projections/audit"
+)
+
+func auditCommand(g *globals) *cobra.Command {
+	return group("audit", "Prove from the log alone what happened", auditVerifyCommand(g))
+}
+
+// formHTML is a form of output that only a report has.
+const formHTML = "html"
+
+// auditing are the flags of verify.
+type auditing struct {
+	historyFlags
+	spanFlags
+	progressFlag
+}
+
+// errViolated ends a verification that found something: exit code 6.
+var errViolated = errors.New("the log does not keep what is promised; the report names the records")
+
+func auditVerifyCommand(g *globals) *cobra.Command {
+	var o auditing
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Judge from the log alone whether every promise was kept",
+		Long: `Read the topics of a landscape, straight from Kafka, and or from a folder that export
+wrote, and derive from them again:
+every election, who acted, what became of every command, and every state hash. Each
+rule is held, violated (with the records that show it), or not decidable (with the
+reason). It only reads: no server is asked, nothing can reach a device, and it may run
+while the landscape works. The exit code is 6 if a rule was violated.
+
+--since and --until bound what is told; all that came before is folded too. With
+-o html the report is one file that needs nothing else.`,
+		Example: `  understudy audit verify
+  understudy audit verify -o html > report.html
+  understudy audit verify --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z -o json
+  understudy audit verify --file /backup/main --keys-file keys`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.verify(cmd, &o) },
+	}
+	o.historyFlags.register(cmd)
+	o.spanFlags.register(cmd)
+	o.progressFlag.register(cmd)
+	return cmd
+}
+
+func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
+	span, err := o.span(time.Now())
+	if err != nil {
+		return err
+	}
+	show, err := newReportScreen(cmd, g.Output)
+	if err != nil {
+		return err
+	}
+	if g.Output == formHTML {
+		g.Output = formTable // of what is asked on the way
+	}
+	p, err := g.openHistory(cmd, &o.historyFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	if !p.codec.CanVerify() {
+		return fmt.Errorf("without the landscape's keys nobody can tell which records its servers wrote; name the file with --keys-file: %w", domain.ErrInvalid)
+	}
+	job := verify.Config{
+		Landscape: p.landscape, Source: p.source, Codec: p.codec,
+		Within: audit.Range{Since: audit.Moment(span.Since), Until: audit.Moment(span.Until)},
+	}
+	if notes := o.notes(cmd); notes != nil {
+		job.Progress = func(v verify.Progress) {
+			_, _ = fmt.Fprintf(notes, "verify: %d of %d records, about %s left\n", v.Done, v.Total, short(v.Left.Round(time.Second)))
+		}
+	}
+	report, err := verify.Run(cmd.Context(), job)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := show(p.landscape, report); err != nil {
+		return err
+	}
+	if report.Violated() {
+		return withExit(exitViolated, errViolated)
+	}
+	return nil
+}
+
+// newReportScreen is how a report is shown: as other data, or as a page.
+func newReportScreen(cmd *cobra.Command, form string) (func(landscape string, r *audit.Report) error, error) {
+	if form == formHTML {
+		return func(landscape string, r *audit.Report) error {
+			return auditpage.Write(cmd.OutOrStdout(), landscape, r)
+		}, nil
+	}
+	screen, err := newScreen(cmd, form)
+	if err != nil {
+		return nil, usage("output %q: give table, json, yaml or html", form)
+	}
+	return func(_ string, r *audit.Report) error {
+		return screen.show(r, func(t *table) { verdictTable(t, r) })
+	}, nil
+}

@@ -1,0 +1,194 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/codec"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/projections/audit"
+)
+
+// Source is where the log is read from. It can read, and nothing else.
+type Source interface {
+	Bounds(ctx context.Context, topic string) ([]domain.Bounds, error)
+	Fetch(ctx context.Context, from []domain.FetchFrom, wait time.Duration, maxBytes int) ([]domain.Fetched, error)
+}
+
+// Config says what is verified.
+type Config struct {
+	Landscape string
+	Source    Source
+	Codec     *codec.Codec
+	Within    audit.Range
+	Progress  func(Progress) // each second; may be nil
+}
+
+// Progress is how far a verification is.
+type Progress struct {
+	Done, Total int64 // offsets
+	Left        time.Duration
+}
+
+// maxWaiting is how many records of elections and control are read ahead of the log: the
+// state hashes in them wait to be compared.
+const maxWaiting = 20_000
+
+const progressEvery = time.Second
+
+// Run verifies a landscape.
+func Run(ctx context.Context, c Config) (*audit.Report, error) {
+	r := &run{Config: c, began: time.Now(), window: maxWaiting}
+	return r.run(ctx)
+}
+
+func (r *run) run(ctx context.Context) (*audit.Report, error) {
+	if err := r.open(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var readers sync.WaitGroup
+	for _, x := range r.all() {
+		readers.Go(func() { x.run(ctx, r.Source) })
+	}
+	defer readers.Wait()
+	defer cancel(nil)
+	if r.Progress != nil {
+		readers.Go(func() { r.tell(ctx) })
+	}
+	if err := r.judge(); err != nil {
+		return nil, err
+	}
+	return r.auditor.Finish(), nil
+}
+
+// run is one verification.
+type run struct {
+	Config
+	auditor            *audit.Auditor
+	elections, control *reader
+	log                []*reader
+	window             int
+	ahead              int // records of elections and control that were read since the log was
+	began              time.Time
+	done               atomic.Int64
+	total              int64
+}
+
+func (r *run) all() []*reader { return append([]*reader{r.elections, r.control}, r.log...) }
+
+// open finds the bounds: of the log last, so that it holds all that the others speak of.
+func (r *run) open(ctx context.Context) error {
+	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicControl, domain.TopicLog} {
+		topic := domain.Topic(r.Landscape, kind)
+		bounds, err := r.Source.Bounds(ctx, topic)
+		if err != nil {
+			return fmt.Errorf("read %s: is the log up, the landscape's name right, and may this user read it? %w", topic, err)
+		}
+		for p, b := range bounds {
+			x := newReader(r.Landscape, kind, int32(p), b)
+			r.total += b.End - b.Start
+			switch kind {
+			case domain.TopicElections:
+				r.elections = x
+			case domain.TopicControl:
+				r.control = x
+			default:
+				r.log = append(r.log, x)
+			}
+		}
+	}
+	if r.elections == nil || r.control == nil || len(r.log) == 0 {
+		return fmt.Errorf("landscape %s has no log there: %w", r.Landscape, domain.ErrNotFound)
+	}
+	r.auditor = audit.New(audit.Options{Partitions: int32(len(r.log)), Original: r.Codec.Original, Within: r.Within})
+	for _, x := range r.all() {
+		r.auditor.Begins(x.kind, x.partition, x.bounds.Start)
+	}
+	return nil
+}
+
+// judge takes elections and control, and the log behind them.
+func (r *run) judge() error {
+	for _, step := range []struct {
+		from *reader
+		take func(*domain.Record)
+	}{{r.elections, r.auditor.Election}, {r.control, r.auditor.Control}} {
+		if err := r.speak(step.from, step.take); err != nil {
+			return err
+		}
+	}
+	return r.follow(func(int32) int64 { return math.MaxInt64 })
+}
+
+// speak takes one of the topics that tell of the log.
+func (r *run) speak(from *reader, take func(*domain.Record)) error {
+	var records []domain.Record
+	for {
+		messages, err := from.take(math.MaxInt64)
+		if err != nil || len(messages) == 0 {
+			return err
+		}
+		records = r.Codec.DecodeAll(records[:0], from.kind, from.partition, messages)
+		for i := range records {
+			take(&records[i])
+		}
+		r.done.Add(int64(len(records)))
+		if r.ahead += len(records); r.ahead >= r.window {
+			r.ahead = 0
+			if err := r.follow(r.auditor.Known); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// follow takes all partitions of the log up to what is known, each by a goroutine.
+func (r *run) follow(known func(partition int32) int64) error {
+	faults := make([]error, len(r.log))
+	var judges sync.WaitGroup
+	for p, from := range r.log {
+		judges.Go(func() { faults[p] = r.partition(from, known(int32(p))) })
+	}
+	judges.Wait()
+	r.auditor.Meet()
+	return errors.Join(faults...)
+}
+
+func (r *run) partition(from *reader, limit int64) error {
+	var records []domain.Record
+	for {
+		messages, err := from.take(limit)
+		if err != nil || len(messages) == 0 {
+			return err
+		}
+		records = r.Codec.DecodeAll(records[:0], from.kind, from.partition, messages)
+		for i := range records {
+			r.auditor.Log(&records[i])
+		}
+		r.done.Add(int64(len(records)))
+	}
+}
+
+// tell reports how far it is.
+func (r *run) tell(ctx context.Context) {
+	t := time.NewTicker(progressEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		p := Progress{Done: r.done.Load(), Total: r.total}
+		if p.Done > 0 {
+			p.Left = time.Duration(float64(time.Since(r.began)) / float64(p.Done) * float64(max(0, p.Total-p.Done)))
+		}
+		r.Progress(p)
+	}
+}
