@@ -228,6 +228,7 @@ func (s *session) drillTable(t *table, r drill.Report) {
 	}
 	t.field("kind", r.Kind)
 	t.field("runs", r.Runs)
+	t.field("valve", r.Valve)
 	t.field(what, q(r.FaultToFirstAction))
 	t.field("raw broker round trip", q(r.RawRoundTrip))
 	t.field("the same through a relay, as the servers", q(r.RawByRelay))

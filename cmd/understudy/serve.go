@@ -27,6 +27,7 @@ import (
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
 	"github.com/understudy-io/understudy/infra/config"
+	"github.com/understudy-io/understudy/infra/faultpoint"
 	"github.com/understudy-io/understudy/infra/guard"
 	"github.com/understudy-io/understudy/infra/server"
 )
@@ -56,7 +57,7 @@ const setupPatience = 5 * time.Second
 
 // serve runs the server until ctx ends: its folds and loops, and the HTTP API
 // in front of them.
-func serve(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logger) error {
 	control, err := openLog(cfg, "control", logger)
 	if err != nil {
 		return err
@@ -72,6 +73,11 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 		return err
 	}
 	options.Control, options.Data = control, data
+	if point {
+		options.Checked = armOnSignal().Reach
+	} else {
+		signal.Ignore(syscall.SIGUSR2)
+	}
 	s := server.New(options)
 	api, err := listen(cfg, s, logger)
 	if err != nil {
@@ -185,11 +191,24 @@ func listen(cfg config.Config, s *server.Server, logger *slog.Logger) (*api, err
 	return &api{server: httpapi.Server(handler, logger), listener: l}, nil
 }
 
+// armOnSignal is a place at which the next SIGUSR2 has this process stop itself.
+func armOnSignal() *faultpoint.Point {
+	p := faultpoint.New()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR2)
+	go func() {
+		for range asked {
+			p.Arm()
+		}
+	}()
+	return p
+}
+
 // reloadOnHangup reads the tokens anew on each SIGHUP, for the rest of the
 // process's life. SIGUSR1 and SIGUSR2 mean nothing to a server and must not end
 // it.
 func reloadOnHangup(users *tokens, logger *slog.Logger) {
-	signal.Ignore(syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Ignore(syscall.SIGUSR1)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	go func() {

@@ -25,12 +25,16 @@ import (
 // properFlag marks the child of a guard: the server proper.
 const properFlag = "proper"
 
+// pointFlag marks the servers of a landscape on which drills rehearse: SIGUSR2 has
+// one stop itself between its next check of the lease and the write.
+const pointFlag = up.FaultPointFlag
+
 // maxSignals bounds the signals that wait to be passed on.
 const maxSignals = 8
 
 func serverCommand() *cobra.Command {
 	var file configFile
-	var noGuard, proper bool
+	var noGuard, proper, point bool
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Run one server, with its guard",
@@ -49,7 +53,7 @@ supervisor; then the end of the process costs the length of the lease.`,
 			}
 			cfg := loaded.Config
 			if proper || noGuard || !cfg.Guard.Enabled {
-				return runServer(cmd.Context(), cfg)
+				return runServer(cmd.Context(), cfg, point)
 			}
 			return runGuard(cmd.Context(), cfg)
 		},
@@ -57,7 +61,8 @@ supervisor; then the end of the process costs the length of the lease.`,
 	file.register(cmd)
 	cmd.Flags().BoolVar(&noGuard, "no-guard", false, "run without a guard")
 	cmd.Flags().BoolVar(&proper, properFlag, false, "be the child of a guard")
-	_ = cmd.Flags().MarkHidden(properFlag)
+	cmd.Flags().BoolVar(&point, pointFlag, false, "let drills stop this server at one exact place")
+	_, _ = cmd.Flags().MarkHidden(properFlag), cmd.Flags().MarkHidden(pointFlag)
 	return cmd
 }
 
@@ -103,7 +108,7 @@ func runGuard(ctx context.Context, cfg config.Config) error {
 }
 
 // runServer is the server proper.
-func runServer(ctx context.Context, cfg config.Config) error {
+func runServer(ctx context.Context, cfg config.Config, point bool) error {
 	rareCollections()
 	logger := serverLogger(cfg)
 	life, err := begin(ctx, logger)
@@ -111,7 +116,7 @@ func runServer(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	defer life.end()
-	err = serve(life, cfg, logger)
+	err = serve(life, cfg, point, logger)
 	if errors.Is(err, domain.ErrInvalid) || errors.Is(err, server.ErrReplaced) {
 		// A guard must not try this again.
 		return withExit(guard.ExitUnusable, err)

@@ -22,16 +22,19 @@ const (
 	Kill       Kind = "kill"       // SIGKILL to the server's process; its guard sees it
 	Host       Kind = "host"       // SIGKILL to guard and server together, as when a host is gone
 	Pause      Kind = "pause"      // SIGSTOP to the server, SIGCONT after the takeover
+	Freeze     Kind = "freeze"     // the server stops itself between its lease check and the write; SIGCONT after the takeover
 	Isolate    Kind = "isolate"    // server and guard lose the log but keep the devices
 	Switchover Kind = "switchover" // planned
 	Observe    Kind = "observe"    // nothing is done: a run is a second of the stream
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Kill, Host, Pause, Isolate, Switchover, Observe}
+var Kinds = []Kind{Kill, Host, Pause, Freeze, Isolate, Switchover, Observe}
 
 // Landscape is what a drill needs of the landscape that it rehearses on.
 type Landscape interface {
+	// Valve says where the lease is checked: "kernel", if by every server's kernel.
+	Valve(ctx context.Context) (string, error)
 	// Primary names the server that acts, once one does and all others are
 	// ready to take over; it waits for that.
 	Primary(ctx context.Context) (string, error)
@@ -44,6 +47,9 @@ type Landscape interface {
 	// Pause stops the server's process, Continue lets it go on.
 	Pause(server string) error
 	Continue(server string) error
+	// Freeze has the server's process stop itself between its next lease check and
+	// the write, and waits until it has.
+	Freeze(ctx context.Context, server string) error
 	// Cut takes the log away from a server; Heal gives it back.
 	Cut(ctx context.Context, server, mode string) error
 	Heal(ctx context.Context, server string) error
@@ -82,6 +88,7 @@ const (
 type Report struct {
 	Kind               Kind      `json:"kind"`
 	Runs               int       `json:"runs"`
+	Valve              string    `json:"valve"` // "kernel" or "process"
 	FaultToFirstAction Quantiles `json:"fault_to_first_action_ms"`
 	Commands           int       `json:"commands"`
 	Lost               int       `json:"lost"`
@@ -114,6 +121,10 @@ func (r Report) Passed() bool {
 func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec Codec) (Report, error) {
 	w := newWatch(source{device: hubDevice, control: o.Hub}, source{device: gateDevice, control: o.Gate}, o.Servers)
 	if err := w.skip(ctx); err != nil {
+		return Report{}, err
+	}
+	valve, err := land.Valve(ctx)
+	if err != nil {
 		return Report{}, err
 	}
 	books, err := newLedger(ctx, log, codec, o.Landscape)
@@ -149,7 +160,9 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 	if err := w.poll(ctx); err != nil {
 		return Report{}, err
 	}
-	return report(o, History{Sent: sent, Received: w.received, Faults: faults, Outcomes: books.outcomes, Counts: books.counts}, raw), nil
+	r := report(o, History{Sent: sent, Received: w.received, Faults: faults, Outcomes: books.outcomes, Counts: books.counts}, raw)
+	r.Valve = valve
+	return r, nil
 }
 
 // rehearse does the runs, one after the other.
@@ -231,7 +244,7 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 }
 
 // stays tells whether the fault lasts until it is lifted.
-func (k Kind) stays() bool { return k == Pause || k == Isolate }
+func (k Kind) stays() bool { return k == Pause || k == Freeze || k == Isolate }
 
 func inflict(ctx context.Context, o Options, land Landscape, server string) error {
 	switch o.Kind {
@@ -239,6 +252,8 @@ func inflict(ctx context.Context, o Options, land Landscape, server string) erro
 		return land.Kill(server, o.Kind == Host)
 	case Pause:
 		return land.Pause(server)
+	case Freeze:
+		return land.Freeze(ctx, server)
 	case Isolate:
 		return land.Cut(ctx, server, o.Cut)
 	case Switchover:
@@ -252,7 +267,7 @@ func lift(ctx context.Context, kind Kind, land Landscape, server string) error {
 	switch kind {
 	case Host:
 		err = land.Revive(ctx, server)
-	case Pause:
+	case Pause, Freeze:
 		err = land.Continue(server)
 	case Isolate:
 		err = land.Heal(ctx, server)

@@ -145,6 +145,39 @@ func (l *Local) Pause(server string) error { return l.signal(server, syscall.SIG
 // Continue implements Landscape.
 func (l *Local) Continue(server string) error { return l.signal(server, syscall.SIGCONT) }
 
+// freezeLimit bounds the wait for the write at which a server stops itself.
+const freezeLimit = 5 * time.Second
+
+// Freeze implements Landscape.
+func (l *Local) Freeze(ctx context.Context, server string) error {
+	running, err := l.process(server)
+	if err != nil {
+		return err
+	}
+	if err := running.Signal(syscall.SIGUSR2); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, freezeLimit)
+	defer cancel()
+	for !running.Stopped() {
+		if sleep(ctx, time.Millisecond) != nil {
+			return fmt.Errorf("server %s did not stop itself within %s: is it of this build, and is there a stream of commands? %w", server, freezeLimit, domain.ErrConflict)
+		}
+	}
+	return nil
+}
+
+// Valve implements Landscape.
+func (l *Local) Valve(ctx context.Context) (string, error) {
+	for _, s := range l.run.Servers {
+		st, err := l.servers[s.Name].Status(ctx)
+		if err != nil || st.Valve != "kernel" {
+			return st.Valve, err
+		}
+	}
+	return "kernel", nil
+}
+
 func (l *Local) signal(server string, s syscall.Signal) error {
 	running, err := l.process(server)
 	if err != nil {

@@ -25,6 +25,8 @@ type Lease struct {
 	until atomic.Int64 // domain.Mono; zero when there is none
 	epoch atomic.Uint64
 	valve Valve // nil for none
+
+	checked func() // called when a check has said yes; nil for nothing
 }
 
 // Extend sets the end of the lease of an epoch. It may be earlier than before. The
@@ -66,6 +68,9 @@ func (l *Lease) Held(epoch uint64) bool {
 func (l *Lease) Gate(epoch uint64) domain.Gate {
 	return func() error {
 		if l.Held(epoch) {
+			if l.checked != nil {
+				l.checked()
+			}
 			return nil
 		}
 		return fmt.Errorf("the lease of epoch %d is over: %w", epoch, domain.ErrFenced)

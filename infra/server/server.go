@@ -35,6 +35,7 @@ type Options struct {
 	Valve       Valve         // that the drivers' connections are in; optional: without it this process checks alone
 	ValveWhy    string        // says why the valve is the kernel's, or not
 	Unfit       string        // optional: why this server must not be primary
+	Checked     func()        // optional, for drills: called between the lease's check and the write to a device
 	Store       SnapshotStore // optional: without it every start folds from the beginning
 	SaveEvery   time.Duration
 	SaveRecords int // a snapshot also after so many records; 0: by time alone
@@ -64,7 +65,7 @@ type Server struct {
 func New(o Options) *Server {
 	o.Election.Valve = where(o.Valve)
 	s := &Server{
-		options: o, lease: &Lease{valve: o.Valve}, began: clock.Boot(), settled: make(chan struct{}),
+		options: o, lease: &Lease{valve: o.Valve, checked: o.Checked}, began: clock.Boot(), settled: make(chan struct{}),
 		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
 	}
 	s.core = &coreLoop{

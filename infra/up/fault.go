@@ -17,6 +17,10 @@ const (
 	faultEvery = time.Second // from one look for a fault that was left to the next
 )
 
+// FaultPointFlag has a server take SIGUSR2 for a drill's wish: to stop itself
+// between its next check of the lease and the write to the device.
+const FaultPointFlag = "fault-point"
+
 // Fault is what a drill does to a server that must be undone: it stops its
 // process, or cuts it off from the log. It is noted in the folder before it is
 // done, so that the running `up` can undo it if the drill is ended by force.

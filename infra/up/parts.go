@@ -62,7 +62,7 @@ func (u *Up) startRest() error {
 		return err
 	}
 	for _, s := range u.run.Servers {
-		if err := u.spawn(guardName(s.Name), KindGuard, s.Log, "server", "--config", s.Config); err != nil {
+		if err := u.spawn(guardName(s.Name), KindGuard, s.Log, "server", "--config", s.Config, "--"+FaultPointFlag); err != nil {
 			return err
 		}
 	}
