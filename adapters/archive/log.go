@@ -46,7 +46,9 @@ func (l *Log) Close() error {
 }
 
 // Bounds are what the folder holds of each partition of a topic.
-func (l *Log) Bounds(_ context.Context, topic string) ([]domain.Bounds, error) {
+func (l *Log) Bounds(_ context.Context, topic string) ([]domain.Bounds, error) { return l.bounds(topic) }
+
+func (l *Log) bounds(topic string) ([]domain.Bounds, error) {
 	var out []domain.Bounds
 	for _, r := range l.manifest.Parts {
 		if r.Topic != topic {
@@ -99,7 +101,7 @@ func (l *Log) Fetch(ctx context.Context, from []domain.FetchFrom, _ time.Duratio
 
 func (l *Log) fetch(from domain.FetchFrom, maxBytes int) domain.Fetched {
 	out := domain.Fetched{Topic: from.Topic, Partition: from.Partition, Next: from.Offset}
-	bounds, err := l.Bounds(context.Background(), from.Topic)
+	bounds, err := l.bounds(from.Topic)
 	if err == nil && int(from.Partition) >= len(bounds) {
 		err = fmt.Errorf("the export in %s has %d partitions of %s: %w", l.dir, len(bounds), from.Topic, domain.ErrNotFound)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,7 @@ func (p *progressFlag) notes(cmd *cobra.Command) io.Writer {
 // meter tells on standard error how far a long work is, and how long it
 // will take: on a terminal, or when it is asked for.
 type meter struct {
+	mu          sync.Mutex
 	out         io.Writer
 	what        string
 	total, done int64
@@ -42,12 +44,21 @@ type meter struct {
 
 const meterEvery = 500 * time.Millisecond
 
+// restart begins another work with the same meter.
+func (p *meter) restart(total int64, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total, p.done, p.began, p.told = total, 0, now, now
+}
+
 // newMeter tells nothing if out is nil.
 func newMeter(out io.Writer, what string, total int64, now time.Time) *meter {
 	return &meter{out: out, what: what, total: total, began: now, told: now}
 }
 
 func (p *meter) add(n int, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.done += int64(n)
 	if p.out == nil || now.Sub(p.told) < meterEvery {
 		return

@@ -17,7 +17,7 @@ import (
 const maxHolders = 64
 
 func stateCommand(g *globals) *cobra.Command {
-	return group("state", "Show the state of devices, the same from every server", stateGetCommand(g), stateListCommand(g))
+	return group("state", "Show the state of devices, now or at a moment of the past", stateGetCommand(g), stateListCommand(g), stateAtCommand(g), stateDiffCommand(g))
 }
 
 func stateListCommand(g *globals) *cobra.Command {

@@ -48,11 +48,18 @@ func Read(ctx context.Context, source Source, topic string, bounds []domain.Boun
 	var failed error
 	fetching.Go(func() {
 		defer close(runs)
-		f := fetcher{source: source, topic: topic, bounds: bounds, runs: runs, next: make([]int64, len(bounds))}
+		f := fetcher{source: source, topic: topic, bounds: bounds, next: make([]int64, len(bounds)), bytes: fetchBytes}
 		for p, b := range bounds {
 			f.next[p] = b.Start
 		}
-		failed = f.all(ctx)
+		failed = f.all(ctx, func(r Run) error {
+			select {
+			case runs <- r:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
 	})
 	var err error
 	for run := range runs {
@@ -74,11 +81,14 @@ type fetcher struct {
 	topic    string
 	bounds   []domain.Bounds
 	next     []int64
-	runs     chan<- Run
+	bytes    int // of one answer
 	failures int // in a row
 }
 
-func (f *fetcher) all(ctx context.Context) error {
+// errEnough ends a fetcher that has what it was for.
+var errEnough = errors.New("enough")
+
+func (f *fetcher) all(ctx context.Context, each func(Run) error) error {
 	for {
 		var from []domain.FetchFrom
 		for p, b := range f.bounds {
@@ -89,11 +99,11 @@ func (f *fetcher) all(ctx context.Context) error {
 		if len(from) == 0 {
 			return nil
 		}
-		answers, err := f.source.Fetch(ctx, from, fetchWait, fetchBytes)
+		answers, err := f.source.Fetch(ctx, from, fetchWait, f.bytes)
 		for i := range answers {
 			if answers[i].Err != nil {
 				err = errors.Join(err, answers[i].Err)
-			} else if err := f.hand(ctx, &answers[i]); err != nil {
+			} else if err := f.hand(&answers[i], each); err != nil {
 				return err
 			}
 		}
@@ -104,7 +114,7 @@ func (f *fetcher) all(ctx context.Context) error {
 }
 
 // hand hands on an answer, without what stands behind the bounds.
-func (f *fetcher) hand(ctx context.Context, a *domain.Fetched) error {
+func (f *fetcher) hand(a *domain.Fetched, each func(Run) error) error {
 	end := f.bounds[a.Partition].End
 	messages := a.Messages
 	for len(messages) > 0 && messages[len(messages)-1].Offset >= end {
@@ -115,12 +125,7 @@ func (f *fetcher) hand(ctx context.Context, a *domain.Fetched) error {
 		return nil
 	}
 	f.next[a.Partition] = next
-	select {
-	case f.runs <- Run{Partition: a.Partition, Messages: messages, Next: next}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return each(Run{Partition: a.Partition, Messages: messages, Next: next})
 }
 
 // judge says whether to go on after an answer.
