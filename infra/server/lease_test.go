@@ -25,9 +25,9 @@ func TestALeaseIsJudgedByTheClockAtTheMomentOfTheWrite(t *testing.T) {
 		{"it is of a later epoch", func(l *Lease) { l.Extend(8, clock.Boot()+time.Hour) }, false},
 		{"it is of an earlier epoch", func(l *Lease) { l.Extend(6, clock.Boot()+time.Hour) }, false},
 	} {
-		var l Lease
+		l := newLease(nil, nil)
 		gate := l.Gate(7)
-		c.set(&l)
+		c.set(l)
 		err := gate()
 		if (err == nil) != c.holds || err != nil && !errors.Is(err, domain.ErrFenced) {
 			t.Errorf("%s: the gate says %v", c.name, err)

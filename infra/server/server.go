@@ -65,7 +65,7 @@ type Server struct {
 func New(o Options) *Server {
 	o.Election.Valve = where(o.Valve)
 	s := &Server{
-		options: o, lease: &Lease{valve: o.Valve, checked: o.Checked}, began: clock.Boot(), settled: make(chan struct{}),
+		options: o, lease: newLease(o.Valve, o.Checked), began: clock.Boot(), settled: make(chan struct{}),
 		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
 	}
 	s.core = &coreLoop{

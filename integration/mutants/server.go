@@ -11,16 +11,26 @@ var (
 	together    = test("domain/server", "")
 	guards      = test("infra/guard", "TestMachine|TestRestarts|TestTheOldest")
 	leases      = test("infra/server", "TestALeaseIs")
+	held        = test("domain/server/lease", "")
+	freezes     = test("integration/sim", "TestAServerThatIsFrozen")
 	gated       = test("adapters/httpdevice", "")
 	routerGated = test("adapters/videohub", "")
 )
 
 // ofTheServer are faults of the loops: lease, journal, opening, takeover, reading.
 var ofTheServer = []mutant{
-	{"the lease is not checked", "infra/server/lease.go",
-		"return l.epoch.Load() == epoch && clock.Boot() < until", "return l.epoch.Load() == epoch && clock.Boot() > 0 && until > 0", in(leases)},
-	{"the lease of one epoch is taken for another's", "infra/server/lease.go",
-		"return l.epoch.Load() == epoch && clock", "return epoch > 0 && clock", in(leases)},
+	{"the lease is not checked", "domain/server/lease/lease.go",
+		"return l.epoch.Load() == epoch && clock() < until", "return l.epoch.Load() == epoch && clock() > 0 && until > 0", in(held, leases)},
+	{"the lease of one epoch is taken for another's", "domain/server/lease/lease.go",
+		"return l.epoch.Load() == epoch && clock", "return epoch > 0 && clock", in(held, leases)},
+	{"the gate does not ask the lease", "infra/server/lease.go",
+		"if !l.Held(epoch, clock.Boot) {", "if !l.Held(epoch, clock.Boot) && epoch == 0 {", in(leases)},
+	{"the valve is not told of a shorter lease", "domain/server/lease/lease.go",
+		"	if l.valve != nil {\n		l.valve.Extend(until)\n", "	if l.valve != nil && until > l.End() {\n		l.valve.Extend(until)\n", in(freezes, held)},
+	{"the valve is not told that the lease is gone", "domain/server/lease/lease.go",
+		"		l.valve.Extend(0)\n", "", in(freezes, held)},
+	{"a connection outlives its term in the valve", "domain/server/lease/lease.go",
+		"		l.valve.Shut()\n", "", in(held)},
 	{"HTTP devices: the lease is not heeded", "adapters/httpdevice/socket_linux.go",
 		"if err := gate(); err != nil {", "if err := gate(); false && err != nil {", in(gated)},
 	{"routers: the lease is not heeded", "adapters/videohub/socket_linux.go",

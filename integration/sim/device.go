@@ -74,7 +74,7 @@ func (d *deviceLoop) perform(e device.Effect) {
 		d.term.journal.tell(journal.Add{Entries: e.Entries})
 	case device.Emit:
 		at := d.s.mono()
-		d.loop.next(deviceInput{at: at, in: device.Emitted{Emitted: d.emit(e)}})
+		d.emit(e, func(out emission.Emitted) { d.loop.next(deviceInput{at: at, in: device.Emitted{Emitted: out}}) })
 	case device.Open:
 		if !d.polling && d.term == nil {
 			d.s.w.failf("%s connects to %s, which is the primary's alone", d.s.incarnation, d.station.name)
@@ -100,50 +100,53 @@ func (d *deviceLoop) perform(e device.Effect) {
 	}
 }
 
-// emit asks the lease and writes, in one instant, as the kernel's valve does it.
-func (d *deviceLoop) emit(e device.Emit) emission.Emitted {
-	out := emission.Emitted{Ref: e.Action.Ref, Result: emission.Sent}
+// emit asks the lease and writes, at once or when the process goes on that was
+// frozen between the two, and tells how that went.
+func (d *deviceLoop) emit(e device.Emit, told func(emission.Emitted)) {
 	s := d.s
-	if s.w.plan.Gap > 0 && s.w.chance(s.w.plan.Gap) && s.held(e.Epoch) {
-		// A negative control: the process is frozen between the check and the write.
-		opening := d.link.opening
-		s.w.after(s.w.plan.GapFor, func() {
-			if d.link != nil && d.link.opening == opening && d.link.up {
-				d.write(e)
-			}
-		})
-		s.freeze(s.w.plan.GapFor)
-		return out
-	}
 	switch {
 	case d.link == nil || !d.link.up || d.link.conn == nil:
-		out.Result, out.Detail = emission.NotSent, "not connected"
-	case !s.held(e.Epoch) || s.mono() >= e.Deadline:
-		out.Result, out.Detail = emission.Fenced, "the lease is over, or it is too old"
+		told(emission.Emitted{Ref: e.Action.Ref, Result: emission.NotSent, Detail: "not connected"})
+	case !s.mayWrite(e.Epoch) || s.mono() >= e.Deadline:
 		s.w.stats.fenced++
+		told(emission.Emitted{Ref: e.Action.Ref, Result: emission.Fenced, Detail: "the lease is over, or it is too old"})
+	case s.w.plan.Gap > 0 && s.w.chance(s.w.plan.Gap):
+		s.w.stats.gaps++
+		link, conn := d.link, d.link.conn
+		s.freeze(s.w.between(s.w.plan.GapFor/8, s.w.plan.GapFor))
+		s.run(func() { told(d.hand(link, conn, e)) }) // the first that it does when it goes on
+	default:
+		told(d.hand(d.link, d.link.conn, e))
+	}
+}
+
+// hand gives an action to the kernel, which asks the valve.
+func (d *deviceLoop) hand(l *link, c *conn, e device.Emit) emission.Emitted {
+	out, s := emission.Emitted{Ref: e.Action.Ref, Result: emission.Sent}, d.s
+	switch {
+	case l.conn != c || l.closed:
+		out.Result, out.Detail = emission.NotSent, "the connection is gone"
+	case !s.w.plan.NoValve && !s.valve.lets(s, c):
+		s.w.stats.valved++
+		l.lost("permission denied")
+		out.Result, out.Detail = emission.Fenced, "the kernel refused the write"
 	case s.w.chance(brokenWrite):
 		// The connection breaks in the middle of the write: all of it may have left, or not enough.
 		s.w.checks.write(s, d.station, e)
 		if s.w.chance(0.5) {
-			d.link.request(request{ref: e.Action.Ref, action: e.Action, writer: s})
+			l.request(request{ref: e.Action.Ref, action: e.Action, writer: s})
 		}
-		d.link.lost("broken pipe")
+		l.lost("broken pipe")
 		out.Result, out.Detail = emission.UnknownFate, "broken pipe"
 	default:
-		d.write(e)
+		s.w.checks.write(s, d.station, e)
+		l.request(request{ref: e.Action.Ref, action: e.Action, writer: s})
 	}
 	return out
 }
 
-func (d *deviceLoop) write(e device.Emit) {
-	d.s.w.checks.write(d.s, d.station, e)
-	d.link.request(request{ref: e.Action.Ref, action: e.Action, writer: d.s})
-}
-
-// held is the lease's check.
-func (s *server) held(epoch uint64) bool {
-	return s.lease.epoch == epoch && s.mono() < s.lease.until || s.w.plan.NoLease
-}
+// mayWrite is the lease's check in the process.
+func (s *server) mayWrite(epoch uint64) bool { return s.held.Held(epoch, s.mono) || s.w.plan.NoLease }
 
 func (d *deviceLoop) closeLink() {
 	if d.link != nil {
@@ -189,6 +192,7 @@ type conn struct {
 	station        *station
 	host           *host
 	link           *link // nil when its side is gone
+	term           int   // of the valve, in which it was put into it
 	open           bool  // as the device sees it
 	flying         int   // requests that have not arrived
 	stuck          []func()
@@ -221,7 +225,7 @@ func (l *link) dial() {
 		case st.down():
 			l.failed("connection refused")
 		default:
-			c := &conn{w: w, station: st, host: p.host, link: l, open: true}
+			c := &conn{w: w, station: st, host: p.host, link: l, open: true, term: l.d.s.valve.term}
 			l.conn = c
 			st.conns = append(st.conns, c)
 			c.toLink(func(l *link) {

@@ -31,12 +31,15 @@ type Plan struct {
 	Faults     []Fault
 	Traffic    []Wish
 
+	// A process is frozen between its check of the lease and the write that follows.
+	Gap    float64       // before so many of its writes
+	GapFor time.Duration // for so long at most
+
 	// Negative controls: what must be found wrong.
-	Loses   bool          // the log comes back without its last records
-	NoLease bool          // the lease is not asked
-	Gap     float64       // the share of writes before which a process is frozen, after it has asked
-	GapFor  time.Duration // for so long
-	Lies    bool          // guards report deaths that have not happened
+	Loses   bool // the log comes back without its last records
+	NoLease bool // the lease is not asked
+	NoValve bool // the kernel does not check the lease: the process does alone
+	Lies    bool // guards report deaths that have not happened
 }
 
 // HostPlan is one host.
@@ -178,6 +181,9 @@ func NewPlan(seed uint64) *Plan {
 	p.traffic(g)
 	if t != nil {
 		p.follow(g, t)
+	}
+	if g.IntN(2) == 0 {
+		p.Gap, p.GapFor = pick(g, 0.001, 0.01, 0.05), g.span(10*time.Millisecond, 2*time.Second)
 	}
 	return p
 }

@@ -19,6 +19,9 @@ func (s *Stats) Fired(atLeast int) (n int) {
 	return n
 }
 
+// Refused is how many writes the kernel has refused to servers that went on.
+func (s *Stats) Refused() int { return s.valved }
+
 // NeverFired are the points at which no fault ever happened.
 func (s *Stats) NeverFired() (out []string) {
 	for p, fired := range s.fired {
@@ -37,6 +40,7 @@ func (s *Stats) Report(took time.Duration) string {
 		s.Simulated.Round(time.Second), s.Events, s.Takeovers, float64(s.Takeovers)/took.Minutes())
 	line("%d claims, %d of them void, %d by the holder itself; %d writes to devices, %d refused by the lease; after a healing somebody acted within %s",
 		s.claims, s.void, s.again, s.writes, s.fenced, s.slowest)
+	line("%d freezes between the lease's check and the write, %d of those writes refused by the kernel", s.gaps, s.valved)
 	line("%d snapshots written, %d begun with, %d refused, %d renames and removals undone by a crash; %d audits; %d records compared with the oracle",
 		s.saved, s.loaded, s.refusedFiles, s.undone, s.audits, s.compared)
 	line("control: %d starts with a view, its beginning dropped %d times", s.views, s.cuts)

@@ -18,7 +18,7 @@ type Stats struct {
 	outcomes                      map[string]int
 	faults                        map[string]int
 	fates                         [fates]int
-	writes, fenced                int
+	writes, fenced, gaps, valved  int
 	claims, void, again           int
 	saved, loaded, refusedFiles   int
 	audits, compared, views       int
@@ -58,6 +58,7 @@ func (s *Stats) Add(o *Stats) {
 		s.fates[i] += o.fates[i]
 	}
 	s.writes, s.fenced = s.writes+o.writes, s.fenced+o.fenced
+	s.gaps, s.valved = s.gaps+o.gaps, s.valved+o.valved
 	s.claims, s.void, s.again = s.claims+o.claims, s.void+o.void, s.again+o.again
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared

@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/domain/server/journal"
+	"github.com/understudy-io/understudy/domain/server/lease"
 	"github.com/understudy-io/understudy/domain/server/reader"
 	"github.com/understudy-io/understudy/infra/guard"
 )
@@ -35,10 +36,12 @@ type server struct {
 	guard       *guardProgram
 	store       *snapshotfile.Store
 	scribe      domain.Scribe
-	lease       struct {
+	lease       struct { // as the election has moved it, for the judges
 		epoch uint64
 		until domain.Mono
 	}
+	held  *lease.Lease // as the writers and the valve know it
+	valve valve
 
 	control        *actor[control.Input, control.Effect]
 	controlMachine *control.Machine
@@ -91,6 +94,7 @@ func newServer(h *host, incarnation string) *server {
 		program: program{w: h.w, host: h, label: incarnation}, incarnation: incarnation,
 		scribe: domain.Scribe{Server: h.name, UID: h.w.uid}, devices: make(map[string]*deviceLoop),
 	}
+	s.held = lease.New(&s.valve)
 	h.w.tell("%s starts", incarnation)
 	return s
 }
@@ -300,6 +304,11 @@ func (s *server) performControl(e control.Effect) {
 	switch e := e.(type) {
 	case control.Lease:
 		s.lease.epoch, s.lease.until = e.Epoch, e.Until
+		if e.Until == 0 {
+			s.held.Revoke()
+		} else {
+			s.held.Extend(e.Epoch, e.Until)
+		}
 		s.w.checks.leased(s)
 	case control.Append:
 		s.append(e.Payload, e.N)
@@ -313,6 +322,7 @@ func (s *server) performControl(e control.Effect) {
 		s.readers[0].loop.tell(reader.Hurry{})
 		s.copier.tell(copier.Reign{Is: true})
 	case control.Over:
+		s.held.Over()
 		s.reigning = false
 		s.copier.tell(copier.Reign{})
 	case control.Copy:
