@@ -65,10 +65,12 @@ func (t *tail) record(r *domain.Record) logRecord {
 // logLine is a record on one line: where and when, what about, what it says,
 // and who wrote it.
 func logLine(r *domain.Record) string {
-	words := []string{
-		fmt.Sprintf("%-9s", r.Position), r.Appended.Time().Local().Format("2006-01-02 15:04:05.000"),
-		fmt.Sprintf("%-12s", r.Subject), fmt.Sprintf("%-20s", r.Type),
-	}
+	return fmt.Sprintf("%-9s", r.Position) + "  " + r.Appended.Time().Local().Format("2006-01-02 15:04:05.000") + "  " + told(r)
+}
+
+// told is what a record is about, what it says, and who wrote it.
+func told(r *domain.Record) string {
+	words := []string{fmt.Sprintf("%-12s", r.Subject), fmt.Sprintf("%-20s", r.Type)}
 	if r.Defect != domain.DefectNone {
 		words = append(words, "NOT UNDERSTOOD: "+string(r.Defect)+" ("+r.Detail+")")
 	} else {

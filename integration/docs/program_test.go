@@ -110,7 +110,7 @@ func (p *program) check(t *testing.T, words []string, mentioned bool) error {
 			i++
 		}
 	}
-	if len(c.inner) > 0 && operands > 0 {
+	if len(c.inner) > 0 && operands > 0 && c.args == 0 {
 		return fmt.Errorf("%q has no command %s", strings.Join(path, " "), words[0])
 	}
 	if operands > c.args || operands < c.args && !mentioned {

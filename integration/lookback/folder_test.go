@@ -24,12 +24,20 @@ type recorded struct {
 	topic string
 }
 
-func record(t *testing.T) *recorded {
+func record(t *testing.T) *recorded { return recordFrom(t, 0) }
+
+// recordFrom leaves out what control has forgotten.
+func recordFrom(t *testing.T, control int64) *recorded {
 	t.Helper()
 	c, err := corpus.Load(filepath.Join("..", "corpus", "0.1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := c.Topics[domain.TopicControl][0]
+	for len(kept) > 0 && kept[0].Offset < control {
+		kept = kept[1:]
+	}
+	c.Topics[domain.TopicControl][0] = kept
 	r := &recorded{Corpus: c, dir: filepath.Join(t.TempDir(), "export")}
 	r.topic = domain.Topic(c.Expected.Landscape, domain.TopicLog)
 	r.codec = codec.New(c.Expected.Landscape, c.Keys)

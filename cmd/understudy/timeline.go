@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
+	"github.com/understudy-io/understudy/projections/timeline"
+)
+
+// telling are the flags of timeline.
+type telling struct {
+	historyFlags
+	spanFlags
+	timeline.Filter
+	follow bool
+}
+
+func timelineCommand(g *globals) *cobra.Command {
+	var o telling
+	cmd := &cobra.Command{
+		Use:   "timeline",
+		Short: "Tell what happened, in the order of time: commands, devices, primacy",
+		Long: `Tell what happened in a landscape, one record on each line, in the order of the append
+times: commands and what became of them, what devices reported, and how primacy
+moved. --user and --source show what was asked for and what became of it. Heartbeats,
+checkpoints and other records that a landscape writes all the time are left out, unless
+--type asks for them.`,
+		Example: `  understudy timeline --since 10m --device videohub-1
+  understudy timeline --user anna --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z
+  understudy timeline --epoch 7 --type epoch -o json
+  understudy timeline --since 1m --follow`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := g.timeline(cmd, &o)
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Device, "device", "", "only this device, or this server")
+	f.StringVar(&o.User, "user", "", "only what this user asked for, and what became of it; believed where a server vouches for it")
+	f.StringVar(&o.Source, "source", "", "only what this source wrote, and what became of it")
+	f.StringVar(&o.UID, "uid", "", "only records about this command")
+	f.Uint64Var(&o.Epoch, "epoch", 0, "only records of this epoch")
+	f.StringVar(&o.Type, "type", "", "only this type of record, or types that begin so: crosspoint, epoch, member.heartbeat")
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on with what is appended, until interrupted")
+	o.spanFlags.register(cmd)
+	o.historyFlags.register(cmd)
+	return cmd
+}
+
+func (g *globals) timeline(cmd *cobra.Command, o *telling) error {
+	span, err := o.span(time.Now())
+	switch {
+	case err != nil:
+		return err
+	case o.follow && (o.until != "" || o.folder != ""):
+		return usage("--follow goes on for ever: leave out --until and --file")
+	}
+	screen, err := newScreen(cmd, g.Output)
+	if err != nil {
+		return err
+	}
+	p, err := g.openHistory(cmd, &o.historyFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	return p.timeline(cmd.Context(), o, span, screen)
+}
+
+func (p *past) timeline(ctx context.Context, o *telling, span history.Span, screen *screen) error {
+	var streams []history.Stream
+	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicControl, domain.TopicLog} {
+		of, err := history.Streams(ctx, p.source, domain.Topic(p.landscape, kind), span)
+		if err != nil {
+			return p.unread(err)
+		}
+		streams = append(streams, of...)
+	}
+	control, err := p.source.Bounds(ctx, domain.Topic(p.landscape, domain.TopicControl))
+	if err != nil {
+		return p.unread(err)
+	}
+	t := &teller{past: p, telling: o, out: &tail{screen: screen}, held: control[0].Start, last: -1}
+	if err := history.Merge(ctx, p.source, streams, t.tell); err != nil || !o.follow {
+		return err
+	}
+	return history.Merge(ctx, p.source, history.Follow(streams), t.tell)
+}
+
+// teller prints the records that are asked for.
+type teller struct {
+	*past
+	*telling
+	out  *tail
+	held int64 // the first offset that control holds
+	last int64 // of control, that was told from elections
+}
+
+func (t *teller) tell(s *history.Stream, m *domain.Stored) error {
+	kind := domain.TopicLog
+	switch s.Topic {
+	case domain.Topic(t.landscape, domain.TopicControl):
+		kind = domain.TopicControl
+	case domain.Topic(t.landscape, domain.TopicElections):
+		kind = domain.TopicElections
+	}
+	r := t.codec.Decode(kind, s.Partition, *m)
+	if kind == domain.TopicElections { // only for what control has forgotten
+		c, ok := r.Payload.(domain.Copied)
+		if !ok || !r.Signed || c.Control <= t.last || c.Control >= t.held {
+			return nil
+		}
+		t.last = c.Control
+		r, kind = t.codec.Original(c), domain.TopicControl
+	}
+	if !t.Matches(&r, history.About(&r)) {
+		return nil
+	}
+	t.out.topic = domain.Topic(t.landscape, kind)
+	if t.out.form != formTable {
+		return t.out.print(&r)
+	}
+	place := r.Position.String()
+	if kind == domain.TopicControl {
+		place = fmt.Sprintf("control:%d", r.Position.Offset)
+	}
+	_, err := fmt.Fprintf(t.out.out, "%s  %-13s %s\n", r.Appended.Time().Format(timeForm), place, told(&r))
+	return err
+}
