@@ -34,7 +34,7 @@ type link struct {
 	timer   *time.Timer // calls due; nil until it was set
 	pause   time.Duration
 	wanted  uint64 // the newest Refresh that no reading has been begun for
-	waiting bool   // at the turnstile
+	waiting bool   // for a look at the whole device to begin
 	todo    chores
 	working bool         // there is a goroutine that does it
 	reader  *http.Client // nil while nothing is read

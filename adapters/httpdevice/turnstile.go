@@ -66,10 +66,13 @@ func (t *turnstile) next() guest {
 	return next
 }
 
-// hold keeps a place while f runs, but not for long.
-func (t *turnstile) hold(f func()) {
-	leave := sync.OnceFunc(t.leave)
-	defer leave()
-	defer time.AfterFunc(keepPlace, leave).Stop()
-	f()
+// keep keeps the place of a guest from its admission on, but not for long: it may
+// not even have begun then.
+func (t *turnstile) keep() (leave func()) {
+	once := sync.OnceFunc(t.leave)
+	timer := time.AfterFunc(keepPlace, once)
+	return func() {
+		timer.Stop()
+		once()
+	}
 }

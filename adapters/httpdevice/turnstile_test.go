@@ -16,11 +16,11 @@ type visitor struct {
 }
 
 func (v visitor) admit() bool {
+	leave := v.inside.keep()
 	v.wg.Go(func() {
-		v.inside.hold(func() {
-			v.came <- time.Now()
-			time.Sleep(v.stays)
-		})
+		defer leave()
+		v.came <- time.Now()
+		time.Sleep(v.stays)
 	})
 	return true
 }

@@ -17,10 +17,12 @@ type chores struct {
 	readings []*reading // to read back
 	stalled  bool       // an action found no time to be sent
 	rest     bool       // nothing was read for a while
-	look     bool       // at the whole device, whose turn it is
+	leave    func()     // the turnstile, after a look at the whole device; nil if it is not its turn
 }
 
-func (c *chores) any() bool { return c.readings != nil || c.stalled || c.rest || c.look }
+func (c *chores) any() bool {
+	return c.readings != nil || c.stalled || c.rest || c.leave != nil
+}
 
 // ask adds a chore, and starts the one who does it; false if the link is closed.
 func (l *link) ask(chore func(*chores)) bool {
@@ -45,6 +47,9 @@ func (l *link) work() {
 		l.mu.Lock()
 		todo := l.todo
 		l.todo = chores{}
+		if todo.leave != nil {
+			l.waiting = false
+		}
 		l.working = todo.any()
 		working := l.working
 		l.mu.Unlock()
@@ -67,8 +72,9 @@ func (l *link) do(todo chores) {
 	if todo.rest {
 		l.putAway()
 	}
-	if todo.look {
-		l.driver.inside.hold(l.check)
+	if todo.leave != nil {
+		l.check()
+		todo.leave()
 	} else if todo.readings != nil && l.idles() {
 		l.schedule()
 	}
@@ -87,10 +93,7 @@ func (l *link) lookAgain() {
 
 // admit is called by the turnstile; false if the link is closed.
 func (l *link) admit() bool {
-	l.mu.Lock()
-	l.waiting = false
-	l.mu.Unlock()
-	return l.ask(func(todo *chores) { todo.look = true })
+	return l.ask(func(todo *chores) { todo.leave = l.driver.inside.keep() })
 }
 
 // due is called by the timer.
