@@ -18,9 +18,10 @@ const retryPause = 20 * time.Millisecond
 // Publisher publishes Watermill messages to a Log. Publish returns when all
 // in-sync replicas have them.
 //
-// What is known not to have landed is tried again until Config.AppendTimeout;
-// what may have landed is not: the error says so (domain.ErrUnknownFate), and
-// publishing it again under the same UUID is safe, because the fold knows it.
+// What is known not to have landed is tried again until Config.AppendTimeout, a
+// fault of the set-up (ErrSetup) not. What may have landed is not tried again: the
+// error says so (domain.ErrUnknownFate), and publishing it again under the same
+// UUID is safe, because the fold knows it.
 type Publisher struct {
 	log    *Log
 	closed atomic.Bool
@@ -48,12 +49,17 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 		if err == nil {
 			return nil
 		}
-		retry := errors.Is(err, domain.ErrTransient) && errors.Is(err, domain.ErrNotSent) && !errors.Is(err, domain.ErrUnknownFate)
-		if !retry || !pause(ctx, retryPause) {
+		if !again(err) || !pause(ctx, retryPause) {
 			return fmt.Errorf("publish %d messages to %s: %w", len(messages), topic, err)
 		}
 		messages = left
 	}
+}
+
+// again says that a publish did not leave, and may do so the next time.
+func again(err error) bool {
+	return errors.Is(err, domain.ErrTransient) && errors.Is(err, domain.ErrNotSent) &&
+		!errors.Is(err, domain.ErrUnknownFate) && !errors.Is(err, ErrSetup)
 }
 
 // publish tries once, and gives the messages that are not acknowledged.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -145,5 +146,57 @@ func TestPermissionsThatLackAreNamed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAPublishThatIsNotPermittedIsSaidAtOnce: to try it again would give the same.
+func TestAPublishThatIsNotPermittedIsSaidAtOnce(t *testing.T) {
+	c := cluster(t, 1)
+	var asked atomic.Int32
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked.Add(1)
+		answer := r.ResponseKind().(*kmsg.ProduceResponse)
+		for _, t := range r.(*kmsg.ProduceRequest).Topics {
+			refused := kmsg.ProduceResponseTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				refused.Partitions = append(refused.Partitions, kmsg.ProduceResponseTopicPartition{
+					Partition: p.Partition, ErrorCode: int16(kafkago.TopicAuthorizationFailed)})
+			}
+			answer.Topics = append(answer.Topics, refused)
+		}
+		return answer, nil, true
+	})
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	err := NewPublisher(l).Publish(topic, message.NewMessageWithContext(within(t, 2*time.Second), "one", []byte("refused")))
+	if !errors.Is(err, ErrSetup) || !errors.Is(err, domain.ErrNotSent) {
+		t.Errorf("%v; wanted %v", err, ErrSetup)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the broker was asked %d times, wanted once", n)
+	}
+}
+
+// TestANewTopicThatMayNotBeReadIsSaidAtOnce: its leader is there, and waiting for it
+// would grant nothing.
+func TestANewTopicThatMayNotBeReadIsSaidAtOnce(t *testing.T) {
+	c := cluster(t, 1)
+	c.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		answer := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, t := range r.(*kmsg.ListOffsetsRequest).Topics {
+			refused := kmsg.ListOffsetsResponseTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				refused.Partitions = append(refused.Partitions, kmsg.ListOffsetsResponseTopicPartition{
+					Partition: p.Partition, ErrorCode: int16(kafkago.TopicAuthorizationFailed)})
+			}
+			answer.Topics = append(answer.Topics, refused)
+		}
+		return answer, nil, true
+	})
+	ctx := within(t, 5*time.Second)
+	err := openLog(t, Config{Brokers: c.ListenAddrs()}).EnsureTopics(ctx, "studio", TopicSpec{})
+	if !errors.Is(err, ErrSetup) || ctx.Err() != nil {
+		t.Errorf("%v after %v; wanted %v at once", err, ctx.Err(), ErrSetup)
 	}
 }

@@ -151,7 +151,7 @@ func (l *Log) EnsureTopics(ctx context.Context, landscape string, spec TopicSpec
 	}
 	for _, t := range request.Topics {
 		if err := l.awaitTopic(ctx, t.Topic); err != nil {
-			return fmt.Errorf("ensure topics of %q: created, but no leader answers for it yet: %w", landscape, err)
+			return fmt.Errorf("ensure topics of %q: created, but it cannot be used yet: %w", landscape, err)
 		}
 	}
 	return nil
@@ -162,7 +162,7 @@ func (l *Log) awaitTopic(ctx context.Context, name string) error {
 	for {
 		_, err := l.Bounds(ctx, name)
 		settling := errors.Is(err, domain.ErrTransient) || errors.Is(err, domain.ErrNotFound)
-		if !settling || !pause(ctx, l.cfg.RefreshEvery) {
+		if !settling || errors.Is(err, ErrSetup) || !pause(ctx, l.cfg.RefreshEvery) {
 			return err
 		}
 	}
