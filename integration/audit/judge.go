@@ -10,6 +10,7 @@ import (
 type Log struct {
 	Topics   map[domain.TopicKind][][]domain.Record
 	Original func(domain.Copied) domain.Record
+	Start    map[domain.TopicKind]int64 // where retention has cut; 0 where it has not
 }
 
 // Judge verifies a log.
@@ -18,7 +19,7 @@ func Judge(l *Log) *audit.Report {
 	a := audit.New(audit.Options{Partitions: int32(len(parts)), Original: l.Original})
 	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicControl, domain.TopicLog} {
 		for p, records := range l.Topics[kind] {
-			a.Begins(kind, int32(p), 0)
+			a.Begins(kind, int32(p), l.Start[kind])
 			for i := range records {
 				switch kind {
 				case domain.TopicElections:

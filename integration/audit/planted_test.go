@@ -128,7 +128,9 @@ var planted = []struct {
 	{
 		name: "a one-shot that an epoch left without an outcome is told as done by the next",
 		plant: func(b *bed) {
-			p, i := b.find(is(func(_ *domain.Record, v domain.Ended) bool { return v.Outcome == domain.InDoubt && v.UID != "doubt-again" }))
+			p, i := b.find(is(func(_ *domain.Record, v domain.Ended) bool {
+				return v.Outcome == domain.InDoubt && v.UID != "doubt-again"
+			}))
 			r := (*b.part(p))[i]
 			v := r.Payload.(domain.Ended)
 			v.Outcome, v.Reason = domain.Confirmed, ""

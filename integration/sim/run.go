@@ -74,9 +74,9 @@ func add[K comparable](to, from map[K]int) {
 	}
 }
 
-// Run plays a plan and judges it. Say, unless it is nil, hears the play.
-func Run(plan *Plan, stats *Stats, say func(at time.Duration, line string)) (wrong error) {
-	w := newWorld(plan, stats)
+// play plays a plan, and gives the world as it is then.
+func play(plan *Plan, stats *Stats, say func(at time.Duration, line string)) (w *world, wrong error) {
+	w = newWorld(plan, stats)
 	w.say = say
 	defer func() {
 		if r := recover(); r != nil {
@@ -94,7 +94,7 @@ func Run(plan *Plan, stats *Stats, say func(at time.Duration, line string)) (wro
 	if w.wrong == nil {
 		w.checks.finish()
 	}
-	return w.wrong
+	return w, w.wrong
 }
 
 // shrinkWithin bounds the search for a smaller plan.

@@ -42,7 +42,7 @@ func (d *derivation) apply(r domain.Record) {
 	heardAt, held := d.ballot.heardAt, d.ballot.held
 	ruling := d.state.Apply(r)
 	call := d.ballot.take(&r)
-	if call.ended != "" && len(d.terms) > 0 {
+	if call.ended != "" {
 		d.end(call.ended, r.Appended)
 	}
 	claim, ok := r.Payload.(domain.Claim)
@@ -81,8 +81,8 @@ func (d *derivation) apply(r domain.Record) {
 
 // end notes what has ended the newest term, and when: the first reason is the cause.
 func (d *derivation) end(why string, at domain.Instant) {
-	if t := &d.terms[len(d.terms)-1]; t.End == "" {
-		t.End, t.Ended = why, Moment(at)
+	if n := len(d.terms); n > 0 && d.terms[n-1].End == "" { // without a term it began before the view
+		d.terms[n-1].End, d.terms[n-1].Ended = why, Moment(at)
 	}
 }
 
