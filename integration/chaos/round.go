@@ -96,7 +96,11 @@ func (r *round) run(ctx context.Context) (res Result, err error) {
 		return res, err
 	}
 	rep, verdicts := Judge(h)
-	res.Verdicts = verdicts
+	own, err := verifyLog(context.WithoutCancel(ctx), l)
+	if err != nil {
+		return res, err
+	}
+	res.Verdicts = append(verdicts, own)
 	r.count(&res, h, rep)
 	if res.Wrong() > 0 {
 		err = h.write(r.dir)
