@@ -125,6 +125,14 @@ type Floor struct {
 	Epoch uint64 `msgpack:"epoch" json:"epoch"`
 }
 
+// Signed is what the records of the log and of elections hash to, up to a size of
+// each partition, under signatures that anybody can check: a signed note, whose form
+// docs/log-format.md gives.
+type Signed struct {
+	Epoch uint64 `msgpack:"epoch" json:"epoch"`
+	Note  []byte `msgpack:"note" json:"note"`
+}
+
 func (Joined) Type() Type      { return TypeJoined }
 func (Heartbeat) Type() Type   { return TypeHeartbeat }
 func (Claim) Type() Type       { return TypeClaim }
@@ -138,6 +146,7 @@ func (Cleared) Type() Type     { return TypeCleared }
 func (Checkpoint) Type() Type  { return TypeCheckpoint }
 func (View) Type() Type        { return TypeView }
 func (Floor) Type() Type       { return TypeFloor }
+func (Signed) Type() Type      { return TypeSigned }
 
 // DeadLetter is a record that could not be understood, whole, with the reason
 // and where it stood. Original values over MaxDeadLetter bytes are cut.

@@ -56,6 +56,7 @@ const (
 	TypeCheckpoint  Type = "state.checkpoint.v1"
 	TypeView        Type = "control.view.v1"
 	TypeFloor       Type = "epoch.floor.v1"
+	TypeSigned      Type = "tree.signed.v1"
 )
 
 // TypeDeadLetter wraps what could not be understood, in the dead-letter topic.
@@ -91,7 +92,7 @@ func ClassOf(t Type) Class {
 	case TypeRevisionPart, TypePublished, TypeActivated:
 		return ClassRevision
 	case TypeJoined, TypeHeartbeat, TypeClaim, TypeRelease, TypeDied, TypeContest, TypeLeft,
-		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor:
+		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned:
 		return ClassControl
 	case TypeDeadLetter, TypeElection:
 		return ClassCopy

@@ -116,6 +116,20 @@ func readFloor(r *reader) (f domain.Floor) {
 	return f
 }
 
+func readSigned(r *reader) (s domain.Signed) {
+	for o := r.object(); o.next(); {
+		switch string(o.key) {
+		case "epoch":
+			s.Epoch = r.uint()
+		case "note":
+			s.Note = r.bytes()
+		default:
+			r.skip()
+		}
+	}
+	return s
+}
+
 // hash reads a state hash, 64 hexadecimal digits.
 func (r *reader) hash() (h domain.Hash) {
 	k, n := r.next()

@@ -62,6 +62,7 @@ var registry = map[domain.Type]decoder{
 	domain.TypeCheckpoint:  payload(readCheckpoint),
 	domain.TypeView:        payload(readView),
 	domain.TypeFloor:       payload(readFloor),
+	domain.TypeSigned:      payload(readSigned),
 
 	domain.TypeDeadLetter: payload(readDeadLetter),
 	domain.TypeElection:   payload(readCopied),

@@ -79,6 +79,7 @@ var samples = []domain.Record{
 	control(domain.Cleared{Incarnation: "00ff", Reason: "rebuilt"}),
 	control(domain.Checkpoint{Epoch: 8, Copied: 40, Hashes: []domain.StateHash{{Position: domain.Position{Partition: 3, Offset: 99}, Hash: domain.Hash{1, 2, 3, 1 << 63}}}}),
 	control(domain.View{At: 4711, State: []byte{0, 1, 2, 0xff}}),
+	control(domain.Signed{Epoch: 7, Note: []byte("understudy.main\n")}),
 	control(domain.Floor{Epoch: 9}),
 
 	fact(domain.DeadLetter{

@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/auditpage"
-	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/verify"
 	"github.com/understudy-io/understudy/projections/audit"
 )
 
 func auditCommand(g *globals) *cobra.Command {
-	return group("audit", "Prove from the log alone what happened", auditVerifyCommand(g))
+	return group("audit", "Prove from the log alone what happened", auditVerifyCommand(g), auditCheckpointCommand(g),
+		auditProveCommand(g), auditCheckCommand(g), auditConsistencyCommand(g), auditWitnessCommand(g))
 }
 
 // formHTML is a form of output that only a report has.
@@ -26,6 +26,8 @@ type auditing struct {
 	historyFlags
 	spanFlags
 	progressFlag
+	keyFlags
+	held []string // files with checkpoints
 }
 
 // errViolated ends a verification that found something: exit code 6.
@@ -55,6 +57,8 @@ while the landscape works. The exit code is 6 if a rule was violated.
 	o.historyFlags.register(cmd)
 	o.spanFlags.register(cmd)
 	o.progressFlag.register(cmd)
+	o.keyFlags.register(cmd)
+	cmd.Flags().StringArrayVar(&o.held, "checkpoint", nil, "file with a signed checkpoint that you hold; more than once for several")
 	return cmd
 }
 
@@ -70,16 +74,21 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 	if g.Output == formHTML {
 		g.Output = formTable // of what is asked on the way
 	}
-	p, err := g.openHistory(cmd, &o.historyFlags)
+	keys, err := o.verifiers()
+	if err != nil {
+		return err
+	}
+	p, err := g.openVerified(cmd, &o.historyFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }()
-	if !p.codec.CanVerify() {
-		return fmt.Errorf("without the landscape's keys nobody can tell which records its servers wrote; name the file with --keys-file: %w", domain.ErrInvalid)
+	heads, err := heldHeads(o.held, p.landscape, keys)
+	if err != nil {
+		return err
 	}
 	job := verify.Config{
-		Landscape: p.landscape, Source: p.source, Codec: p.codec,
+		Landscape: p.landscape, Source: p.source, Codec: p.codec, Keys: keys, Heads: heads,
 		Within: audit.Range{Since: audit.Moment(span.Since), Until: audit.Moment(span.Until)},
 	}
 	if notes := o.notes(cmd); notes != nil {

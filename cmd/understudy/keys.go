@@ -17,7 +17,7 @@ import (
 const maxKeysFile = 64 << 10
 
 func keysCommand() *cobra.Command {
-	return group("keys", "Make the keys of a landscape", keysCreateCommand())
+	return group("keys", "Make the keys of a landscape", keysCreateCommand(), keysSigningCommand())
 }
 
 func keysCreateCommand() *cobra.Command {

@@ -22,6 +22,7 @@ import (
 	"github.com/understudy-io/understudy/adapters/httpdevice"
 	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/adapters/snapshotfile"
+	"github.com/understudy-io/understudy/adapters/treefile"
 	"github.com/understudy-io/understudy/adapters/videohub"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
@@ -104,6 +105,10 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, fmt.Errorf("dir: %w: %w", domain.ErrInvalid, err)
 	}
+	signer, err := openSigner(cfg)
+	if err != nil {
+		return server.Options{}, err
+	}
 	ways, err := openWays(cfg)
 	if err != nil {
 		return server.Options{}, err
@@ -123,6 +128,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 			}),
 		},
 		Valve: ways.valve, ValveWhy: ways.why, Unfit: ways.unfit,
+		Signer: signer, Trees: treefile.New(filepath.Join(cfg.Dir, "trees")),
 		Store: store, SaveEvery: cfg.Snapshot.Every, SaveRecords: cfg.Snapshot.Records,
 		Logger: logger,
 	}, nil

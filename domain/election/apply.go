@@ -91,7 +91,7 @@ func (s *State) rule(r *domain.Record) Ruling {
 		return s.cleared(r, p)
 	case domain.Floor:
 		return s.floor(p)
-	case domain.Checkpoint, domain.View:
+	case domain.Checkpoint, domain.View, domain.Signed:
 		return noted
 	}
 	return void("%s is no control record", r.Type)

@@ -10,20 +10,21 @@ import (
 // Config is all that an operator can set of a server. The doc tags are its
 // reference: docs/configuration.md and the help of the flags are made of them.
 type Config struct {
-	Landscape string              `koanf:"landscape" doc:"Name of the landscape; the topics are understudy.<landscape>.*"`
-	Dir       string              `koanf:"dir" doc:"Folder for what this server keeps: snapshots, its run file"`
-	KeysFile  string              `koanf:"keys_file" doc:"File with the landscape's keys, which all its servers share"`
-	TokenFile string              `koanf:"token_file" doc:"File with the users of the HTTP API, one line <user> <token> each; empty means that nobody may change anything by it"`
-	Server    Server              `koanf:"server"`
-	HTTP      HTTP                `koanf:"http"`
-	Kafka     Kafka               `koanf:"kafka"`
-	Log       Log                 `koanf:"log"`
-	Election  Election            `koanf:"election"`
-	Guard     Guard               `koanf:"guard"`
-	Valve     string              `koanf:"valve" doc:"Whether the kernel checks the lease before bytes leave for a device: auto (where it can), required (never primary without it) or off"`
-	Snapshot  Snapshot            `koanf:"snapshot"`
-	Logging   Logging             `koanf:"logging"`
-	Devices   []domain.Definition `koanf:"devices" doc:"The devices of the landscape; the same list on every server"`
+	Landscape      string              `koanf:"landscape" doc:"Name of the landscape; the topics are understudy.<landscape>.*"`
+	Dir            string              `koanf:"dir" doc:"Folder for what this server keeps: snapshots, its run file"`
+	KeysFile       string              `koanf:"keys_file" doc:"File with the landscape's keys, which all its servers share"`
+	SigningKeyFile string              `koanf:"signing_key_file" doc:"File with the key that signs what the log hashes to, the same on all servers; empty: nothing is signed"`
+	TokenFile      string              `koanf:"token_file" doc:"File with the users of the HTTP API, one line <user> <token> each; empty means that nobody may change anything by it"`
+	Server         Server              `koanf:"server"`
+	HTTP           HTTP                `koanf:"http"`
+	Kafka          Kafka               `koanf:"kafka"`
+	Log            Log                 `koanf:"log"`
+	Election       Election            `koanf:"election"`
+	Guard          Guard               `koanf:"guard"`
+	Valve          string              `koanf:"valve" doc:"Whether the kernel checks the lease before bytes leave for a device: auto (where it can), required (never primary without it) or off"`
+	Snapshot       Snapshot            `koanf:"snapshot"`
+	Logging        Logging             `koanf:"logging"`
+	Devices        []domain.Definition `koanf:"devices" doc:"The devices of the landscape; the same list on every server"`
 }
 
 // Server is who this server is.

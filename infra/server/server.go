@@ -38,7 +38,9 @@ type Options struct {
 	Checked     func()        // optional, for drills: called between the lease's check and the write to a device
 	Store       SnapshotStore // optional: without it every start folds from the beginning
 	SaveEvery   time.Duration
-	SaveRecords int // a snapshot also after so many records; 0: by time alone
+	SaveRecords int       // a snapshot also after so many records; 0: by time alone
+	Signer      Signer    // optional: without it nothing is signed, and no tree is made
+	Trees       TreeStore // optional: without it every start hashes the log from the beginning
 
 	Logger *slog.Logger
 }
@@ -151,6 +153,9 @@ func (s *Server) Run(ctx context.Context) error {
 	start("control", s.control.run)
 	start("copy control", s.control.copier.run)
 	start("keep connections warm", s.keepWarm)
+	if s.options.Signer != nil {
+		start("hash the log", s.notary().run)
+	}
 
 	var err error
 	select {
@@ -187,6 +192,17 @@ func (s *Server) controlReader() *readerLoop {
 	r.back = func() { s.control.away.Store(false); s.control.tell(election.LogBack{}) }
 	r.wait = func() time.Duration { return time.Duration(s.control.pollEvery.Load()) }
 	return r
+}
+
+func (s *Server) notary() *notary {
+	return &notary{
+		landscape: s.options.Landscape, partitions: s.options.Partitions, log: s.options.Data, signer: s.options.Signer,
+		store: s.options.Trees, logger: s.options.Logger, acting: s.core.acting.Load, publish: s.control.publish, every: notaryEvery,
+		epoch: func(ctx context.Context) (epoch uint64, err error) {
+			err = s.core.call(ctx, func() { epoch = s.core.machine.States()[0].Epoch() })
+			return epoch, err
+		},
+	}
 }
 
 // keepWarm exercises the producing connections, so that the first append of a

@@ -13,13 +13,15 @@ import (
 
 	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/projections/merkle"
 )
 
 const (
-	lockName  = "lock"
-	keysName  = "keys"
-	tokenName = "token"
-	logsName  = "logs"
+	lockName    = "lock"
+	keysName    = "keys"
+	signingName = "signing-key"
+	tokenName   = "token"
+	logsName    = "logs"
 
 	tokenBytes = 24
 	// probeSize is written at the start, so that a full disk is found before
@@ -111,6 +113,33 @@ func (f *folder) keys() (codec.Keyring, error) {
 		return keys, explain(f.path, err)
 	}
 	return keys, nil
+}
+
+// signingKey reads the key that signs what the log hashes to, or makes one.
+func (f *folder) signingKey(landscape string) error {
+	path := f.file(signingName)
+	b, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		keys, err := merkle.ParseKeys(b)
+		if err == nil && keys.Name() != merkle.Name(landscape) {
+			err = fmt.Errorf("signs as %s, which is not landscape %s; move it away to get a new one: %w", keys.Name(), landscape, domain.ErrConflict)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return explain(f.path, err)
+	}
+	private, verifier, err := merkle.GenerateKey(rand.Reader, merkle.Name(landscape))
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(path, []byte(merkle.KeyLine(private, verifier)), 0o600); err != nil {
+		return explain(f.path, err)
+	}
+	return nil
 }
 
 // token reads the first token, or makes one for the user.

@@ -20,19 +20,20 @@ const FileName = "up.json"
 // Run is what up.json tells of a landscape: all that another command needs to
 // reach it. Paths are absolute.
 type Run struct {
-	Version   string         `json:"version"` // of the program that wrote it
-	Landscape string         `json:"landscape"`
-	Dir       string         `json:"dir"`
-	PortBase  int            `json:"port_base"`
-	Kafka     []string       `json:"kafka"` // brokers, host:port
-	Servers   []Server       `json:"servers"`
-	Devices   []Device       `json:"devices"`
-	Control   string         `json:"control"` // URL of the running `up`, for drills
-	KeysFile  string         `json:"keys_file"`
-	TokenFile string         `json:"token_file"` // lines "<user> <token>"
-	Up        guard.Identity `json:"up"`         // the process that runs it all
-	Ready     bool           `json:"ready"`
-	Started   time.Time      `json:"started"`
+	Version        string         `json:"version"` // of the program that wrote it
+	Landscape      string         `json:"landscape"`
+	Dir            string         `json:"dir"`
+	PortBase       int            `json:"port_base"`
+	Kafka          []string       `json:"kafka"` // brokers, host:port
+	Servers        []Server       `json:"servers"`
+	Devices        []Device       `json:"devices"`
+	Control        string         `json:"control"` // URL of the running `up`, for drills
+	KeysFile       string         `json:"keys_file"`
+	SigningKeyFile string         `json:"signing_key_file,omitempty"`
+	TokenFile      string         `json:"token_file"` // lines "<user> <token>"
+	Up             guard.Identity `json:"up"`         // the process that runs it all
+	Ready          bool           `json:"ready"`
+	Started        time.Time      `json:"started"`
 	// Processes are those that up has started. The servers themselves are
 	// started by their guards: see Server.RunFile.
 	Processes []Process `json:"processes"`

@@ -148,6 +148,9 @@ func (u *Up) sameLog(old *Run) error {
 // prepare writes the files that the parts need, and says in up.json what will
 // run.
 func (u *Up) prepare() error {
+	if err := u.folder.signingKey(u.opts.Landscape); err != nil {
+		return err
+	}
 	if _, err := u.folder.keys(); err != nil {
 		return err
 	}
@@ -177,7 +180,7 @@ func (o *Options) plan(f *folder) Run {
 		Version: o.Version, Landscape: o.Landscape, Dir: f.path, PortBase: o.PortBase,
 		Kafka:    o.Kafka,
 		Control:  "http://" + o.address(portControl),
-		KeysFile: f.file(keysName), TokenFile: f.file(tokenName),
+		KeysFile: f.file(keysName), SigningKeyFile: f.file(signingName), TokenFile: f.file(tokenName),
 		Started: time.Now().UTC(),
 		Devices: []Device{
 			{ID: VideohubID, Driver: domain.DriverVideohub, Address: o.address(portVideohub), Control: "http://" + o.address(portVideohubUI)},

@@ -26,7 +26,9 @@ type Config struct {
 	Source    Source
 	Codec     *codec.Codec
 	Within    audit.Range
-	Progress  func(Progress) // each second; may be nil
+	Keys      []string         // verifier keys that are trusted
+	Heads     []audit.HeldHead // signed checkpoints that the auditor holds
+	Progress  func(Progress)   // each second; may be nil
 }
 
 // Progress is how far a verification is.
@@ -106,7 +108,9 @@ func (r *run) open(ctx context.Context) error {
 	if r.elections == nil || r.control == nil || len(r.log) == 0 {
 		return fmt.Errorf("landscape %s has no log there: %w", r.Landscape, domain.ErrNotFound)
 	}
-	r.auditor = audit.New(audit.Options{Partitions: int32(len(r.log)), Original: r.Codec.Original, Within: r.Within})
+	r.auditor = audit.New(audit.Options{Partitions: int32(len(r.log)), Original: r.Codec.Original, Within: r.Within,
+		Landscape: r.Landscape, Keys: r.Keys, Heads: r.Heads,
+	})
 	for _, x := range r.all() {
 		r.auditor.Begins(x.kind, x.partition, x.bounds.Start)
 	}
@@ -136,6 +140,7 @@ func (r *run) speak(from *reader, take func(*domain.Record)) error {
 		}
 		records = r.Codec.DecodeAll(records[:0], from.kind, from.partition, messages)
 		for i := range records {
+			r.auditor.Stored(from.kind, from.partition, &messages[i])
 			take(&records[i])
 		}
 		r.done.Add(int64(len(records)))
@@ -169,6 +174,7 @@ func (r *run) partition(from *reader, limit int64) error {
 		}
 		records = r.Codec.DecodeAll(records[:0], from.kind, from.partition, messages)
 		for i := range records {
+			r.auditor.Stored(from.kind, from.partition, &messages[i])
 			r.auditor.Log(&records[i])
 		}
 		r.done.Add(int64(len(records)))

@@ -37,7 +37,9 @@ func (s *stored) Bounds(_ context.Context, topic string) ([]domain.Bounds, error
 	}
 	out := make([]domain.Bounds, len(parts))
 	for p, messages := range parts {
-		out[p].End = messages[len(messages)-1].Offset + 1
+		if len(messages) > 0 {
+			out[p].End = messages[len(messages)-1].Offset + 1
+		}
 	}
 	return out, nil
 }

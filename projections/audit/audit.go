@@ -14,6 +14,11 @@ type Options struct {
 	// Original decodes the control record that a copy in elections holds.
 	Original func(domain.Copied) domain.Record
 	Within   Range
+	// Landscape is whose log it is; empty if nobody says.
+	Landscape string
+	// Keys are the verifier keys that are trusted, Heads the checkpoints that the auditor holds.
+	Keys  []string
+	Heads []HeldHead
 }
 
 // Auditor judges the topics of one landscape. Use New.
@@ -29,6 +34,7 @@ type Auditor struct {
 	topics    map[domain.TopicKind]*Topic
 	checked   int64 // the highest checkpoint that was taken
 	flushed   bool
+	trees     trees
 }
 
 // New is an auditor that has seen nothing.
@@ -36,7 +42,7 @@ func New(o Options) *Auditor {
 	a := &Auditor{
 		findings: newFindings(o.Within), options: o, through: -1, checked: -1, compared: make(map[int64]uint64),
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
-		topics: make(map[domain.TopicKind]*Topic),
+		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
 	}
 	a.elections.begins(0) // what it holds begins with the landscape, whatever its own first offset is
 	for p := range o.Partitions {
@@ -48,6 +54,9 @@ func New(o Options) *Auditor {
 // Begins says which offset of a partition is the first that is retained. It comes
 // before the partition's records.
 func (a *Auditor) Begins(kind domain.TopicKind, partition int32, start int64) {
+	if start > 0 {
+		a.trees.begins(kind, partition)
+	}
 	switch kind {
 	case domain.TopicLog:
 		a.logs[partition].begins(start)
@@ -121,6 +130,7 @@ func (a *Auditor) release() {
 	}
 	a.elections.apply(r)
 	a.checkpoint(&r)
+	a.signed(&r)
 }
 
 // Control takes the next record of the control topic. It comes behind all of elections.
@@ -139,6 +149,7 @@ func (a *Auditor) Control(r *domain.Record) {
 	}
 	a.control.apply(*r)
 	a.checkpoint(r)
+	a.signed(r)
 }
 
 func (a *Auditor) flush() {
@@ -170,6 +181,7 @@ func (a *Auditor) Finish() *Report {
 	a.flush()
 	a.Meet()
 	a.partings()
+	a.compareTrees()
 	a.lostCopies()
 	terms := a.mergeTerms()
 	terms = a.marks(terms)

@@ -24,6 +24,7 @@ const (
 	RuleForwards   Rule = "forwards"
 	RuleForeign    Rule = "foreign"
 	RuleSignatures Rule = "signatures"
+	RuleTree       Rule = "tree"
 	RuleRetention  Rule = "retention"
 )
 
@@ -45,6 +46,7 @@ var rules = []struct {
 	{RuleForwards, "a command in the wrong partition was forwarded to the right one, as it was", "forwarded commands"},
 	{RuleForeign, "what changed without a command is told", "reports"},
 	{RuleSignatures, "every record of a server carries a valid MAC; all others count for nobody", "records"},
+	{RuleTree, "the records are those that checkpoints have signed: none was changed, moved, added or removed", "checkpoints and roots"},
 	{RuleRetention, "what retention has removed is told", "partitions"},
 }
 

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/verify"
+	"github.com/understudy-io/understudy/projections/audit"
+	"github.com/understudy-io/understudy/projections/merkle"
+)
+
+// keyFlags are the verifier keys that are trusted.
+type keyFlags struct{ keys []string }
+
+func (k *keyFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&k.keys, "key", nil, "verifier key that is trusted, or a file with one on each line; more than once for several")
+}
+
+// verifiers are the keys, each checked.
+func (k *keyFlags) verifiers() ([]string, error) {
+	var out []string
+	for _, text := range k.keys {
+		lines := []string{text}
+		if _, err := merkle.NewVerifier(text); err != nil {
+			b, readErr := readSmall(text, maxKeysFile)
+			if readErr != nil {
+				return nil, usage("--key %q is neither a verifier key nor a file with some: %v", text, err)
+			}
+			lines = strings.Split(strings.TrimSpace(string(b)), "\n")
+		}
+		for _, line := range lines {
+			if _, err := merkle.NewVerifier(line); err != nil {
+				return nil, usage("--key %s: %v", text, err)
+			}
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out, nil
+}
+
+// maxCheckpoint bounds what is read of a file with a signed checkpoint.
+const maxCheckpoint = 1 << 20
+
+// readCheckpoint reads a signed checkpoint that somebody has kept, and checks it.
+func readCheckpoint(path, landscape string, keys []string) (signed []byte, head merkle.Head, err error) {
+	if signed, err = readSmall(path, maxCheckpoint); err != nil {
+		return nil, head, err
+	}
+	head, signatures, trusted, err := merkle.Open(signed, keys...)
+	switch {
+	case err != nil:
+		return nil, head, fmt.Errorf("%s: %w", path, err)
+	case len(keys) > 0 && !trusted:
+		return nil, head, fmt.Errorf("%s: none of the keys given has signed it; its signatures are by %v: %w", path, signatures, domain.ErrInvalid)
+	case landscape != "" && head.Landscape != landscape:
+		return nil, head, fmt.Errorf("%s is of landscape %s, and this is the log of %s: %w", path, head.Landscape, landscape, domain.ErrConflict)
+	}
+	return signed, head, nil
+}
+
+// heldHeads reads the checkpoints that the auditor holds.
+func heldHeads(paths []string, landscape string, keys []string) ([]audit.HeldHead, error) {
+	var out []audit.HeldHead
+	for _, path := range paths {
+		_, head, err := readCheckpoint(path, landscape, keys)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, audit.HeldHead{From: path, Head: head})
+	}
+	return out, nil
+}
+
+func auditCheckpointCommand(g *globals) *cobra.Command {
+	var h historyFlags
+	cmd := &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Show the newest signed checkpoint of the log, to be kept elsewhere",
+		Long: `Show the newest signed checkpoint of the log: what all records hash to. Who keeps it
+where nobody of the landscape can change it can show later that the log was changed.`,
+		Example: `  understudy audit checkpoint > checkpoint-2026-11-21.note`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := g.openVerified(cmd, &h)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = p.close() }()
+			signed, err := verify.NewestHead(cmd.Context(), p.landscape, p.source, p.codec)
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(signed)
+			return err
+		},
+	}
+	h.register(cmd)
+	return cmd
+}
+
+// openVerified opens a history whose MACs can be checked.
+func (g *globals) openVerified(cmd *cobra.Command, h *historyFlags) (*past, error) {
+	p, err := g.openHistory(cmd, h)
+	if err != nil {
+		return nil, err
+	}
+	if !p.codec.CanVerify() {
+		_ = p.close()
+		return nil, fmt.Errorf("without the landscape's keys nobody can tell which records its servers wrote; name the file with --keys-file: %w", domain.ErrInvalid)
+	}
+	return p, nil
+}
+
+func auditProveCommand(g *globals) *cobra.Command {
+	var h historyFlags
+	var device, checkpoint, to string
+	cmd := &cobra.Command{
+		Use:   "prove UID",
+		Short: "Prove to somebody without the log what became of a command",
+		Long: `Write a file that proves what stands in the log of a command: the command, its start,
+its outcome and its answers, with their ways in the Merkle tree to a signed checkpoint.
+Who has the verifier key checks it with audit check, without the log.`,
+		Example: `  understudy audit prove show7-cue12 --device gate-1 --to proof.json`,
+		Args:    exactly,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if device == "" || to == "" {
+				return usage("name the device with --device, and the file to write with --to")
+			}
+			p, err := g.openVerified(cmd, &h)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = p.close() }()
+			return p.prove(cmd, args[0], device, checkpoint, to)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&device, "device", "", "the device of the command")
+	f.StringVar(&checkpoint, "checkpoint", "", "file with the signed checkpoint to prove against (default: the newest in the log)")
+	f.StringVar(&to, "to", "", "file to write; it must not exist")
+	h.register(cmd)
+	return cmd
+}
+
+func (p *past) prove(cmd *cobra.Command, uid, device, checkpoint, to string) error {
+	var signed []byte
+	var err error
+	if checkpoint != "" {
+		signed, _, err = readCheckpoint(checkpoint, p.landscape, nil)
+	} else {
+		signed, err = verify.NewestHead(cmd.Context(), p.landscape, p.source, p.codec)
+	}
+	if err != nil {
+		return err
+	}
+	hashes, err := os.CreateTemp("", "understudy-tree-")
+	if err != nil {
+		return fmt.Errorf("a tree needs 64 bytes of disk for each record; set TMPDIR to a folder with room: %w", err)
+	}
+	defer func() { _ = errors.Join(hashes.Close(), os.Remove(hashes.Name())) }()
+	proof, err := verify.Prove(cmd.Context(), verify.Config{Landscape: p.landscape, Source: p.source, Codec: p.codec}, signed, device, uid, hashes)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(proof, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeNew(to, append(b, '\n')); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s proves %d records of %s. Next: understudy audit check %[1]s --key KEY\n", to, len(proof.Records), uid)
+	return err
+}
+
+// maxProof bounds what is read as a proof.
+const maxProof = 64 << 20
+
+func auditCheckCommand(g *globals) *cobra.Command {
+	var k keyFlags
+	cmd := &cobra.Command{
+		Use:     "check FILE",
+		Short:   "Check a proof, without the log",
+		Long:    `Check a proof that audit prove wrote. Nothing is needed but the verifier key. The exit code is 6 if it proves nothing.`,
+		Example: `  understudy audit check proof.json --key understudy.main+1a2b3c4d+AaBb…`,
+		Args:    exactly,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := k.verifiers()
+			if err != nil {
+				return err
+			}
+			if len(keys) == 0 {
+				return usage("name the landscape's verifier key with --key")
+			}
+			screen, err := newScreen(cmd, g.Output)
+			if err != nil {
+				return err
+			}
+			return checkProof(screen, args[0], keys)
+		},
+	}
+	k.register(cmd)
+	return cmd
+}
+
+func checkProof(screen *screen, path string, keys []string) error {
+	b, err := readSmall(path, maxProof)
+	if err != nil {
+		return err
+	}
+	var proof merkle.Proof
+	if err := json.Unmarshal(b, &proof); err != nil {
+		return fmt.Errorf("%s is no proof, or was cut: %w: %w", path, domain.ErrInvalid, err)
+	}
+	head, signatures, err := proof.Check(keys...)
+	if err != nil {
+		return withExit(exitViolated, fmt.Errorf("%s proves nothing: %w", path, err))
+	}
+	return screen.show(proof, func(t *table) {
+		t.text("%s proves %d records of %s on %s, which %v has signed at %s in epoch %d:", path, len(proof.Records), proof.UID, proof.Device, signatures, head.Time.Format("2006-01-02 15:04:05.000 MST"), head.Epoch)
+		t.row("RECORD", "APPENDED", "TYPE", "SOURCE", "CE_ID")
+		for i := range proof.Records {
+			r := &proof.Records[i]
+			m := r.Stored()
+			header := func(name string) string { v, _ := m.Header(name); return string(v) }
+			t.row(fmt.Sprintf("%s/%d:%d", r.Topic, r.Partition, r.Offset), r.Appended.UTC().Format("2006-01-02 15:04:05.000"), header("ce_type"), header("ce_source"), header("ce_id"))
+		}
+	})
+}
+
+func auditConsistencyCommand(g *globals) *cobra.Command {
+	var h historyFlags
+	var k keyFlags
+	var from, to string
+	cmd := &cobra.Command{
+		Use:   "consistency",
+		Short: "Say whether the log still is what signed checkpoints say of it",
+		Long: `Hash the log and hold it against a checkpoint that you have kept, and against a second
+one: whether the records that each covers are those that stand there now. The exit code
+is 6 if they are not.`,
+		Example: `  understudy audit consistency --from monday.note --to friday.note --key understudy.main+1a2b3c4d+AaBb…`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			keys, err := k.verifiers()
+			switch {
+			case err != nil:
+				return err
+			case from == "":
+				return usage("name the file with a checkpoint that you have kept with --from")
+			case len(keys) == 0:
+				return usage("name the landscape's verifier key with --key: without it anybody may have written the checkpoints")
+			}
+			screen, err := newScreen(cmd, g.Output)
+			if err != nil {
+				return err
+			}
+			p, err := g.openHistory(cmd, &h)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = p.close() }()
+			return p.consistency(cmd.Context(), screen, keys, from, to)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "file with the older signed checkpoint")
+	f.StringVar(&to, "to", "", "file with a newer one; without it the log as it is now is compared with the older one alone")
+	k.register(cmd)
+	h.register(cmd)
+	return cmd
+}
+
+func (p *past) consistency(ctx context.Context, screen *screen, keys []string, paths ...string) error {
+	var heads []verify.Named
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		_, head, err := readCheckpoint(path, p.landscape, keys)
+		if err != nil {
+			return err
+		}
+		heads = append(heads, verify.Named{Name: path, Head: head})
+	}
+	c, err := verify.Compare(ctx, p.landscape, p.source, heads)
+	if err != nil {
+		return err
+	}
+	err = screen.show(c, func(t *table) {
+		for _, f := range c.Findings {
+			t.text("CHANGED  %s", f)
+		}
+		for _, u := range c.Unknown {
+			t.text("not decidable  %s", u)
+		}
+		t.text("%d roots compared over %d records, %d are not those that were signed", c.Roots, c.Records, len(c.Findings))
+	})
+	if err == nil && len(c.Findings) > 0 {
+		err = withExit(exitViolated, errViolated)
+	}
+	return err
+}
+
+func auditWitnessCommand(g *globals) *cobra.Command {
+	var h historyFlags
+	var k keyFlags
+	var keyFile, seen string
+	cmd := &cobra.Command{
+		Use:   "witness",
+		Short: "Sign, from outside, the newest checkpoint that goes with what was seen before",
+		Long: `For a witness, who stands outside the landscape. Take the newest checkpoint, check its
+signature, hold the log against it and against the one that the witness has signed
+before, and if all is well sign it too, in the file --seen. The exit code is 6 if the
+log was changed; then nothing is signed.`,
+		Example: `  understudy audit witness --seen main.note --witness-key witness-key --key understudy.main+1a2b3c4d+AaBb…`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			keys, err := k.verifiers()
+			switch {
+			case err != nil:
+				return err
+			case seen == "" || keyFile == "" || len(keys) == 0:
+				return usage("name the witness's key with --witness-key, the file for what it has seen with --seen, and the landscape's verifier key with --key")
+			}
+			witness, err := readSigningKeys(keyFile)
+			if err != nil {
+				return err
+			}
+			screen, err := newScreen(cmd, g.Output)
+			if err != nil {
+				return err
+			}
+			p, err := g.openVerified(cmd, &h)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = p.close() }()
+			return p.witness(cmd.Context(), screen, keys, witness, seen)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&keyFile, "witness-key", "", "file with the witness's key, as keys signing makes it")
+	f.StringVar(&seen, "seen", "", "file with the newest checkpoint that the witness has signed; it is replaced")
+	k.register(cmd)
+	h.register(cmd)
+	return cmd
+}
+
+func (p *past) witness(ctx context.Context, screen *screen, keys []string, witness *merkle.Keys, seen string) error {
+	signed, err := verify.NewestHead(ctx, p.landscape, p.source, p.codec)
+	if err != nil {
+		return err
+	}
+	next := seen + ".next"
+	if err := os.WriteFile(next, signed, 0o644); err != nil {
+		return fmt.Errorf("keep the checkpoint: %w: %w", domain.ErrInvalid, err)
+	}
+	defer func() { _ = os.Remove(next) }()
+	older := seen
+	if _, err := os.Stat(seen); errors.Is(err, os.ErrNotExist) {
+		older = "" // the first one
+	}
+	if err := p.consistency(ctx, screen, keys, older, next); err != nil {
+		return err
+	}
+	if signed, err = merkle.Countersign(signed, witness); err != nil {
+		return err
+	}
+	if err := errors.Join(os.WriteFile(next, signed, 0o644), os.Rename(next, seen)); err != nil {
+		return fmt.Errorf("keep the checkpoint: %w: %w", domain.ErrInvalid, err)
+	}
+	return nil
+}
