@@ -224,3 +224,63 @@ func TestVerbsThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
 		runtime.GC()
 	}
 }
+
+// The turns of links that are closed go to those that are there: a lease that ran out
+// some times in a row leaves no queue of the dead.
+func TestALinkThatIsClosedKeepsNoTurn(t *testing.T) {
+	const devices = 2000
+	synctest.Test(t, func(t *testing.T) {
+		var d dials
+		driver := New(Options{Dial: d.dial})
+		links := make([]domain.Link, devices)
+		for range 10 {
+			for i, l := range links {
+				if l != nil {
+					if err := l.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var err error
+				if links[i], err = driver.Open(pulses("device-"+strconv.Itoa(i)+":80"), newRecorder()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		d.since()
+		time.Sleep(time.Second)
+		if n := d.since(); n < probesPerSecond*9/10 {
+			t.Errorf("%d devices were probed within a second, want %d", n, probesPerSecond)
+		}
+		for _, l := range links {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A turn that came too late, because somebody asked meanwhile, goes to another one.
+func TestALinkThatWasLookedAtMeanwhileKeepsNoTurn(t *testing.T) {
+	const devices = 1000
+	synctest.Test(t, func(t *testing.T) {
+		var d dials
+		driver := New(Options{Dial: d.dial})
+		links := make([]*link, devices)
+		for i := range links {
+			links[i], _ = openPulses(t, driver, "device-"+strconv.Itoa(i)+":80")
+		}
+		for range 10 {
+			time.Sleep(time.Second)
+			for _, l := range links {
+				refresh(t, l)
+			}
+		}
+		time.Sleep(time.Second)
+		d.since()
+		time.Sleep(time.Second)
+		if n := d.since(); n < probesPerSecond*9/10 {
+			t.Errorf("%d devices were probed within a second, want %d", n, probesPerSecond)
+		}
+	})
+}

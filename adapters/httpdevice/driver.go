@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -17,8 +15,8 @@ type Driver struct {
 	inside  turnstile
 	// How often all links together look at their devices by themselves, so that
 	// thousands of them do not take a server's cores from its actions.
-	probes  *rate.Limiter // of devices that are there, and have nothing to read
-	retries *rate.Limiter // of devices that are lost
+	probes  pace // of devices that are there, and have nothing to read
+	retries pace // of devices that are lost
 }
 
 var _ domain.Driver = (*Driver)(nil)
@@ -27,8 +25,8 @@ var _ domain.Driver = (*Driver)(nil)
 func New(o Options) *Driver {
 	return &Driver{
 		options: o.withDefaults(),
-		probes:  rate.NewLimiter(probesPerSecond, probesPerSecond),
-		retries: rate.NewLimiter(retriesPerSecond, retriesPerSecond),
+		probes:  newPace(probesPerSecond),
+		retries: newPace(retriesPerSecond),
 	}
 }
 
@@ -49,9 +47,6 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 	l.lookAgain()
 	return l, nil
 }
-
-// turn is how long to wait for the next turn.
-func turn(l *rate.Limiter) time.Duration { return l.Reserve().Delay() }
 
 // newReader is a client for what only reads a device. A link has its own: one
 // device that hangs, or has many waiting for it behind the same address, holds up

@@ -32,6 +32,7 @@ type link struct {
 	current *connection
 	closed  bool
 	timer   *time.Timer // calls due; nil until it was set
+	turn    *turn       // that it waits for since the timer was due; nil for none
 	pause   time.Duration
 	wanted  uint64 // the newest Refresh that no reading has been begun for
 	waiting bool   // for a look at the whole device to begin
@@ -268,6 +269,7 @@ func (l *link) Close() error {
 	if !l.closed {
 		l.closed = true
 		close(l.life.done)
+		l.turn = nil
 		if l.timer != nil {
 			l.timer.Stop()
 		}

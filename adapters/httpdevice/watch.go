@@ -98,15 +98,21 @@ func (l *link) admit() bool {
 
 // due is called by the timer.
 func (l *link) due() {
-	if l.idles() && !l.isDown() {
+	switch {
+	case l.isDown():
+		l.queueAt(&l.driver.retries)
+	case l.idles():
 		l.ask(func(todo *chores) { todo.rest = true })
-	} else {
+	case l.poll > 0:
 		l.lookAgain()
+	default:
+		l.queueAt(&l.driver.probes)
 	}
 }
 
 // in sets the timer. The caller holds mu.
 func (l *link) in(wait time.Duration) {
+	l.turn = nil
 	switch {
 	case l.closed:
 	case l.timer == nil:
@@ -136,7 +142,7 @@ func (l *link) schedule() {
 	case l.poll > 0:
 		l.in(l.poll)
 	default:
-		l.in(max(l.driver.options.ProbeEvery, turn(l.driver.probes)))
+		l.in(l.driver.options.ProbeEvery)
 	}
 }
 
@@ -144,7 +150,7 @@ func (l *link) schedule() {
 func (l *link) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.in(max(jitter(l.pause), turn(l.driver.retries)))
+	l.in(jitter(l.pause))
 	l.pause = min(2*l.pause, l.driver.options.BackoffMax)
 }
 
