@@ -133,7 +133,10 @@ func ending(folder string) bool {
 	}
 	// It may not be read, as with a file that was given capabilities.
 	st, err := readStat(folder)
-	return err != nil || st.flags&flagExiting != 0
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) // any other fault is ours, and no end
+	}
+	return st.flags&flagExiting != 0
 }
 
 func taskFolder(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task/" }

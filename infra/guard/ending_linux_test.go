@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -101,6 +102,42 @@ func TestAProcessThatCanStillActIsNotSeenAsEnding(t *testing.T) {
 			t.Errorf("seen as ending with %q while it runs", exit.Text)
 		}
 	})
+}
+
+// A fault of reading is no end: too many open files, say, or a kernel that writes
+// something else.
+func TestAThreadIsNotSeenAsEndingForAFaultOfReading(t *testing.T) {
+	line := func(flags string) string {
+		return "7 (server) S 1 1 1 0 -1 " + flags + strings.Repeat(" 0", 45)
+	}
+	for name, test := range map[string]struct {
+		stat func(file string) error
+		want bool
+	}{
+		"it cannot be read":    {func(file string) error { return os.Mkdir(file, 0o700) }, false},
+		"it is cut short":      {text("7 (server) S 1"), false},
+		"it is no number":      {text(line("many")), false},
+		"it runs":              {text(line("0")), false},
+		"it is gone":           {func(string) error { return nil }, true},
+		"it says that it ends": {text(line(strconv.Itoa(flagExiting))), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			if err := os.WriteFile(folder+"/exe", nil, 0o600); err != nil { // no link, so it may not be read
+				t.Fatal(err)
+			}
+			if err := test.stat(folder + "/stat"); err != nil {
+				t.Fatal(err)
+			}
+			if got := ending(folder); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func text(s string) func(file string) error {
+	return func(file string) error { return os.WriteFile(file, []byte(s), 0o600) }
 }
 
 func TestTheEndingOfAProcessTellsHowItEnds(t *testing.T) {
