@@ -18,6 +18,9 @@ type arena struct {
 	seed   maphash.Seed
 	types  [typeSlots]*recordType // the last one of each slot
 	minute minute
+	keyID  string // of the last MAC that was checked, with what belongs to it
+	signer *signer
+	mac    *macState
 	read   reader // of the value of one record after the other
 }
 
@@ -80,4 +83,19 @@ func (a *arena) list(n int) []domain.Value {
 	out := a.values[:0:n]
 	a.values = a.values[n:]
 	return out
+}
+
+// macOf gives what computes MACs with a key, if the last one was of that key too.
+func (a *arena) macOf(keyID []byte) (*macState, bool) {
+	if a == nil || a.mac == nil || a.keyID != string(keyID) {
+		return nil, false
+	}
+	return a.mac, true
+}
+
+func (a *arena) keepMAC(keyID string, g *signer, s *macState) {
+	if a.mac != nil {
+		a.signer.pool.Put(a.mac)
+	}
+	a.keyID, a.signer, a.mac = keyID, g, s
 }

@@ -75,7 +75,7 @@ func (c *Codec) decode(topic domain.TopicKind, partition int32, m *domain.Stored
 	}
 	var unsigned error
 	if len(h[mac]) > 0 || is.class != domain.ClassCommand {
-		r.Signed, unsigned = c.authenticate(name, partition, &h, m.Value)
+		r.Signed, unsigned = c.authenticate(name, partition, &h, m.Value, a)
 	}
 	if bad != nil {
 		return bad

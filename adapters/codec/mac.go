@@ -32,10 +32,13 @@ type signer struct{ pool sync.Pool }
 
 // macState is what one computation needs; reusing it costs no allocation.
 type macState struct {
-	hash  hash.Hash
-	parts []byte
-	sum   [sha256.Size]byte
-	text  []byte // the sum in letters
+	hash      hash.Hash
+	topic     string // of the parts that are there already
+	partition int32
+	place     int // bytes of them
+	parts     []byte
+	sum       [sha256.Size]byte
+	text      []byte // the sum in letters
 }
 
 func newSigner(key []byte) *signer {
@@ -45,10 +48,10 @@ func newSigner(key []byte) *signer {
 // compute fills s.sum. Each part is led by its length, so that no two lists of
 // parts give the same bytes.
 func (s *macState) compute(topic string, partition int32, h *headers, value []byte) {
-	b := appendPart(s.parts[:0], macScheme)
-	b = appendPart(b, topic)
-	var digits [12]byte
-	b = appendPart(b, strconv.AppendInt(digits[:0], int64(partition), 10))
+	if s.place == 0 || s.topic != topic || s.partition != partition {
+		s.begin(topic, partition)
+	}
+	b := s.parts[:s.place]
 	for _, a := range macParts {
 		b = appendPart(b, h[a])
 	}
@@ -66,6 +69,14 @@ func (s *macState) compute(topic string, partition int32, h *headers, value []by
 	s.hash.Sum(s.sum[:0])
 }
 
+// begin writes the parts that all records of a partition have in common.
+func (s *macState) begin(topic string, partition int32) {
+	b := appendPart(appendPart(s.parts[:0], macScheme), topic)
+	var digits [12]byte
+	b = appendPart(b, strconv.AppendInt(digits[:0], int64(partition), 10))
+	s.topic, s.partition, s.place, s.parts = topic, partition, len(b), b
+}
+
 // maxJoined bounds a value that is copied behind the headers.
 const maxJoined = 1 << 10
 
@@ -80,12 +91,7 @@ func (g *signer) sign(topic string, partition int32, h *headers, value []byte) [
 	return macEncoding.AppendEncode(nil, s.sum[:])
 }
 
-func (g *signer) verify(topic string, partition int32, h *headers, value []byte) bool {
-	if len(h[mac]) != macLength {
-		return false
-	}
-	s := g.pool.Get().(*macState)
-	defer g.pool.Put(s)
+func (s *macState) verify(topic string, partition int32, h *headers, value []byte) bool {
 	s.compute(topic, partition, h, value)
 	s.text = macEncoding.AppendEncode(s.text[:0], s.sum[:])
 	return hmac.Equal(h[mac], s.text) // 32 bytes are written in one way only
@@ -93,7 +99,7 @@ func (g *signer) verify(topic string, partition int32, h *headers, value []byte)
 
 // authenticate says whether a record carries a valid MAC of the landscape; if
 // not, the error says why, for people.
-func (c *Codec) authenticate(topic string, partition int32, h *headers, value []byte) (bool, error) {
+func (c *Codec) authenticate(topic string, partition int32, h *headers, value []byte, a *arena) (bool, error) {
 	switch {
 	case len(h[mac]) == 0:
 		return false, errors.New("no ce_mac")
@@ -104,11 +110,20 @@ func (c *Codec) authenticate(topic string, partition int32, h *headers, value []
 	case !c.CanVerify():
 		return false, nil // an auditor without keys: nothing is known to be wrong
 	}
-	g, ok := c.signers[string(h[keyID])]
+	s, ok := a.macOf(h[keyID])
 	if !ok {
-		return false, fmt.Errorf("key id %q is not in the keyring", clip(h[keyID], MaxKeyID))
+		g, known := c.signers[string(h[keyID])]
+		if !known {
+			return false, fmt.Errorf("key id %q is not in the keyring", clip(h[keyID], MaxKeyID))
+		}
+		s = g.pool.Get().(*macState)
+		if a == nil {
+			defer g.pool.Put(s)
+		} else {
+			a.keepMAC(string(h[keyID]), g, s)
+		}
 	}
-	if !g.verify(topic, partition, h, value) {
+	if !s.verify(topic, partition, h, value) {
 		return false, errors.New("ce_mac does not fit this record in this place")
 	}
 	return true, nil

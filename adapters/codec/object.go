@@ -33,8 +33,16 @@ func (o *object) next() bool {
 		return false
 	}
 	o.left--
-	o.key = o.r.rawText()
-	return o.r.err == nil
+	r := o.r
+	if r.i < len(r.b) && r.b[r.i]&0xe0 == 0xa0 { // a short text, as nearly every name is
+		from := r.i + 1
+		if to := from + int(r.b[r.i]&0x1f); to <= len(r.b) {
+			o.key, r.i = r.b[from:to], to
+			return true
+		}
+	}
+	o.key = r.rawText()
+	return r.err == nil
 }
 
 // given notes the field with that number and says whether it has a value: nil

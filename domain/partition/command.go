@@ -84,11 +84,11 @@ func (s *State) judge(r *domain.Record, ch *Change, d *Device, digest domain.Dig
 
 // accept makes the command pending, and its wishes the newest.
 func (s *State) accept(r *domain.Record, ch *Change, d *Device, plan *plan, created domain.Instant, digest domain.Digest) {
-	p := s.newPending()
-	*p = Pending{
-		of: d, UID: strings.Clone(r.UID), Command: r.Position, Effect: plan.effect, Payload: r.Payload, Wishes: plan.wishes,
-		Appended: s.logTime, ValidFor: d.validity(r.ValidFor, plan.effect), Source: r.Source, digest: digest,
-	}
+	p := s.newPending() // empty, so each field is written once
+	p.of, p.digest = d, digest
+	p.UID, p.Command, p.Source, p.Payload = strings.Clone(r.UID), r.Position, r.Source, r.Payload
+	p.Effect, p.Wishes = plan.effect, plan.wishes
+	p.Appended, p.ValidFor = s.logTime, d.validity(r.ValidFor, plan.effect)
 	if r.Signed {
 		p.User = r.User
 	}
