@@ -66,13 +66,13 @@ func measureReplay(ctx context.Context, b *bench) (err error) {
 func (l *landscape) replay(ctx context.Context, bounds []domain.Bounds) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	decoded := make(chan []domain.Record, replayAhead)
+	decoded, folded := make(chan []domain.Record, replayAhead), make(chan []domain.Record, replayAhead)
 	var fetching sync.WaitGroup
 	var failed error
 	began := time.Now()
 	fetching.Go(func() {
 		defer close(decoded)
-		failed = l.fetchAll(ctx, bounds, decoded)
+		failed = l.fetchAll(ctx, bounds, decoded, folded)
 	})
 	states := make([]*partition.State, len(bounds))
 	for p := range states {
@@ -80,9 +80,17 @@ func (l *landscape) replay(ctx context.Context, bounds []domain.Bounds) (time.Du
 	}
 	for records := range decoded {
 		state := states[records[0].Position.Partition]
-		for _, r := range records {
-			state.Apply(r)
+		for i := range records {
+			state.Apply(records[i])
 		}
+		clear(records)
+		select {
+		case folded <- records: // as a server does, the list is used again
+		default:
+		}
+	}
+	for _, state := range states {
+		state.Hash() // what is not hashed yet is work that is still to be done
 	}
 	took := time.Since(began)
 	fetching.Wait()
@@ -97,7 +105,7 @@ func (l *landscape) replay(ctx context.Context, bounds []domain.Bounds) (time.Du
 	return took, nil
 }
 
-func (l *landscape) fetchAll(ctx context.Context, bounds []domain.Bounds, decoded chan<- []domain.Record) error {
+func (l *landscape) fetchAll(ctx context.Context, bounds []domain.Bounds, decoded chan<- []domain.Record, folded <-chan []domain.Record) error {
 	topic := domain.Topic(l.name, domain.TopicLog)
 	next := make([]int64, len(bounds))
 	for {
@@ -122,7 +130,12 @@ func (l *landscape) fetchAll(ctx context.Context, bounds []domain.Bounds, decode
 			if len(a.Messages) == 0 {
 				continue
 			}
-			records := l.codec.DecodeAll(nil, domain.TopicLog, a.Partition, a.Messages)
+			var records []domain.Record
+			select {
+			case records = <-folded:
+			default:
+			}
+			records = l.codec.DecodeAll(records[:0], domain.TopicLog, a.Partition, a.Messages)
 			select {
 			case decoded <- records:
 			case <-ctx.Done():

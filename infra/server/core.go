@@ -122,6 +122,7 @@ func (c *coreLoop) fold(b batch) {
 		}
 	}
 	c.saves.since += len(b.records)
+	b.folded()
 	// A primary saves by time alone: to write a snapshot takes a core from its actions.
 	if c.saves.records > 0 && c.saves.since >= c.saves.records && c.term == nil {
 		c.saveIfDue()

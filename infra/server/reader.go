@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -21,10 +22,22 @@ const (
 	fetchRetryUpTo = 200 * time.Millisecond
 )
 
-// batch is what one fetch gave of one partition.
+// batch is what one fetch gave of one partition. The messages of the log are gone
+// when they are decoded: several fetches may wait to be folded.
 type batch struct {
 	reader.Hand
 	records []domain.Record // of its messages
+}
+
+// spareRecords are the lists of batches that were folded, for the next ones.
+var spareRecords = sync.Pool{New: func() any { return new([]domain.Record) }}
+
+// folded gives the list of a batch back. Nobody may look at its records any more.
+func (b *batch) folded() {
+	clear(b.records)
+	list := b.records[:0]
+	b.records = nil
+	spareRecords.Put(&list)
 }
 
 // readerLoop feeds a reader, fetches for it, and hands what it gives to one
@@ -133,7 +146,11 @@ func (r *readerLoop) fetch(ctx context.Context, f reader.Fetch) reader.Input {
 
 // hand decodes what was read of one partition and gives it to its owner.
 func (r *readerLoop) hand(ctx context.Context, h reader.Hand) error {
-	b := batch{Hand: h, records: r.codec.DecodeAll(nil, r.kind, h.Partition, h.Messages)}
+	b := batch{Hand: h}
+	if r.kind == domain.TopicLog {
+		b.records, b.Messages = *spareRecords.Get().(*[]domain.Record), nil
+	}
+	b.records = r.codec.DecodeAll(b.records, r.kind, h.Partition, h.Messages)
 	select {
 	case r.out <- b:
 		return nil
