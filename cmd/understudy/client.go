@@ -22,7 +22,7 @@ func clientCommands(g *globals) []*cobra.Command {
 	return []*cobra.Command{
 		routeCommand(g), labelCommand(g), commandCommand(g), indoubtCommand(g),
 		stateCommand(g), clusterCommand(g), switchoverCommand(g), takeoverCommand(g), logCommand(g), drillCommand(g),
-		timelineCommand(g), explainCommand(g), exportCommand(g), auditCommand(g),
+		timelineCommand(g), explainCommand(g), exportCommand(g), importCommand(g), sealCommand(g), replayCommand(g), auditCommand(g),
 	}
 }
 

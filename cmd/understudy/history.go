@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -24,7 +26,7 @@ type historyFlags struct {
 
 func (h *historyFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&h.folder, "file", "", "read this folder, written by export, and no broker")
+	f.StringVar(&h.folder, "file", "", "read this folder, written by export, and no broker; with brokers or --dir named beside it: first the folder, then what follows there")
 	f.StringVar(&h.keysFile, "keys-file", "", "file with the landscape's keys (default: that of the configuration, or in --dir; without it nothing can be verified)")
 	h.logFlags.register(cmd)
 }
@@ -42,7 +44,7 @@ func (g *globals) openHistory(cmd *cobra.Command, h *historyFlags) (*past, error
 	if g.Address != "" && !h.named(cmd) && h.folder == "" || g.Server != "" {
 		return nil, usage("history is read from Kafka or from a folder, not from a server: name the brokers with --kafka or --config, a landscape with --dir, or a folder with --file")
 	}
-	if h.folder != "" {
+	if h.folder != "" && !h.named(cmd) && !cmd.Flags().Changed("dir") {
 		return h.openFolder(cmd)
 	}
 	cfg, err := h.settings(cmd, func() (*up.Run, error) {
@@ -69,13 +71,35 @@ func (g *globals) openHistory(cmd *cobra.Command, h *historyFlags) (*past, error
 	if err != nil {
 		return nil, err
 	}
-	return &past{landscape: cfg.Landscape, source: log, codec: codec.New(cfg.Landscape, keys), close: log.Close}, nil
+	p := &past{landscape: cfg.Landscape, source: log, codec: codec.New(cfg.Landscape, keys), close: log.Close}
+	if h.folder != "" {
+		if err := p.join(cmd.Context(), h.folder); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
+// join puts a sealed folder before the log of the brokers.
+func (p *past) join(ctx context.Context, folder string) error {
+	old, err := archive.Open(folder)
+	if err != nil {
+		return err
+	}
+	young := p.close
+	p.close = func() error { return errors.Join(old.Close(), young()) }
+	if l := old.Manifest().Landscape; l != p.landscape {
+		return fmt.Errorf("%s holds the history of landscape %q, the brokers are asked for %q; name the folder of that one: %w", folder, l, p.landscape, domain.ErrConflict)
+	}
+	var topics []string
+	for _, kind := range history.Kinds {
+		topics = append(topics, domain.Topic(p.landscape, kind))
+	}
+	p.source, err = history.Join(ctx, old, p.source, topics)
+	return err
 }
 
 func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
-	if len(h.brokers) > 0 || cmd.Flags().Changed("kafka.brokers") {
-		return nil, usage("give --file or brokers, not both")
-	}
 	log, err := archive.Open(h.folder)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,7 @@ const renewControl = 64
 //
 // It also tells the flusher, if there is one, of each append.
 func stampAppends(cluster *kfake.Cluster, flusher *flusher) {
+	kept := keptTimes(cluster)
 	served := 0
 	var control func(kmsg.Request) (kmsg.Response, error, bool)
 	control = func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -54,8 +55,9 @@ func stampAppends(cluster *kfake.Cluster, flusher *flusher) {
 		produce := request.(*kmsg.ProduceRequest)
 		for i := range produce.Topics {
 			for j := range produce.Topics[i].Partitions {
-				p := &produce.Topics[i].Partitions[j]
-				p.Records = stamp(p.Records, now)
+				if p := &produce.Topics[i].Partitions[j]; !kept[produce.Topics[i].Topic] {
+					p.Records = stamp(p.Records, now)
+				}
 			}
 		}
 		if flusher != nil {
@@ -70,6 +72,24 @@ func stampAppends(cluster *kfake.Cluster, flusher *flusher) {
 		return nil, nil, false
 	}
 	cluster.ControlKey(int16(kmsg.Produce), control)
+}
+
+// keptTimes are the topics that were told to keep the times that records come with,
+// as an import needs it. Requests are handled one after the other.
+func keptTimes(cluster *kfake.Cluster) map[string]bool {
+	kept := make(map[string]bool)
+	cluster.ControlKey(int16(kmsg.IncrementalAlterConfigs), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		for _, r := range request.(*kmsg.IncrementalAlterConfigsRequest).Resources {
+			for _, c := range r.Configs {
+				if r.ResourceType == kmsg.ConfigResourceTypeTopic && c.Name == "message.timestamp.type" && c.Value != nil {
+					kept[r.ResourceName] = *c.Value == "CreateTime"
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	return kept
 }
 
 // stamp gives a batch whose records all have the time now. Batches that are

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
+)
+
+// TestAnImportIsTheSameLog: every record at its offset with its time, so that the
+// same moment has the same state hash; again nothing is new; and what others wrote
+// stays.
+func TestAnImportIsTheSameLog(t *testing.T) {
+	past := newPast(t)
+	past.append(3, domain.Message{Key: []byte{}, Value: []byte("rubbish\xff"), Headers: []domain.Header{{Key: "x"}, {Key: "x", Value: []byte{}}}})
+	past.append(3, domain.Message{})
+	dir := filepath.Join(t.TempDir(), "export")
+	past.past(t, "export", "--to", dir)
+
+	other := newLog(t)
+	args := []string{"import", "--from", dir, "--kafka", other.address}
+	for round, want := range []string{"19       19", "19       0"} {
+		code, out, errOut := command(t, args...)
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Fatalf("round %d: exit %d: %s%s", round, code, out, errOut)
+		}
+	}
+	for _, kind := range history.Kinds {
+		topic := domain.Topic("main", kind)
+		if d := cmp.Diff(all(t, past.log, topic), all(t, other.log, topic)); d != "" {
+			t.Errorf("%s: %s", topic, d)
+		}
+	}
+	at := []string{"state", "at", "--position", past.second.String(), "--cache", "none", "-o", "yaml"}
+	was := past.past(t, at...)
+	other.keys = past.keys
+	if is := (&aPast{aLog: other}).past(t, at...); is != was {
+		t.Errorf("the state is\n%s\nand was\n%s", is, was)
+	}
+	// The broker stamps its own times again.
+	other.add(domain.Record{UID: "new", Subject: "gate-1", Payload: domain.Invoke{Verb: "pulse"}})
+	if code, _, errOut := command(t, args...); code != exitRefused || !strings.Contains(errOut, "import into an empty landscape") {
+		t.Errorf("into another log: exit %d: %s", code, errOut)
+	}
+	if code, _, errOut := command(t, append(args, "--landscape", "other")...); code != exitRefused || !strings.Contains(errOut, "its MACs are those of that name") {
+		t.Errorf("under another name: exit %d: %s", code, errOut)
+	}
+}
+
+func TestASealIsProven(t *testing.T) {
+	past := newPast(t)
+	dir := filepath.Join(t.TempDir(), "seal")
+	text := past.past(t, "seal", "--to", dir)
+	if !strings.Contains(text, "stands for the log of landscape main") {
+		t.Errorf("seal says\n%s", text)
+	}
+	// The folder beside the brokers is one history.
+	past.command("u-3", "videohub-1", domain.Take{Destination: 5, Source: 3})
+	if text := past.past(t, "timeline", "--file", dir, "--user", "anna"); strings.Count(text, "\n") != 5 {
+		t.Errorf("across the seam:\n%s", text)
+	}
+	if code, _, errOut := command(t, "seal", "--to", dir, "--kafka", past.address, "--landscape", "main"); code != exitUsage || !strings.Contains(errOut, "--keys-file") {
+		t.Errorf("without keys: exit %d: %s", code, errOut)
+	}
+}

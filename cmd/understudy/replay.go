@@ -1,0 +1,67 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/infra/history"
+)
+
+func replayCommand(g *globals) *cobra.Command {
+	return group("replay", "Fold a log again, and compare", replayCheckCommand(g))
+}
+
+func replayCheckCommand(g *globals) *cobra.Command {
+	var o historyFlags
+	var p progressFlag
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Fold a whole log with this build, and compare with every checkpoint in it",
+		Long: `Fold a whole log with this build, from its first record, and compare the state hash
+with every checkpoint that a primary wrote: before an upgrade, with the new build, against
+the log of the running one. Exit code 6 if one differs.`,
+		Example: `  understudy replay check --keys-file keys --file /backup/main
+  /opt/new/understudy replay check --config /etc/understudy/server.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			screen, err := newScreen(cmd, g.Output)
+			if err != nil {
+				return err
+			}
+			past, err := g.openHistory(cmd, &o)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = past.close() }()
+			if !past.codec.CanVerify() {
+				return usage("without the landscape's keys nothing of a server's counts: name them with --keys-file")
+			}
+			m := newMeter(p.notes(cmd), "fold", 0, time.Now())
+			t := &history.Traveller{Source: past.source, Decoder: past.codec, Landscape: past.landscape, Note: func(n int) { m.add(n, time.Now()) }}
+			checked, err := t.Check(cmd.Context(), past.codec)
+			if err != nil {
+				return err
+			}
+			if err := screen.show(checked, func(t *table) { checkedTable(t, checked) }); err != nil {
+				return err
+			}
+			return differs(checked)
+		},
+	}
+	o.register(cmd)
+	p.register(cmd)
+	return cmd
+}
+
+func checkedTable(t *table, c *history.Checked) {
+	t.text("%d records folded by logic version %d; of %d checkpoint hashes %d are equal, %d differ or more, %d lie where this history has no record",
+		c.Records, c.LogicVersion, c.Checkpoints, c.Equal, len(c.Different), c.Missed)
+	t.row("NEXT", "STATE HASH")
+	for _, e := range c.Ends {
+		t.row(e.Next, e.Hash)
+	}
+	for _, d := range c.Different {
+		t.text("%s: server %s wrote %s at control:%d, this build folds %s", d.Position, d.Server, d.Wrote, d.Control, d.Folds)
+	}
+}
