@@ -24,7 +24,7 @@ func (r *recorded) part(t *testing.T, keep func(kind domain.TopicKind, m domain.
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "part")
 	head := archive.Head{Landscape: r.Expected.Landscape, Build: "test"}
-	kept := make(map[string][]domain.Stored)
+	kept := make(map[archive.Range][]domain.Stored)
 	var order []archive.Range
 	for _, kind := range history.Kinds {
 		for p, messages := range r.Topics[kind] {
@@ -38,7 +38,7 @@ func (r *recorded) part(t *testing.T, keep func(kind domain.TopicKind, m domain.
 			if n := len(of); n > 0 {
 				at.From, at.To = of[0].Offset, of[n-1].Offset+1
 			}
-			kept[at.Topic+string(rune(p))] = of
+			kept[at] = of
 			order = append(order, at)
 		}
 	}
@@ -48,7 +48,7 @@ func (r *recorded) part(t *testing.T, keep func(kind domain.TopicKind, m domain.
 		t.Fatal(err)
 	}
 	for _, at := range order {
-		if of := kept[at.Topic+string(rune(at.Partition))]; len(of) > 0 {
+		if of := kept[at]; len(of) > 0 {
 			if err := w.Append(at.Topic, at.Partition, of, at.To); err != nil {
 				t.Fatal(err)
 			}
