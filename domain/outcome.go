@@ -34,7 +34,7 @@ const (
 const (
 	ReasonNak          Reason = "nak"            // the device said no
 	ReasonNoEffect     Reason = "no_effect"      // acknowledged or sent, but the device reports another value
-	ReasonNoAnswer     Reason = "no_answer"      // no report within the time for it
+	ReasonNoAnswer     Reason = "no_answer"      // no answer within the time for it
 	ReasonLocked       Reason = "locked"         // another client of the device holds the lock
 	ReasonDisconnected Reason = "disconnected"   // the device was not there
 	ReasonUnknownFate  Reason = "unknown_fate"   // sent or about to be sent, and nobody can tell

@@ -1,6 +1,7 @@
 package emission_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -55,4 +56,55 @@ func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {
 	p := newPlay(t, 1).step(emission.LinkUp{})
 	p.pulse("p").step(emission.StartCounts{UID: "p"}).sent("p").want("start p", "emit p []")
 	p.answer("p", domain.NoAnswer, "").want("end p in_doubt unknown_fate")
+}
+
+// The report may be older than the action, so it confirms nothing; but where only the
+// acknowledgement is missing, the outcome must not be that the wish came to nothing.
+func TestAnActionWhoseAcknowledgementIsLostIsSentOnceMore(t *testing.T) {
+	lost := map[string]func(*play) *play{
+		"the driver says so":  func(p *play) *play { return p.answer("a", domain.NoAnswer, "") },
+		"nobody says so":      func(p *play) *play { return p.wait(time.Second) },
+		"the connection ends": func(p *play) *play { return p.step(emission.LinkDown{}).step(emission.LinkUp{}) },
+	}
+	for name, loses := range lost {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t, 4).step(emission.LinkUp{}).route("a", 5, "12").sent("a").reports(5, "12")
+			p.want("emit a [{crosspoint/video/5 12}]", "log [{crosspoint/video/5 12}]")
+			loses(p).want("emit a [{crosspoint/video/5 12}]")
+			p.sent("a").ack("a").want("end a confirmed")
+		})
+	}
+}
+
+func TestAnActionThatIsNeverAcknowledgedIsNotSentForEver(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "12").route("a", 5, "12").sent("a").answer("a", domain.NoAnswer, "").sent("a")
+	p.log = nil
+	effects := p.q.Step(p.now+time.Second, emission.Timer{})
+	if end, ok := effects[0].(emission.End); !ok || end.Reason != domain.ReasonNoAnswer || !strings.Contains(end.Detail, "reports the wished value") {
+		t.Fatalf("%+v", effects)
+	}
+}
+
+func TestAnActionIsNotSentOnceMore(t *testing.T) {
+	begin := func(t *testing.T, reports string) *play {
+		p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, reports).route("a", 5, "12").sent("a")
+		p.log = nil
+		return p
+	}
+	t.Run("when the device reports another value", func(t *testing.T) {
+		begin(t, "3").answer("a", domain.NoAnswer, "").want("end a failed no_answer")
+	})
+	t.Run("when a newer one wishes something else", func(t *testing.T) {
+		p := begin(t, "12").route("b", 5, "7").sent("b")
+		p.log = nil
+		p.answer("a", domain.NoAnswer, "").want("end a superseded b")
+	})
+	t.Run("when it is too old", func(t *testing.T) {
+		p := begin(t, "12")
+		p.now += 10 * time.Second
+		p.answer("a", domain.NoAnswer, "").want("end a failed no_answer")
+	})
+	t.Run("when a planned move has begun", func(t *testing.T) {
+		begin(t, "12").step(emission.Finish{}).answer("a", domain.NoAnswer, "").settled(true).want()
+	})
 }

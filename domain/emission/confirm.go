@@ -149,28 +149,28 @@ func (q *Queue) answer(now domain.Mono, a domain.Answered) {
 		q.miss(j)
 		q.end(j, domain.Failed, a.Reason, a.Detail)
 	case domain.NoAnswer:
-		q.noAnswer(j, a)
+		q.noAnswer(now, j, a)
 	case domain.Fresh: // answers a reading
 	}
 }
 
-func (q *Queue) noAnswer(j *job, a domain.Answered) {
+func (q *Queue) noAnswer(now domain.Mono, j *job, a domain.Answered) {
 	if j.Effect == domain.OneShot {
 		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, a.Detail)
 		return
 	}
-	q.miss(j)
-	q.end(j, outcomeOf(j), domain.ReasonNoAnswer, a.Detail)
+	q.overtakenSince(j)
+	q.unsettled(now, j, domain.ReasonNoAnswer, a.Detail)
 }
 
 // giveUp ends a job that the device has not settled in time.
-func (q *Queue) giveUp(j *job) {
+func (q *Queue) giveUp(now domain.Mono, j *job) {
 	if j.Effect == domain.OneShot {
 		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, "the device gave no answer in time")
 		return
 	}
 	q.overtakenSince(j)
-	reason, detail := domain.ReasonNoAnswer, "the device did not report the wished value in time"
+	reason, detail := domain.ReasonNoAnswer, "the device gave no answer in time"
 	if j.acked {
 		reason = domain.ReasonNoEffect
 		detail = "the device acknowledged, and reports another value"
@@ -178,11 +178,27 @@ func (q *Queue) giveUp(j *job) {
 			reason, detail = domain.ReasonLocked, "another client of the device holds the lock"
 		}
 	}
+	q.unsettled(now, j, reason, detail)
+}
+
+// unsettled ends a job as failed, or as superseded. If the device reports what was
+// wished, only the acknowledgement may be missing. That report may be older than the
+// action and confirms nothing, but the action is sent once more.
+func (q *Queue) unsettled(now domain.Mono, j *job, reason domain.Reason, detail string) {
+	if !j.acked && !j.settled() && q.alreadySo(j) {
+		if j.stage == sent && !j.again && now < j.Deadline {
+			j.again = true
+			q.requeue(j)
+			return
+		}
+		detail += "; it reports the wished value, and may have had it before"
+	}
 	q.miss(j)
-	if o := outcomeOf(j); o != domain.Failed {
+	o := outcomeOf(j)
+	if o != domain.Failed {
 		reason, detail = "", ""
 	}
-	q.end(j, outcomeOf(j), reason, detail)
+	q.end(j, o, reason, detail)
 }
 
 func (q *Queue) miss(j *job) {

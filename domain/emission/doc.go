@@ -14,7 +14,8 @@
 //     that the device is not in the wished state already.
 //   - A command older than its validity is not sent (expired).
 //   - An absolute action ends as confirmed only when the device itself reports
-//     the wished value: an acknowledgement is not a new state.
+//     the wished value: an acknowledgement is not a new state. If it reports that
+//     and acknowledges nothing, the action is sent once more.
 //
 // On a crash the queue is lost, and nothing with it: the next primary builds its
 // own from the fold, in which every action without an outcome is still pending.

@@ -95,7 +95,7 @@ func (q *Queue) expireAll(now domain.Mono) (one bool) {
 			q.endUnsent(j, domain.Expired, q.expired())
 			one = one || j.Effect == domain.OneShot
 		case j.stage == sent && now >= j.giveUp:
-			q.giveUp(j)
+			q.giveUp(now, j)
 		}
 	}
 	return one

@@ -45,6 +45,7 @@ type job struct {
 	ref    uint64
 	items  []item
 	acked  bool
+	again  bool // sent once more because only its acknowledgement was missing
 	sentAt domain.Mono
 	giveUp domain.Mono // when a sent action has waited long enough
 	steps  domain.Steps

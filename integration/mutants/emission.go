@@ -43,6 +43,10 @@ var ofTheEmission = []mutant{
 		"		j.acked = true\n", "		j.acked = true\n		q.meet(j)\n", in(queue)},
 	{"a one-shot without an answer has failed", "domain/emission/confirm.go",
 		"	if j.Effect == domain.OneShot {\n		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, a.Detail)\n		return\n	}\n", "", in(queue)},
+	{"an action whose acknowledgement is lost is not sent again", "domain/emission/confirm.go",
+		"if j.stage == sent && !j.again && now < j.Deadline {", "if false {", in(queue)},
+	{"an action whose acknowledgement is lost is sent for ever", "domain/emission/confirm.go",
+		"			j.again = true\n", "", in(queue)},
 	{"any later value confirms", "domain/emission/confirm.go",
 		"if j.acked && value == it.Value.Value {", "if j.acked {", in(queue)},
 }
