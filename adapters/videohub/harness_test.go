@@ -178,8 +178,13 @@ func from(host string) func(context.Context, string, string) (net.Conn, error) {
 
 func link(t *testing.T, addr string, o Options) (*Link, *listener) {
 	t.Helper()
+	return linkOf(t, definition(addr), o)
+}
+
+func linkOf(t *testing.T, def domain.Definition, o Options) (*Link, *listener) {
+	t.Helper()
 	sink := &listener{values: map[domain.Target]string{}}
-	l, err := New(o).Open(definition(addr), sink)
+	l, err := New(o).Open(def, sink)
 	if err != nil {
 		t.Fatal(err)
 	}

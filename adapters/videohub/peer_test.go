@@ -299,6 +299,24 @@ func TestALateAnswerNeverMeetsANewerRequest(t *testing.T) {
 	}
 }
 
+// The answers to what is sent after one that is missing would be taken for others',
+// so it is not waited for longer than a command of the device waits.
+func TestAMissingAnswerIsWaitedForNoLongerThanACommandIs(t *testing.T) {
+	addr := peer(t, func(conn net.Conn, _ int) {
+		say(t, conn, newFirmware)
+		toEnd(conn)
+	})
+	def := definition(addr)
+	def.ConfirmWithin = 30 * time.Millisecond
+	l, sink := linkOf(t, def, quick())
+	sink.awaitUp(t)
+	emit(t, l, take(1, 1, 1))
+	if got := sink.awaitAnswer(t, 1); got.Verdict != domain.NoAnswer || !strings.Contains(got.Detail, "within 30ms") {
+		t.Errorf("answer %+v, want NoAnswer within confirm_within", got)
+	}
+	sink.awaitDown(t, "no answer to crosspoint.salvo.v1 within 30ms")
+}
+
 func TestARouterThatComesBackIsReadAnew(t *testing.T) {
 	comeBack := make(chan struct{})
 	other := strings.NewReplacer("7C2E0D021714", "AAAA", "Video outputs: 2", "Video outputs: 1").Replace(smallDevice)

@@ -84,7 +84,7 @@ var definitionMeaning = map[string]string{
 	"devices[].inputs":           "Sources of a router, 1 to 288",
 	"devices[].outputs":          "Destinations of a router, 1 to 288",
 	"devices[].verbs":            "What an HTTP device can do",
-	"devices[].confirm_within":   "Time for the device's own report, or its answer, after an action was sent",
+	"devices[].confirm_within":   "Time for the device's own report, or its answer, after an action was sent. A router that leaves anything unanswered for so long, a PING or a reading too, or for 1 s, is connected anew",
 	"devices[].valid_absolute":   "How old an absolute command may get before it expires instead of being sent",
 	"devices[].valid_one_shot":   "The same for one-shots",
 	"devices[].standby_polling":  "Standbys hold a connection too, to read (hot); false: only the primary connects (warm), for a device that accepts one connection",

@@ -15,6 +15,7 @@ var (
 	freezes     = test("integration/sim", "TestAServerThatIsFrozen")
 	gated       = test("adapters/httpdevice", "")
 	routerGated = test("adapters/videohub", "")
+	routerPeers = test("adapters/videohub", "TestAMissingAnswer")
 )
 
 // ofTheServer are faults of the loops: lease, journal, opening, takeover, reading.
@@ -39,6 +40,8 @@ var ofTheServer = []mutant{
 		"		if err := gate(); err != nil {\n			return 0, true, err\n		}\n		n, err := unix.Write(int(fd), p)\n", "		n, err := unix.Write(int(fd), p)\n		if err := gate(); err != nil {\n			return 0, true, err\n		}\n", in(gated)},
 	{"routers: the lease is checked after the write", "adapters/videohub/socket_linux.go",
 		"		if err := gate(); err != nil {\n			return 0, true, err\n		}\n		n, err := unix.Write(int(fd), p)\n", "		n, err := unix.Write(int(fd), p)\n		if err := gate(); err != nil {\n			return 0, true, err\n		}\n", in(routerGated)},
+	{"routers: a missing answer is waited for longer than a command waits", "adapters/videohub/options.go",
+		"		o.AnswerTimeout = min(o.AnswerTimeout, def.ConfirmWithin)\n", "", in(routerPeers)},
 	{"a death is written on suspicion", "infra/guard/machine.go",
 		"		out = append(out, Forward{Signal: os.Kill})\n", "		out = append(append(out, Forward{Signal: os.Kill}), m.mourn(Exit{Status: -1, Text: \"killed\"})...)\n", in(guards)},
 	{"a death is not written", "infra/guard/machine.go",
