@@ -27,7 +27,7 @@ type doubt struct {
 
 func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v *domain.Ended) {
 	x := &doubt{of: d, Doubt: Doubt{
-		UID: p.UID, Command: p.Command, Payload: p.Payload, Since: s.logTime, At: r.Position,
+		UID: p.UID, Command: p.Command, Payload: clone(p.Payload), Since: s.logTime, At: r.Position,
 		Epoch: r.Epoch, Detail: strings.Clone(clip(v.Detail)),
 	}}
 	if p.Started {
@@ -41,6 +41,38 @@ func (s *State) doubt(r *domain.Record, ch *Change, d *Device, p *Pending, v *do
 	d.doubts = append(d.doubts, x)
 	s.recount(x)
 	ch.DoubtsChanged = true
+}
+
+// clone copies the payload of a command, which shares memory with other records.
+func clone(p domain.Payload) domain.Payload {
+	switch c := p.(type) {
+	case domain.Take:
+		c.Level = strings.Clone(c.Level)
+		return c
+	case domain.Salvo:
+		c.Takes = slices.Clone(c.Takes)
+		for i := range c.Takes {
+			c.Takes[i].Level = strings.Clone(c.Takes[i].Level)
+		}
+		return c
+	case domain.SetLabel:
+		c.Port, c.Text = domain.PortKind(strings.Clone(string(c.Port))), strings.Clone(c.Text)
+		return c
+	case domain.SetLock:
+		c.Level, c.State = strings.Clone(c.Level), domain.LockState(strings.Clone(string(c.State)))
+		return c
+	case domain.Invoke:
+		c.Verb = strings.Clone(c.Verb)
+		given := c.Args
+		if given != nil { // none stays none
+			c.Args = make(map[string]string, len(given))
+		}
+		for name, value := range given {
+			c.Args[strings.Clone(name)] = strings.Clone(value)
+		}
+		return c
+	}
+	return p
 }
 
 // resolve ends a doubt by an operator's word. The resolution has a UID of its
@@ -68,7 +100,9 @@ func (s *State) resolve(r *domain.Record, ch *Change, d *Device, v domain.Resolv
 	s.uncount(&x.item)
 	d.doubts = slices.Delete(d.doubts, i, i+1)
 	if e, ok := s.index.find(d.ID(), v.UID); ok && e.command == x.Command.Offset {
-		e.resolved = &Resolved{As: v.As, By: r.User, Reason: clip(v.Reason), At: r.Position}
+		e.resolved = &Resolved{
+			As: domain.Resolution(strings.Clone(string(v.As))), By: strings.Clone(r.User), Reason: strings.Clone(clip(v.Reason)), At: r.Position,
+		}
 		s.change(&e)
 	}
 	s.remember(r.UID, entry{

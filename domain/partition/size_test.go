@@ -3,6 +3,7 @@ package partition_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +82,27 @@ func BenchmarkUID(b *testing.B) {
 		b.ReportMetric(float64(heap()-before)/uids, "bytes/uid")
 		runtime.KeepAlive(c)
 	}
+}
+
+// A doubt waits for an operator, perhaps for ever: it must not keep the memory that
+// its command shared with the records around it.
+func TestADoubtKeepsNothingButItself(t *testing.T) {
+	const doubts, limit = 500, 2 << 10
+	c := opened(t, partition.Limits{Doubts: doubts})
+	before := heap()
+	for i := range doubts {
+		uid := fmt.Sprint("u", i)
+		chunk := strings.Repeat("level", 1_000)
+		p := c.command(gate, uid, domain.Invoke{Verb: chunk[:5], Args: map[string]string{"value": chunk[:5]}})
+		c.fact(gate, domain.Ended{UID: uid, Command: p.Position, Outcome: domain.InDoubt})
+		c.log = c.log[:0]
+	}
+	if d, _ := c.s.Device(gate); len(d.Doubts()) != doubts {
+		t.Fatalf("%d doubts, want %d", len(d.Doubts()), doubts)
+	}
+	c.s.Hash() // or what has changed since the last one is kept for it
+	if size := (heap() - before) / doubts; size > limit {
+		t.Errorf("a doubt takes %d bytes, the limit is %d", size, limit)
+	}
+	runtime.KeepAlive(c)
 }
