@@ -28,7 +28,8 @@ type item struct {
 func (i *item) part() *item { return i }
 
 // maxStale bounds how many changed items wait to be hashed: those that are gone
-// meanwhile stay in memory for so long. Entries wait in any number, as most of a
+// meanwhile stay in memory for so long, and whoever asks for the hash, or freezes
+// the state, waits for the hashing. Entries wait in any number, as most of a
 // long log are forgotten again before anybody asks for the hash.
 const maxStale = 1024
 
