@@ -61,7 +61,10 @@ func (s *Server) beats() bool { return s.isMember() || s.leads() }
 
 // beat tells that the server is there, and renews the holder's lease.
 func (s *Server) beat() {
-	if !s.beats() || s.now < s.beatAt {
+	if !s.beats() {
+		return
+	}
+	if at, doubts := s.doubtAt(); s.now < s.beatAt && (!doubts || s.now < at) {
 		return
 	}
 	ttl := s.pace.ttl(s.now)
@@ -94,7 +97,7 @@ func (s *Server) interval(ttl time.Duration) time.Duration {
 
 // send gives a claim or a heartbeat its number and notes its time, before it goes.
 func (s *Server) send(a Append) {
-	s.n = a.N
-	s.pace.sent(a.N, s.now)
+	s.n, s.sentAt = a.N, s.now
+	s.flight.add(a.N, s.now)
 	s.emit(a)
 }

@@ -11,7 +11,7 @@ func (s *Server) Clone() *Server {
 	c := *s
 	c.out = nil
 	c.state = s.state.Clone()
-	c.pace.probes = slices.Clone(s.pace.probes)
+	c.flight = slices.Clone(s.flight)
 	c.sends.sends = slices.Clone(s.sends.sends)
 	c.watch.received = maps.Clone(s.watch.received)
 	return &c

@@ -28,7 +28,7 @@ func TestACloneIsEqualAndSharesNothing(t *testing.T) {
 
 // fillAll makes sure that nothing which could be shared is empty.
 func (p *process) fillAll() {
-	p.machine.pace.sent(p.machine.n+1, p.clock())
+	p.machine.flight.add(p.machine.n+1, p.clock())
 	p.machine.reckon(p.machine.n+1, time.Second)
 }
 

@@ -27,7 +27,7 @@ func (w *walk) flaps(until time.Duration, processes ...*process) {
 // A holder that has ended is followed, though the log comes and goes for the only
 // one that could follow; one that lives stays, though it comes and goes for all.
 func TestALogThatComesAndGoesPutsAClaimOffOnlySoLong(t *testing.T) {
-	const lasts = 30 * time.Second
+	const lasts = time.Minute
 	for seed := int64(1); seed <= int64(*walks)/3; seed++ {
 		for _, lives := range []bool{false, true} {
 			if err := flapping(seed, lives, lasts); err != nil {

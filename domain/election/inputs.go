@@ -16,8 +16,7 @@ type (
 	Received struct{ Record domain.Record }
 	// CaughtUp says that all up to the high watermark has been received. It must
 	// repeat: give it with each answer of the log that reaches its end, and ask so
-	// that one comes every PollEvery, if only an empty one. A log that does not
-	// answer is one that a standby has lost.
+	// that one comes every PollEvery, if only an empty one.
 	CaughtUp struct{}
 	// LogLost says that the log cannot be read or written; LogBack that it can
 	// again.

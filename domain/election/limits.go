@@ -35,21 +35,21 @@ const (
 	// back having moved. Its lease ends without that; what a contest saves is the wait
 	// for a holder that will not hear again, and a busy machine may hold up one that will.
 	deafAfter = 250 * time.Millisecond
-	// gapStep and lossStep are how long a gap between two answers of the log must
-	// be, at least, to be noticed, and to count as a loss of the log. maxLosses
-	// bounds how often the latter doubles.
-	gapStep   = 15 * time.Millisecond
-	lossStep  = 100 * time.Millisecond
-	maxLosses = 5
-	// maxLongWaits bounds how long losses of the log may put a claim off: in so many
-	// of the longest waits in which the log answered, a healthy holder would have been heard.
-	maxLongWaits = 3
+	// patienceStep and lossStep are how long a record of a standby's must have been under way,
+	// at least, to be noticed, and to count as a loss of the log. maxDelays bounds how
+	// often they double.
+	patienceStep = 15 * time.Millisecond
+	lossStep     = 100 * time.Millisecond
+	maxDelays    = 5
+	// maxGiven bounds how long losses of the log may put a claim off: while it gave so
+	// many of a standby's records back, a healthy holder would have been heard.
+	maxGiven = 16
 	// The log is asked pollsPerTTL times in a lease, within bounds.
 	pollsPerTTL = 4
 	pollFast    = 5 * time.Millisecond
 	pollSlow    = 100 * time.Millisecond
-	// maxReckoned bounds the sends that the lease depends on, maxProbes those
-	// that are timed.
+	// maxReckoned bounds the sends that the lease depends on, maxFlight those
+	// that are under way.
 	maxReckoned = 64
-	maxProbes   = 64
+	maxFlight   = 64
 )

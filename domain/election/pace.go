@@ -13,16 +13,8 @@ type pace struct {
 	high            time.Duration // follows high samples fast, low ones slowly
 	samples         int
 	sampledAt       domain.Mono
-	probes          []probe       // sends not read back yet
 	taught          time.Duration // see lesson
 	taughtAt        domain.Mono
-}
-
-// probe is a send that is timed.
-type probe struct {
-	n      uint64
-	at     domain.Mono
-	usable bool
 }
 
 const (
@@ -66,33 +58,6 @@ func (p *pace) lapsed(now domain.Mono) {
 // it, and it halves with time.
 func (p *pace) lesson(now domain.Mono) time.Duration {
 	return p.taught >> min((now-p.taughtAt)/rememberFor, 62)
-}
-
-func (p *pace) sent(n uint64, at domain.Mono) {
-	if len(p.probes) >= maxProbes {
-		p.probes = p.probes[1:]
-	}
-	p.probes = append(p.probes, probe{n, at, true})
-}
-
-// paused marks what is under way as no measure of the log.
-func (p *pace) paused() {
-	for i := range p.probes {
-		p.probes[i].usable = false
-	}
-}
-
-// readBack takes the sample of send n, and reports whether it tells of the log's
-// speed.
-func (p *pace) readBack(n uint64, now domain.Mono) (usable bool) {
-	for len(p.probes) > 0 && p.probes[0].n <= n {
-		if probe := p.probes[0]; probe.n == n && probe.usable {
-			p.sample(now-probe.at, now)
-			usable = true
-		}
-		p.probes = p.probes[1:]
-	}
-	return usable
 }
 
 // sample moves the estimate. A few first samples count more, so that a standby

@@ -56,7 +56,7 @@ func TestReckoningIsBoundedAndErrsOnTheEarlySide(t *testing.T) {
 }
 
 func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
-	p := pace{min: 60 * time.Millisecond, max: time.Second}
+	p, f := pace{min: 60 * time.Millisecond, max: time.Second}, flight{}
 	if got := p.ttl(0); got != time.Second {
 		t.Errorf("without a sample the TTL is %s, want the longest", got)
 	}
@@ -65,11 +65,13 @@ func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
 		for range count {
 			n++
 			now += p.ttl(now) / beatsPerTTL
-			p.sent(n, now-took)
+			f.add(n, now-took)
 			if paused {
-				p.paused()
+				f.paused()
 			}
-			p.readBack(n, now)
+			if landed, _, ok := f.land(n); ok && landed.fair {
+				p.sample(now-landed.at, now)
+			}
 		}
 		return p.ttl(now)
 	}
@@ -91,6 +93,30 @@ func TestPaceFollowsTheLogAndNotOwnPauses(t *testing.T) {
 		if got := beats(test.beats, test.took, test.paused); got < test.min || got > test.max {
 			t.Errorf("%s: %s, want %s to %s", test.name, got, test.min, test.max)
 		}
+	}
+}
+
+func TestWhatIsUnderWayIsSinceTheFirstThatTheServerDidNotHoldUp(t *testing.T) {
+	var f flight
+	f.add(1, 10)
+	f.paused()
+	f.add(2, 20)
+	f.add(3, 30)
+	f.add(4, 40)
+	if landed, since, ok := f.land(3); !ok || landed.at != 30 || !landed.fair || since != 20 {
+		t.Errorf("send 3 is %+v, %t, and the oldest since %d; want at 30, fair, and 20", landed, ok, since)
+	}
+	if _, _, ok := f.land(2); ok {
+		t.Error("send 2 lands late, and counts")
+	}
+	if landed, since, ok := f.land(4); !ok || landed.at != 40 || since != 40 {
+		t.Errorf("send 4 is %+v, %t, and the oldest since %d; want at 40, and 40", landed, ok, since)
+	}
+	for n := range uint64(2 * maxFlight) {
+		f.add(10+n, 100)
+	}
+	if len(f) != maxFlight {
+		t.Errorf("%d are remembered, want %d", len(f), maxFlight)
 	}
 }
 

@@ -15,10 +15,10 @@ type watch struct {
 	recoverUntil domain.Mono // no claim against a holder before: the log had been lost
 	firstSince   uint64      // n of the holder's first record since then; 0 for none yet
 
-	answeredAt domain.Mono   // the log's last answer
-	unheard    time.Duration // of the wait that runs, the log did not answer for so long: that is no time waited
-	losses     int           // gaps that counted as a loss of the log, since the holder was last heard
-	silence    time.Duration // for so long the log has answered since then
+	provedAt domain.Mono // when this server's last record was sent that the log gave back
+	takenAt  domain.Mono // one came back that had been under way for long
+	delays   int         // how many did, since the holder was last heard
+	given    int         // how many it gave back in time since then
 
 	heardAt     domain.Mono // the holder's last record that counts
 	contestedAt domain.Mono
@@ -35,15 +35,15 @@ func (s *Server) caughtUp() {
 	if w.away || w.caught {
 		return
 	}
-	w.caught, w.caughtAt, w.unheard = true, s.now, 0
+	w.caught, w.caughtAt = true, s.now
 	w.conduct = conduct{}
 	if !w.lost || !s.cfg.broken.keeps(ruleLongWait) {
 		return
 	}
 	w.lost = false
 	// One loss after the other must not put a claim off for ever: a holder that was
-	// not heard in all that time in which the log did answer is no healthy one.
-	if w.silence < maxLongWaits*s.longWait() {
+	// not heard in all that time in which the log did take records is no healthy one.
+	if w.given < maxGiven {
 		w.recoverUntil, w.firstSince = s.now+s.longWait(), 0
 	}
 }
@@ -53,32 +53,33 @@ func (s *Server) longWait() time.Duration {
 	return s.cfg.wait(max(s.cfg.MaxTTL, s.cfg.TTL, s.state.ttl))
 }
 
-// answered notes that the log answers. A standby that hears nothing must know
-// which of the two is silent, the holder or the log: answers come all the time, so
-// a gap between them is the log's, or this server's own. It is no time waited; a
-// long one is a loss of the log. The more losses in a row without a sign of the
-// holder, the longer a gap must be: a log that answers slowly for good must not
-// keep a dead holder in office.
-func (s *Server) answered() {
+// proved notes that the log gave back a record of this server's that was sent at a
+// time; the oldest one of its before that had been under way since another. A
+// standby that hears nothing must know which of the two is silent, the holder or
+// the log: one that hangs answers nobody, and Kafka with too few replicas in sync
+// answers who reads, and takes nothing. The time in which a record was under way for
+// long is no time waited; a very long one is a loss of the log. The more there are
+// without a sign of the holder, the longer they must be: a log that is slow for good
+// must not keep a dead holder in office.
+func (s *Server) proved(sent, since domain.Mono) {
 	w := &s.watch
-	gap := s.now - w.answeredAt
-	w.answeredAt = s.now
-	if w.caught && !w.away {
-		w.silence = min(w.silence+min(gap, s.patience()), maxLongWaits*s.longWait())
-	}
-	switch {
-	case w.caughtAt == 0 || !s.cfg.broken.keeps(ruleAnswered): // it has just started
-	case gap >= max(s.state.ttl, lossStep)<<min(w.losses, maxLosses):
+	w.provedAt = sent
+	switch late := s.now - since; {
+	case s.holds() || !s.cfg.broken.keeps(ruleProof):
+	case late >= max(s.state.ttl, lossStep)<<min(w.delays, maxDelays):
 		w.lost, w.caught = true, false
-		w.losses++
-	case gap > s.patience():
-		w.unheard += gap - s.patience()
+		w.delays++
+	case late > s.patience()<<min(w.delays, maxDelays):
+		w.takenAt = s.now
+		w.delays++
+	case w.caught && !w.away:
+		w.given = min(w.given+1, maxGiven)
 	}
 }
 
-// patience is how long the log may take to answer before a standby that waits for
-// the holder's end doubts the log instead.
-func (s *Server) patience() time.Duration { return max(s.state.ttl/2, gapStep) }
+// patience is how long the log may take to give back what a standby wrote before it
+// doubts the log.
+func (s *Server) patience() time.Duration { return max(s.state.ttl/2, patienceStep) }
 
 // received folds a record, notes when what it changed was received, and draws
 // the conclusions for this server.
@@ -87,7 +88,9 @@ func (s *Server) received(r domain.Record) {
 	ruling := s.state.Apply(r)
 	after := s.state.term()
 	if s.state.heard != heard && (s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch) {
-		s.watch.heardAt, s.watch.unheard, s.watch.losses, s.watch.silence = s.now, 0, 0, 0
+		s.watch.heardAt = s.now
+		// What showed before that the log takes records, or does not, decides nothing now.
+		s.sentAt, s.watch.provedAt, s.watch.takenAt, s.watch.delays, s.watch.given = 0, 0, 0, 0, 0
 	}
 	if after.contested && !before.contested {
 		s.watch.contestedAt = s.now
@@ -164,7 +167,12 @@ func (s *Server) readBack(r *domain.Record, ruling Ruling) {
 // acknowledge notes that send n was read back, and reports whether the time that
 // it took was the log's, and not a pause of this server.
 func (s *Server) acknowledge(n uint64) (fair bool) {
-	fair = s.pace.readBack(n, s.now)
+	if landed, since, ok := s.flight.land(n); ok {
+		s.proved(landed.at, since)
+		if fair = landed.fair; fair {
+			s.pace.sample(s.now-landed.at, s.now)
+		}
+	}
 	if n > s.acked && n <= s.n {
 		s.acked, s.ackedAt = n, s.now
 	}

@@ -26,7 +26,7 @@ const (
 	lastRule = ruleSilence
 
 	// Rules that keep a healthy primary in office.
-	ruleAnswered = lastRule << 1 // a standby waits only while the log answers
+	ruleProof    = lastRule << 1 // a standby waits only while the log gives it back what it writes
 	ruleLongWait = lastRule << 2 // who had lost the log waits the longest TTL
 )
 

@@ -39,10 +39,12 @@ type Server struct {
 	floorAt          domain.Mono
 	health           Health
 
-	n, acked uint64 // of claims and heartbeats: sent, read back
+	n, acked uint64      // of claims and heartbeats: sent, read back
+	sentAt   domain.Mono // the last one of these
 	beatAt   domain.Mono
 	ackedAt  domain.Mono
 	pace     pace
+	flight   flight
 	sends    reckoning
 
 	tenure tenure
@@ -87,7 +89,7 @@ func (s *Server) emit(e Effect) { s.out = append(s.out, e) }
 func (s *Server) lateness() {
 	late := s.now - s.wake // negative while wake is Never
 	if late > lateStep {
-		s.pace.paused()
+		s.flight.paused()
 	}
 	if late > max(pauseStep, s.state.ttl/2) {
 		s.watch.caught = false
@@ -106,10 +108,8 @@ func (s *Server) take(in Input) {
 	case Start:
 		s.started, s.began = true, s.now
 	case Received:
-		s.answered()
 		s.received(in.Record)
 	case CaughtUp:
-		s.answered()
 		s.caughtUp()
 	case LogLost:
 		s.watch.away, s.watch.lost, s.watch.caught = true, true, false
@@ -189,6 +189,9 @@ func (s *Server) nextWake() domain.Mono {
 	}
 	if s.beats() {
 		at(s.beatAt)
+		if doubt, ok := s.doubtAt(); ok {
+			at(doubt)
+		}
 	}
 	if s.mayJoin() {
 		at(s.joinAt)
@@ -224,15 +227,19 @@ func (s *Server) LeaseEnd() domain.Mono {
 // TTL is what the server's next record would carry.
 func (s *Server) TTL() time.Duration { return s.pace.ttl(s.now) }
 
-// PollEvery is how often the log should be asked at least: often enough to tell a
-// silent holder from a silent log, and more seldom than the holder beats, so that
-// it costs nothing while there is one.
+// PollEvery is how often the log should be asked at least: often enough that a server
+// which was paused knows soon that it has read all there is, and more seldom than the
+// holder beats, so that it costs nothing while there is one.
 func (s *Server) PollEvery() time.Duration {
 	if s.state.ttl == 0 {
 		return pollSlow
 	}
 	return min(max(s.state.ttl/pollsPerTTL, pollFast), pollSlow)
 }
+
+// CaughtUp says whether the server has read all there is since it started, was
+// paused or had lost the log.
+func (s *Server) CaughtUp() bool { return s.watch.caught }
 
 // LastHeard is when the last join or heartbeat of a member was received.
 func (s *Server) LastHeard(member string) (domain.Mono, bool) {

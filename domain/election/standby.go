@@ -37,21 +37,40 @@ func (s *Server) claimDue() (due domain.Mono, seen int64, ok bool) {
 		}
 		return due + rank, s.state.heard, true
 	}
+	due, half := s.silenceDue()
+	due += rank
+	// While the log gives nothing back, it may be the log that is silent.
+	if w.provedAt < half && s.cfg.broken.keeps(ruleProof) {
+		return 0, 0, false
+	}
+	return due, s.state.heard, true
+}
+
+// silenceDue is when the holder has been silent for long enough, and when half
+// of the last lease that is waited for is over.
+func (s *Server) silenceDue() (due, half domain.Mono) {
+	w := &s.watch
 	ttl := s.state.ttl
 	if !s.cfg.broken.keeps(ruleRecordTTL) {
 		ttl = s.pace.ttl(s.now)
 	}
-	from := max(w.heardAt, w.caughtAt)
+	wait := s.cfg.wait(ttl)
+	from := max(w.heardAt, w.caughtAt, w.takenAt-s.patience())
 	if s.state.contested {
 		from = max(from, w.contestedAt)
 	}
-	due = max(from+s.cfg.wait(ttl)+w.unheard, w.recoverUntil) + rank
-	// While the log does not answer, it may be the log that is silent: the claim
-	// waits for the next answer.
-	if fresh := w.answeredAt + s.patience(); max(due, s.now) > fresh && s.cfg.broken.keeps(ruleAnswered) {
-		return 0, 0, false
+	due = max(from+wait, w.recoverUntil)
+	return due, due - wait/2
+}
+
+// doubtAt is when a standby that may have to claim tries whether the log takes
+// records: a heartbeat of its own must come back first.
+func (s *Server) doubtAt() (at domain.Mono, ok bool) {
+	if !s.state.held || s.bid.n > 0 || !s.eligible() || s.leads() || !s.cfg.broken.keeps(ruleProof) {
+		return 0, false
 	}
-	return due, s.state.heard, true
+	_, half := s.silenceDue()
+	return half, s.sentAt < half
 }
 
 // claim asks for the next epoch when its time has come.

@@ -31,10 +31,20 @@ type world struct {
 	err   error
 
 	hung  bool // the log answers nobody and takes nothing, in silence
+	shut  shut // it answers who reads, and takes nothing
 	stuck []func()
 
 	lastVoid string // the last void heartbeat told: its like are not told again
 }
+
+// shut is what a log does with appends that it does not take.
+type shut int
+
+const (
+	takes   shut = iota
+	holds        // they wait, unanswered: fewer replicas are alive than the log believes
+	refuses      // they fail at once: it knows
+)
 
 type process struct {
 	*world
@@ -159,7 +169,7 @@ func (w *world) hang() {
 func (w *world) thaw(delay func() time.Duration) {
 	w.say("the log goes on")
 	stuck := w.stuck
-	w.hung, w.stuck = false, nil
+	w.hung, w.shut, w.stuck = false, takes, nil
 	for _, do := range stuck {
 		w.reach(delay(), do)
 	}
@@ -261,9 +271,19 @@ func (p *process) append(a Append) {
 		p.after(20*time.Millisecond, func() { p.step(AppendFailed{}) })
 		return
 	}
+	if p.shut == refuses {
+		p.after(p.delay(p), func() { p.step(AppendFailed{N: a.N}) })
+		return
+	}
 	r := domain.Record{Subject: p.id.Name, Type: a.Type, Payload: a.Payload, Signed: true, UID: fmt.Sprint(p.id, p.order)}
 	for _, d := range p.fate(p, a) {
-		p.reach(d, func() { p.land(r) })
+		p.reach(d, func() {
+			if p.shut == holds {
+				p.stuck = append(p.stuck, func() { p.land(r) })
+				return
+			}
+			p.land(r)
+		})
 	}
 }
 

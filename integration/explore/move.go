@@ -43,7 +43,7 @@ func (s *state) moves(bounds *Bounds) []Move {
 			out = append(out, Move{doRead, p.inc})
 			due = due || !p.slow && !p.deaf
 		}
-		if !p.polled && !p.cut && (p.read == len(s.log) || p.slow || p.deaf) {
+		if !p.machine.CaughtUp() && !p.cut && (p.read == len(s.log) || p.slow || p.deaf) {
 			// An answer that comes late says "no more" of a log that was shorter.
 			out = append(out, Move{doPoll, p.inc})
 			due = due || !p.slow && !p.deaf
@@ -122,11 +122,11 @@ func (s *state) moveOf(p *process, do string) bool {
 			return false
 		}
 		s.read(p)
-		if p.read == len(s.log) {
+		if p.read == len(s.log) && !p.machine.CaughtUp() {
 			s.poll(p)
 		}
 	case doPoll:
-		if p.cut || p.polled {
+		if p.cut || p.machine.CaughtUp() {
 			return false
 		}
 		s.poll(p)
@@ -156,21 +156,32 @@ func (s *state) moveOf(p *process, do string) bool {
 	return true
 }
 
-// passTick lets true time go by. From then on the log has answered nobody.
+// passTick lets true time go by. A standby that then tries whether the log takes
+// records does so at once: within the tick it makes no difference to anybody else.
 func (s *state) passTick() {
 	s.tick++
 	for _, p := range s.procs {
-		if p.polled && !p.out() {
-			p = s.own(p)
-			p.polled = false
-			s.seal(p)
+		if p.out() || p.paused || p.slow || s.clock(p) < p.machine.NextWake() {
+			continue
+		}
+		effects := p.machine.Clone().Step(s.clock(p), election.Timer{})
+		if len(effects) == 1 && standbyBeat(effects[0]) {
+			s.step(s.own(p), election.Timer{})
 		}
 	}
 }
 
+func standbyBeat(e election.Effect) bool {
+	a, ok := e.(election.Append)
+	if !ok {
+		return false
+	}
+	beat, ok := a.Payload.(domain.Heartbeat)
+	return ok && beat.Epoch == 0
+}
+
 // poll is an answer of the log that says that there is no more.
 func (s *state) poll(p *process) {
-	p.polled = true
 	s.step(p, election.CaughtUp{})
 }
 

@@ -66,7 +66,6 @@ type process struct {
 	paused    bool
 	dead, cut bool
 	restarted bool
-	polled    bool // since the last tick the log has answered it that there is no more
 	draining  bool
 	acts      bool        // as it was told: Won or Resumed, and no Lost since
 	lease     domain.Mono // as it was told
@@ -168,8 +167,8 @@ func (s *state) start(server *Server, view *election.State) *process {
 	p.machine = election.NewServerFrom(election.Config{
 		Member: server.Name, Incarnation: p.inc, Margin: s.land.Margin, Guarded: true,
 		TTL: server.TTL, MinTTL: s.land.MinTTL, MaxTTL: s.land.MaxTTL,
-		// Ranks must not keep servers from claiming at once, and heartbeats of
-		// standbys decide nothing here.
+		// Ranks must not keep servers from claiming at once. Heartbeats of standbys
+		// decide nothing here, but that they come back.
 		Stagger: time.Nanosecond, HeartbeatStandby: time.Hour, LiveWithin: 2 * time.Hour,
 	}, from)
 	s.procs = append(s.procs, p)
@@ -212,7 +211,7 @@ func (s *state) seal(p *process) {
 	p.digest = digestOf(p.machine)
 	p.digest.add(uint64(p.folded))
 	p.digest.text(p.inc)
-	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts, p.polled)} {
+	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts)} {
 		p.digest.add(uint64(x))
 	}
 }
@@ -259,7 +258,12 @@ func (s *state) send(from *process, r domain.Record) {
 		lost = ", which does not leave it"
 	}
 	s.tell("%s is sent: %s%s", r.UID, describe(&r), lost)
-	if lost == "" {
+	switch {
+	case lost != "":
+	case standbyBeat(election.Append{Payload: r.Payload}):
+		// When a standby's heartbeat lands makes no difference to anybody else.
+		s.landed(r)
+	default:
 		s.air = append(s.air, &message{record: r, digest: digestOfRecord(&r)})
 	}
 }

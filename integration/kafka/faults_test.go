@@ -170,7 +170,9 @@ func underFault(t *testing.T, c *brokers, l *cluster.Landscape, bareTopic string
 	}
 	after := status(t, l, primary)
 	if after.Epoch != before.Epoch {
-		t.Errorf("epoch %d became %d, for a fault of brokers alone", before.Epoch, after.Epoch)
+		t.Errorf("epoch %d became %d, for a fault of brokers alone\n%s", before.Epoch, after.Epoch,
+			l.CLI(t.Context(), "log", "tail", "--topic", "elections", "-n", "8"))
+		t.Log(l.Log(60))
 	}
 	acted := routed(t, l, began-time.Second)
 	for _, at := range acted {

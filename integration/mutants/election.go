@@ -12,6 +12,7 @@ var (
 	walk         = test("domain/election", "TestNoWalk")
 	flaps        = test("domain/election", "TestALogThatComesAndGoes")
 	plays        = test("domain/election", "TestPlays")
+	outages      = test("domain/election", "TestAnOutage")
 	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
 	views        = test("domain/election", "TestAView")
 	ownEnd       = test("domain/election", "TestAHolderThatReads")
@@ -78,11 +79,11 @@ var ofTheLease = []mutant{
 	{"seen is taken when the timer fires, which no heartbeat puts off", "domain/election/receive.go",
 		"(s.cfg.broken.keeps(ruleFullWait) || after.epoch != before.epoch)", "after.epoch != before.epoch", in(explore, walk)},
 	{"a void claim is retried at once", "domain/election/standby.go",
-		"	due = max(from+s.cfg.wait(ttl)+w.unheard, w.recoverUntil) + rank\n",
-		"	due = max(from+s.cfg.wait(ttl)+w.unheard, w.recoverUntil) + rank\n	if w.voidAt >= from {\n		due = w.voidAt\n	}\n",
+		"	due = max(from+wait, w.recoverUntil)\n",
+		"	due = max(from+wait, w.recoverUntil)\n	if w.voidAt >= from {\n		due = w.voidAt\n	}\n",
 		in(exploreLate, walk)},
 	{"a contest ends the wait", "domain/election/standby.go",
-		"from = max(from, w.contestedAt)", "return s.now, s.state.heard, true", in(explore, walk)},
+		"from = max(from, w.contestedAt)", "return s.now, 0", in(explore, walk)},
 	{"the release is sent before the stop", "domain/election/holder.go",
 		"	if s.cfg.broken.keeps(ruleStop) {\n		s.lose(\"released: \" + reason)\n	}\n", "", in(explore, walk)},
 	{"a contested holder goes on", "domain/election/receive.go",
@@ -96,11 +97,13 @@ var ofTheLease = []mutant{
 	{"an outage of the log is taken for silence of the holder", "domain/election/receive.go",
 		"if !w.lost || !s.cfg.broken.keeps(ruleLongWait) {", "if true {", in(plays)},
 	{"losses of the log put a claim off for ever", "domain/election/receive.go",
-		"w.silence < maxLongWaits*s.longWait() {", "w.silence >= 0 {", in(flaps)},
+		"if w.given < maxGiven {", "if true {", in(flaps)},
 	{"a log that comes and goes is taken for silence of the holder", "domain/election/limits.go",
-		"maxLongWaits = 3\n", "maxLongWaits = 0\n", in(flaps)},
+		"maxGiven = 16\n", "maxGiven = 0\n", in(flaps)},
 	{"a silent log is taken for a silent holder", "domain/election/standby.go",
-		"max(due, s.now) > fresh && s.cfg.broken.keeps(ruleAnswered) {", "false && max(due, s.now) > fresh {", in(plays)},
+		"if w.provedAt < half && s.cfg.broken.keeps(ruleProof) {", "if half < 0 {", in(plays, outages)},
+	{"a standby takes no notice of its own pause", "domain/election/server.go",
+		"if late > max(pauseStep, s.state.ttl/2) {", "if false {", in(plays)},
 	{"an operator's word waits for a holder that ended without one", "domain/election/beat.go",
 		"return !s.state.held || s.now >= max(s.watch.heardAt, s.watch.caughtAt)+s.longWait()", "return !s.state.held", in(plays)},
 	{"an operator's word counts against a holder that lives", "domain/election/beat.go",
