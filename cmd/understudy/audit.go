@@ -96,6 +96,7 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 			_, _ = fmt.Fprintf(notes, "verify: %d of %d records, about %s left\n", v.Done, v.Total, short(v.Left.Round(time.Second)))
 		}
 	}
+	rareCollections() // the states of a large landscape are some 200 MB
 	report, err := verify.Run(cmd.Context(), job)
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)

@@ -96,6 +96,8 @@ var all = []measurement{
 	{"latency", aboutLatency, measureLatency},
 	{"ingest", aboutIngest, measureIngest},
 	{"replay", aboutReplay, measureReplay},
+	{"verify", aboutVerify, measureVerify},
+	{"sign", aboutSign, measureSign},
 	{"hang", aboutHang, measureHang},
 	{"memory", aboutMemory, measureMemory},
 	{"pause", aboutPause, measurePause},

@@ -91,14 +91,13 @@ func (h *history) next() {
 	ended := domain.Ended{UID: uid, Command: at, Outcome: domain.Confirmed, Server: "A", Steps: domain.Steps{
 		Sent: 200 * time.Microsecond, Answered: 400 * time.Microsecond, Confirmed: 500 * time.Microsecond,
 	}}
-	switch {
-	case n%refusedEvery == refusedEvery-1:
+	if n%refusedEvery == refusedEvery-1 {
 		refused := h.command(d.Device, uid+"r", domain.Invoke{Verb: "unknown"})
 		h.fact(d.Device, domain.Ended{UID: uid + "r", Command: refused, Outcome: domain.Refused, Reason: domain.ReasonUnknownVerb})
-	case oneShot:
-		h.fact(d.Device, domain.Started{UID: uid, Command: at})
 	}
-	if !oneShot {
+	if oneShot {
+		h.fact(d.Device, domain.Started{UID: uid, Command: at})
+	} else {
 		h.fact(d.Device, domain.Reported{Values: values})
 	}
 	h.fact(d.Device, ended)

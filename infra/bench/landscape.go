@@ -35,6 +35,7 @@ type landscape struct {
 	log         *kafka.Log
 	devices     *devices
 	definitions []domain.Definition
+	signing     string        // file with the signing key; empty: nothing is signed
 	every       time.Duration // between two snapshots; 0: as a server does by itself
 
 	line      *guard.Lifeline
@@ -230,6 +231,9 @@ func (l *landscape) addServer(i int) (*node, error) {
 	}
 	if l.every > 0 {
 		config["snapshot"] = map[string]any{"every": l.every.String(), "records": 0}
+	}
+	if l.signing != "" {
+		config["signing_key_file"] = l.signing
 	}
 	b, err := json.MarshalIndent(config, "", " ") // JSON is YAML
 	if err != nil {

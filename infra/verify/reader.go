@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	batchBytes = 1 << 20
+	batchBytes = 256 << 10
 	fetchWait  = 500 * time.Millisecond
 	retries    = 10 // in a row
 	retryPause = 200 * time.Millisecond
