@@ -9,6 +9,9 @@ import (
 
 // command judges a record of a producer, or of an operator.
 func (l *logAudit) command(r *domain.Record, ch *partition.Change) {
+	if domain.ClassOf(r.Type) == domain.ClassRevision {
+		return // counted or refused, and nothing is owed for it
+	}
 	switch ch.Verdict {
 	case partition.Accepted:
 		l.commands.Accepted++
