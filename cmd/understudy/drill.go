@@ -33,6 +33,7 @@ type drilling struct {
 	cut      string
 	rate     float64
 	oneShots float64
+	freezer  string
 	yes      bool
 }
 
@@ -72,6 +73,7 @@ runs. Where that landscape uses a Kafka of its own, say --yes.`,
 	f.StringVar(&o.cut, "cut", "drop", "of isolate: drop (both directions, in silence), in, out or reset")
 	f.Float64Var(&o.rate, "rate", 200, "commands per second of the stream")
 	f.Float64Var(&o.oneShots, "one-shots", 0.1, "share of them that are one-shots")
+	f.StringVar(&o.freezer, "freezer", "", "of pause: stop server and guard together by a control group made below this folder of cgroup v2, instead of SIGSTOP; needs root")
 	f.BoolVar(&o.yes, "yes", false, "rehearse also on a landscape whose Kafka up did not start")
 	return cmd
 }
@@ -90,6 +92,8 @@ func (o *drilling) validate() error {
 		return usage("--kind %q: give one of %s", o.kind, kindList())
 	case !slices.Contains([]string{"drop", "in", "out", "reset"}, o.cut):
 		return usage("--cut %q: give drop, in, out or reset", o.cut)
+	case o.freezer != "" && drill.Kind(o.kind) != drill.Pause:
+		return usage("--freezer is for --kind pause")
 	case o.runs < 1 || o.runs > maxDrillRuns:
 		return usage("--runs %d: give 1 to %d", o.runs, maxDrillRuns)
 	case o.rate <= 0 || o.rate > maxDrillRate:
@@ -118,6 +122,12 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	land, err := drill.NewLocal(*s.run, token)
 	if err != nil {
 		return err
+	}
+	if o.freezer != "" {
+		if err := land.FreezeBy(o.freezer); err != nil {
+			return err
+		}
+		defer func() { _ = land.Thaw() }()
 	}
 	cfg, err := settingsOf(s.run)
 	if err != nil {

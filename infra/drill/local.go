@@ -25,6 +25,7 @@ type Local struct {
 	token   string
 	http    *http.Client
 	servers map[string]*httpapi.Client // by name; one each, so that a look opens no connection
+	freezer *freezer                   // nil: servers are paused by signals
 }
 
 var _ Landscape = (*Local)(nil)
@@ -140,10 +141,28 @@ func (l *Local) Kill(server string, host bool) error {
 }
 
 // Pause implements Landscape.
-func (l *Local) Pause(server string) error { return l.signal(server, syscall.SIGSTOP) }
+func (l *Local) Pause(server string) error {
+	if l.freezer == nil {
+		return l.signal(server, syscall.SIGSTOP)
+	}
+	guardian, err := l.guardian(server)
+	if err != nil {
+		return err
+	}
+	running, err := l.process(server)
+	if err != nil {
+		return err
+	}
+	return l.freezer.freeze(guardian, running)
+}
 
 // Continue implements Landscape.
-func (l *Local) Continue(server string) error { return l.signal(server, syscall.SIGCONT) }
+func (l *Local) Continue(server string) error {
+	if l.freezer != nil {
+		return l.freezer.thaw()
+	}
+	return l.signal(server, syscall.SIGCONT)
+}
 
 // freezeLimit bounds the wait for the write at which a server stops itself.
 const freezeLimit = 5 * time.Second
