@@ -30,6 +30,7 @@ import (
 	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/faultpoint"
 	"github.com/understudy-io/understudy/infra/guard"
+	"github.com/understudy-io/understudy/infra/outside"
 	"github.com/understudy-io/understudy/infra/server"
 )
 
@@ -78,6 +79,13 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 		options.Checked = armOnSignal().Reach
 	} else {
 		signal.Ignore(syscall.SIGUSR2)
+	}
+	if host, err := outside.Find(); err == nil {
+		defer func() { _ = host.Close() }()
+		options.Outside = host
+		logger.Info("a clock from outside shows when this machine was stopped with its own", "clock", host.Name())
+	} else {
+		logger.Debug("no clock from outside", "cause", err)
 	}
 	s := server.New(options)
 	api, err := listen(cfg, s, logger)

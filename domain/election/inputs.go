@@ -27,6 +27,10 @@ type (
 	AppendFailed struct{ N uint64 }
 	// Timer says that NextWake has come.
 	Timer struct{}
+	// Jumped says that time has passed which no clock of this machine has counted: a
+	// hypervisor had stopped it with its clocks. It must come before anything else that
+	// was not read before.
+	Jumped struct{ Cause string }
 	// Health is how the server is. Ready: it could act now if it had to. A holder
 	// whose lag is unknown, though it goes on to heartbeat, is contested by who is ready.
 	Health struct {
@@ -68,6 +72,7 @@ func (LogLost) input()      {}
 func (LogBack) input()      {}
 func (AppendFailed) input() {}
 func (Timer) input()        {}
+func (Jumped) input()       {}
 func (Health) input()       {}
 func (Guarded) input()      {}
 func (Floor) input()        {}

@@ -163,6 +163,10 @@ func (p *play) happens(verb string, who *process, args []string) bool {
 		who.paused = true
 	case "continue":
 		who.resume()
+	case "halt": // its machine stops, and its clock with it
+		who.halt()
+	case "unhalt":
+		who.unhalt()
 	case "kill":
 		who.dead = true
 	case "witness": // kill, under the eyes of its guard

@@ -47,6 +47,14 @@ func (r *reckoning) readBack(n uint64) {
 	r.sends = r.sends[keep:]
 }
 
+// void ends all sends until now: when they were sent is not known any more. What is
+// read back of them gives no lease.
+func (r *reckoning) void() {
+	if n := len(r.sends); n > 0 {
+		r.sends = append(r.sends[:0], sending{n: r.sends[n-1].n})
+	}
+}
+
 // end is the earliest end; 0 if nothing was sent.
 func (r *reckoning) end() domain.Mono {
 	if len(r.sends) == 0 {

@@ -22,8 +22,9 @@ const (
 	ruleFullWait  // the wait begins anew with each record that counts
 	ruleStop      // who gives up stops before it sends the release
 	ruleSilence   // who has sent a release never goes on in that epoch
+	ruleJump      // time that no own clock has counted ends the lease
 
-	lastRule = ruleSilence
+	lastRule = ruleJump
 
 	// Rules that keep a healthy primary in office.
 	ruleProof    = lastRule << 1 // a standby waits only while the log gives it back what it writes

@@ -96,6 +96,17 @@ func (s *Server) lateness() {
 	}
 }
 
+// jumped finds that this machine was away, and its clock with it.
+func (s *Server) jumped(cause string) {
+	if !s.cfg.broken.keeps(ruleJump) {
+		return
+	}
+	s.flight.paused()
+	s.watch.caught = false
+	s.sends.void()
+	s.lose(cause)
+}
+
 func (s *Server) take(in Input) {
 	if s.over {
 		// It only follows what becomes of the landscape.
@@ -118,6 +129,8 @@ func (s *Server) take(in Input) {
 		s.beatAt, s.ackedAt = s.now, s.now
 	case AppendFailed:
 		s.appendFailed(in.N)
+	case Jumped:
+		s.jumped(in.Cause)
 	case Health:
 		s.healthIs(in)
 	case Guarded:

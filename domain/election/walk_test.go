@@ -29,10 +29,11 @@ type walk struct {
 	slow     time.Duration // how long things take at the moment
 	loss     float64
 	double   float64
+	halts    bool // machines are stopped with their clocks, too
 }
 
 func newWalk(seed int64, broken breaks) *walk {
-	w := &walk{world: newWorld(), broken: broken, slow: time.Millisecond}
+	w := &walk{world: newWorld(), broken: broken, slow: time.Millisecond, halts: seed%3 == 0}
 	w.rnd = rand.New(rand.NewSource(seed))
 	w.fate = w.landings
 	w.delay = func(*process) time.Duration { return w.upTo(w.slow) }
@@ -134,6 +135,19 @@ func (w *walk) disturb() {
 	}
 }
 
+// halt stops a machine with its clock. An outside clock tells of it when it goes on.
+func (w *walk) halt(p *process) {
+	if p.paused {
+		return
+	}
+	w.say("the machine of %s is stopped", p.id)
+	p.halt()
+	w.after(w.upTo(time.Second), func() {
+		w.say("the machine of %s goes on", p.id)
+		p.unhalt()
+	})
+}
+
 // rarely does what happens once in a while.
 func (w *walk) rarely(p *process) {
 	switch w.rnd.Intn(3) {
@@ -161,6 +175,10 @@ func (w *walk) holder() *process {
 }
 
 func (w *walk) pause(p *process) {
+	if w.halts && w.chance(0.5) {
+		w.halt(p)
+		return
+	}
 	w.say("%s is paused", p.id)
 	p.paused = true
 	w.after(w.upTo(time.Second), func() {
@@ -295,7 +313,7 @@ func TestTheWalkFindsEachRuleThatIsTakenAway(t *testing.T) {
 		ruleSeen: "seen", ruleNextEpoch: "next epoch", ruleOrder: "order", ruleIncarnation: "incarnation",
 		ruleJoin: "join", ruleRemoval: "removal", ruleMargin: "margin", ruleReadBack: "read-back",
 		ruleSendTime: "send time", ruleShrink: "shrink", ruleRecordTTL: "record's TTL", ruleFullWait: "full wait",
-		ruleStop: "stop before release", ruleSilence: "silence after release",
+		ruleStop: "stop before release", ruleSilence: "silence after release", ruleJump: "jump",
 	}
 	for r := rule(1); r <= lastRule; r <<= 1 {
 		t.Run(names[r], func(t *testing.T) {

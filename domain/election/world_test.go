@@ -56,6 +56,8 @@ type process struct {
 	read       int64
 	wakes      int
 	paused     bool
+	halted     bool        // its machine is, and its clock with it
+	stands     domain.Mono // what that shows meanwhile
 	dead       bool
 	deaf, mute bool // cannot read, cannot append
 	waiting    []func()
@@ -177,6 +179,9 @@ func (w *world) thaw(delay func() time.Duration) {
 
 // clock is the process's own time.
 func (p *process) clock() domain.Mono {
+	if p.halted {
+		return p.stands
+	}
 	return p.boot + domain.Mono(math.Round(float64(p.now)*p.rate))
 }
 
@@ -196,7 +201,26 @@ func (p *process) does(f func()) {
 	}
 }
 
+// halt stops the machine that the process runs on, with its clock.
+func (p *process) halt() {
+	p.stands, p.halted, p.paused = p.clock(), true, true
+}
+
+// unhalt lets it go on. What an outside clock tells comes first.
+func (p *process) unhalt() {
+	if !p.halted {
+		return
+	}
+	p.halted = false
+	p.boot += p.stands - p.clock()
+	p.waiting = append([]func(){func() { p.step(Jumped{Cause: "the machine was stopped"}) }}, p.waiting...)
+	p.resume()
+}
+
 func (p *process) resume() {
+	if p.halted {
+		return
+	}
 	p.paused = false
 	for len(p.waiting) > 0 && !p.paused && !p.dead {
 		f := p.waiting[0]
@@ -349,7 +373,7 @@ func (p *process) compare() {
 
 // acts reports whether the process could act now: it may be paused between the
 // check of its lease and the write.
-func (p *process) acts() bool { return !p.dead && p.clock() < p.machine.LeaseEnd() }
+func (p *process) acts() bool { return !p.dead && !p.halted && p.clock() < p.machine.LeaseEnd() }
 
 // check is the guarantee: a lease can only begin or move in a step, so two that
 // cover one instant are found after one.

@@ -85,7 +85,12 @@ func (c *controlLoop) run(ctx context.Context) error {
 func (c *controlLoop) tell(in election.Input) { c.inbox.put(in) }
 
 // elect hands the election an input, in the loop.
-func (c *controlLoop) elect(in election.Input) { c.step(control.Election{Input: in}, domain.Stored{}) }
+func (c *controlLoop) elect(in election.Input) {
+	if _, jumped := in.(election.Jumped); jumped {
+		c.lease.Trust() // whoever moves it knows of it from here on
+	}
+	c.step(control.Election{Input: in}, domain.Stored{})
+}
 
 // ask runs f in the control loop and waits for it.
 func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {

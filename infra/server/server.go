@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-io/understudy/domain/server/control"
 	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/clock"
+	"github.com/understudy-io/understudy/infra/outside"
 )
 
 // ErrReplaced ends a server whose name a newer process has taken. To start it
@@ -35,6 +36,7 @@ type Options struct {
 	Valve       Valve         // that the drivers' connections are in; optional: without it this process checks alone
 	ValveWhy    string        // says why the valve is the kernel's, or not
 	Unfit       string        // optional: why this server must not be primary
+	Outside     outside.Clock // optional: runs on when this machine is stopped with its own clock
 	Checked     func()        // optional, for drills: called between the lease's check and the write to a device
 	Store       SnapshotStore // optional: without it every start folds from the beginning
 	SaveEvery   time.Duration
@@ -155,6 +157,9 @@ func (s *Server) Run(ctx context.Context) error {
 	start("keep connections warm", s.keepWarm)
 	if s.options.Signer != nil {
 		start("hash the log", s.notary().run)
+	}
+	if s.options.Outside != nil {
+		start("watch the clock from outside", s.watchOutside)
 	}
 
 	var err error

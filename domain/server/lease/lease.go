@@ -7,11 +7,11 @@
 //
 // It guarantees that the valve is told of each move, and of a longer lease before
 // this process heeds it: what the process lets through finds the valve open. Its
-// methods may be called from any goroutine; those that move the lease from one at a
-// time. On a crash the lease is gone, and so is the valve.
+// methods may be called from any goroutine. On a crash the lease is gone, and so is the valve.
 package lease
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/understudy-io/understudy/domain"
@@ -31,6 +31,9 @@ type Lease struct {
 	until atomic.Int64 // domain.Mono; zero when there is none
 	epoch atomic.Uint64
 	valve Valve // nil for none
+
+	moving sync.Mutex // held while the lease is moved
+	doubt  bool       // under moving: see Distrust
 }
 
 // New is no lease yet. Nil is no valve.
@@ -38,6 +41,11 @@ func New(v Valve) *Lease { return &Lease{valve: v} }
 
 // Extend sets the end of the lease of an epoch. It may be earlier than before.
 func (l *Lease) Extend(epoch uint64, until domain.Mono) {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	if l.doubt {
+		return
+	}
 	if l.valve != nil {
 		l.valve.Extend(until)
 	}
@@ -47,6 +55,12 @@ func (l *Lease) Extend(epoch uint64, until domain.Mono) {
 
 // Revoke takes the lease away.
 func (l *Lease) Revoke() {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	l.revoke()
+}
+
+func (l *Lease) revoke() {
 	l.until.Store(0)
 	if l.valve != nil {
 		l.valve.Extend(0)
@@ -55,10 +69,28 @@ func (l *Lease) Revoke() {
 
 // Over ends the term, and with it all connections to devices that stand.
 func (l *Lease) Over() {
-	l.Revoke()
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	l.revoke()
 	if l.valve != nil {
 		l.valve.Shut()
 	}
+}
+
+// Distrust takes the lease away, from any goroutine, and lets nobody extend it until
+// Trust: who knows when it ends has still to be told that the clock was wrong.
+func (l *Lease) Distrust() {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	l.doubt = true
+	l.revoke()
+}
+
+// Trust ends that. It gives no lease back.
+func (l *Lease) Trust() {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	l.doubt = false
 }
 
 // End is when the lease ends; zero without one.

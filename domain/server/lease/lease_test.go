@@ -33,6 +33,25 @@ func TestALeaseIsHeldInItsEpochUntilItsEnd(t *testing.T) {
 	}
 }
 
+func TestALeaseThatIsDistrustedIsNotExtended(t *testing.T) {
+	clock := func() domain.Mono { return time.Minute }
+	l := lease.New(nil)
+	l.Extend(7, time.Hour)
+	l.Distrust()
+	l.Extend(7, time.Hour) // by a clock that was stopped
+	if l.Held(7, clock) {
+		t.Error("it is held")
+	}
+	l.Trust()
+	if l.Held(7, clock) {
+		t.Error("it came back by itself")
+	}
+	l.Extend(7, time.Hour)
+	if !l.Held(7, clock) {
+		t.Error("a new one is not held")
+	}
+}
+
 // recorded is a valve that writes down what it is told, and whether the lease was
 // heeded by the process then.
 type recorded struct {
