@@ -80,7 +80,9 @@ func (m *Manifest) Complete() bool {
 }
 
 // ReadManifest reads the manifest of a folder, and checks that it makes sense.
-func ReadManifest(dir string) (Manifest, error) {
+func ReadManifest(dir string) (Manifest, error) { return readManifest(dir, Format) }
+
+func readManifest(dir, format string) (Manifest, error) {
 	var m Manifest
 	path := filepath.Join(dir, manifestName)
 	info, err := os.Stat(path)
@@ -100,8 +102,8 @@ func ReadManifest(dir string) (Manifest, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("%s cannot be read; take another copy of the folder, or export again: %w: %w", path, domain.ErrCorrupt, err)
 	}
-	if m.Format != Format {
-		return m, fmt.Errorf("%s says format %q, this build reads %q; use the build that wrote it, %s: %w", path, m.Format, Format, m.Build, domain.ErrConflict)
+	if m.Format != format {
+		return m, fmt.Errorf("%s says format %q, and %q is wanted here; export as that to another folder, or use the build that wrote it, %s: %w", path, m.Format, format, m.Build, domain.ErrConflict)
 	}
 	return m, m.check(path)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,27 +31,66 @@ const (
 type Writer struct {
 	dir      string
 	manifest Manifest
+	form     Form
 	open     map[place]*segment
-	line     []byte
 	limit    int64
 	now      func() time.Time
 }
+
+// Form is how files hold records. Its Name stands in the manifest, Suffix ends
+// the names of files.
+type Form struct {
+	Name, Suffix string
+	Begin        func(w io.Writer) Sink
+	// Daily begins a new file with each day, in UTC.
+	Daily bool
+}
+
+// Sink takes the records of one file.
+type Sink interface {
+	Add(topic string, partition int32, m *domain.Stored) error
+	Close() error
+}
+
+// Lines is the form that this package reads.
+func Lines() Form {
+	return Form{Name: Format, Suffix: ".jsonl", Begin: func(w io.Writer) Sink { return &lines{to: w} }}
+}
+
+// lines is a file of JSON lines.
+type lines struct {
+	to   io.Writer
+	line []byte
+}
+
+func (l *lines) Add(topic string, partition int32, m *domain.Stored) error {
+	l.line = AppendLine(l.line[:0], topic, partition, m)
+	_, err := l.to.Write(l.line)
+	return err
+}
+
+func (l *lines) Close() error { return nil }
 
 // Create begins a folder, or goes on with one of the same landscape whose ranges
 // begin at the same offsets: what it holds is not written again. One that holds
 // less than head says gets longer.
 func Create(dir string, head Head, now func() time.Time) (*Writer, error) {
+	return CreateAs(Lines(), dir, head, now)
+}
+
+// CreateAs is Create in a form.
+func CreateAs(form Form, dir string, head Head, now func() time.Time) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("export to %s: %w", dir, err)
 	}
-	w := &Writer{dir: dir, open: make(map[place]*segment), limit: fileBytes, now: now}
-	had, err := ReadManifest(dir)
+	w := &Writer{dir: dir, form: form, open: make(map[place]*segment), limit: fileBytes, now: now}
+	had, err := readManifest(dir, form.Name)
 	switch {
 	case errors.Is(err, domain.ErrNotFound):
 		if err := empty(dir); err != nil {
 			return nil, err
 		}
-		w.manifest = Manifest{Format: Format, Head: head}
+		w.manifest = Manifest{Format: form.Name, Head: head}
 	case err != nil:
 		return nil, err
 	default:
@@ -119,8 +159,16 @@ func (w *Writer) Append(topic string, partition int32, messages []domain.Stored,
 		if messages[i].Offset < s.Next {
 			return fmt.Errorf("export: %s/%d offset %d comes after %d: %w", topic, partition, messages[i].Offset, s.Next-1, domain.ErrCorrupt)
 		}
-		w.line = AppendLine(w.line[:0], topic, partition, &messages[i])
-		if err := s.add(w.line, &messages[i]); err != nil {
+		if w.form.Daily && s.Records > 0 && day(messages[i].Appended) != s.day {
+			if err := w.end(at, s); err != nil {
+				return err
+			}
+			var err error
+			if s, err = w.begin(at); err != nil {
+				return w.failed(err)
+			}
+		}
+		if err := s.add(&messages[i]); err != nil {
 			return w.failed(err)
 		}
 	}
@@ -138,9 +186,22 @@ func (w *Writer) failed(err error) error {
 // segment is a file that is being written.
 type segment struct {
 	File
-	f   *os.File
-	out *bufio.Writer
-	sum hash.Hash
+	f    *os.File
+	out  *bufio.Writer
+	sum  hash.Hash
+	sink Sink
+	day  string
+}
+
+// day is that of an append time, in UTC.
+func day(at domain.Instant) string { return time.Unix(0, int64(at)).UTC().Format(time.DateOnly) }
+
+// Write takes what the sink writes.
+func (s *segment) Write(b []byte) (int, error) {
+	n, err := s.out.Write(b)
+	s.sum.Write(b[:n])
+	s.Bytes += int64(n)
+	return n, err
 }
 
 func (w *Writer) begin(at place) (*segment, error) {
@@ -151,7 +212,7 @@ func (w *Writer) begin(at place) (*segment, error) {
 	kind := at.topic[strings.LastIndexByte(at.topic, '.')+1:]
 	s := &segment{sum: sha256.New()}
 	s.File = File{
-		Name:  fmt.Sprintf("%s-%d-%020d.jsonl", kind, at.partition, from),
+		Name:  fmt.Sprintf("%s-%d-%020d%s", kind, at.partition, from, w.form.Suffix),
 		Topic: at.topic, Partition: at.partition, From: from, Next: from,
 	}
 	var err error
@@ -160,16 +221,16 @@ func (w *Writer) begin(at place) (*segment, error) {
 		return nil, err
 	}
 	s.out = bufio.NewWriterSize(s.f, bufferBytes)
+	s.sink = w.form.Begin(s)
 	w.open[at] = s
 	return s, nil
 }
 
-func (s *segment) add(line []byte, m *domain.Stored) error {
-	if _, err := s.out.Write(line); err != nil {
+func (s *segment) add(m *domain.Stored) error {
+	if err := s.sink.Add(s.Topic, s.Partition, m); err != nil {
 		return err
 	}
-	s.sum.Write(line)
-	s.Bytes += int64(len(line))
+	s.day = day(m.Appended)
 	s.Records++
 	s.Next = m.Offset + 1
 	t := time.Unix(0, int64(m.Appended)).UTC()
@@ -185,11 +246,11 @@ func (s *segment) add(line []byte, m *domain.Stored) error {
 // end closes a file and puts it into the manifest.
 func (w *Writer) end(at place, s *segment) error {
 	delete(w.open, at)
-	s.SHA256 = hex.EncodeToString(s.sum.Sum(nil))
 	path := filepath.Join(w.dir, s.Name)
-	if err := errors.Join(s.out.Flush(), s.f.Sync(), s.f.Close()); err != nil {
+	if err := errors.Join(s.sink.Close(), s.out.Flush(), s.f.Sync(), s.f.Close()); err != nil {
 		return w.failed(err)
 	}
+	s.SHA256 = hex.EncodeToString(s.sum.Sum(nil))
 	if err := os.Rename(path+unfinished, path); err != nil {
 		return w.failed(err)
 	}

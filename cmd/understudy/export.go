@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/archive"
+	"github.com/understudy-io/understudy/adapters/parquetfile"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/history"
 )
@@ -33,11 +35,12 @@ The user at the brokers only has to be allowed to read. What was interrupted goe
 with the same command; given again later, it adds what is new.`,
 		Example: `  understudy export --to /backup/main
   understudy export --to incident --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z
-  understudy export --to copy --kafka broker-1:9092 --landscape main`,
+  understudy export --to copy --kafka broker-1:9092 --landscape main
+  understudy export --format parquet --to tables --file /backup/main --keys-file keys`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.export(cmd, &o) },
 	}
-	cmd.Flags().StringVar(&o.form, "format", "jsonl", "jsonl: one CloudEvent in JSON on each line")
+	cmd.Flags().StringVar(&o.form, "format", "jsonl", "jsonl: one CloudEvent in JSON on each line, which --file reads; parquet: by day, with decoded columns, for DuckDB, pandas and the like")
 	cmd.Flags().StringVar(&o.to, "to", "", "the folder; it is made if it is not there")
 	o.historyFlags.register(cmd)
 	o.spanFlags.register(cmd)
@@ -64,8 +67,8 @@ func (g *globals) export(cmd *cobra.Command, o *exporting) error {
 		return err
 	case o.to == "":
 		return usage("name the folder to write with --to")
-	case o.form != "jsonl":
-		return usage("--format %q: give jsonl", o.form)
+	case o.form != "jsonl" && o.form != "parquet":
+		return usage("--format %q: give jsonl or parquet", o.form)
 	}
 	screen, err := newScreen(cmd, g.Output)
 	if err != nil {
@@ -76,7 +79,7 @@ func (g *globals) export(cmd *cobra.Command, o *exporting) error {
 		return err
 	}
 	defer func() { _ = p.close() }()
-	result, err := p.export(cmd.Context(), o.to, span, o.notes(cmd))
+	result, err := p.export(cmd.Context(), p.formOf(o.form), o.to, span, o.notes(cmd))
 	if err != nil {
 		return err
 	}
@@ -89,12 +92,12 @@ func (g *globals) export(cmd *cobra.Command, o *exporting) error {
 	})
 }
 
-func (p *past) export(ctx context.Context, folder string, span history.Span, notes io.Writer) (*exported, error) {
+func (p *past) export(ctx context.Context, form archive.Form, folder string, span history.Span, notes io.Writer) (*exported, error) {
 	ranges, err := history.Ranges(ctx, p.source, p.landscape, span)
 	if err != nil {
 		return nil, p.unread(err)
 	}
-	w, err := archive.Create(folder, archive.Head{Landscape: p.landscape, Build: thisBuild().String(), Parts: ranges}, time.Now)
+	w, err := archive.CreateAs(form, folder, archive.Head{Landscape: p.landscape, Build: thisBuild().String(), Parts: ranges}, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +116,34 @@ func (p *past) export(ctx context.Context, folder string, span history.Span, not
 		out.Bytes += f.Bytes
 	}
 	return out, nil
+}
+
+// parquetFormat names what a folder of Parquet files holds.
+const parquetFormat = "understudy.parquet.v1"
+
+func (p *past) formOf(name string) archive.Form {
+	if name == "jsonl" {
+		return archive.Lines()
+	}
+	return archive.Form{Name: parquetFormat, Suffix: ".parquet", Daily: true, Begin: func(w io.Writer) archive.Sink {
+		return parquetfile.Begin(w, p.describe)
+	}}
+}
+
+// describe decodes a record for its columns.
+func (p *past) describe(topic string, partition int32, m *domain.Stored) parquetfile.Described {
+	for _, kind := range history.Kinds {
+		if domain.Topic(p.landscape, kind) != topic {
+			continue
+		}
+		r := p.codec.Decode(kind, partition, *m)
+		out := parquetfile.Described{Signed: r.Signed, Defect: r.Defect}
+		if r.Payload != nil {
+			out.Payload, _ = json.Marshal(r.Payload) // all payloads are plain values
+		}
+		return out
+	}
+	return parquetfile.Described{}
 }
 
 // unread says what to look at where a topic cannot be read.

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/understudy-io/understudy/adapters/archive"
+	"github.com/understudy-io/understudy/adapters/parquetfile"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/history"
 )
@@ -127,7 +129,7 @@ func TestBadInputOfExportIsSaid(t *testing.T) {
 		want string
 	}{
 		{append(broker, "export"), exitUsage, "--to"},
-		{append(broker, "export", "--to", dir, "--format", "xml"), exitUsage, "give jsonl"},
+		{append(broker, "export", "--to", dir, "--format", "xml"), exitUsage, "give jsonl or parquet"},
 		{append(broker, "export", "--to", dir, "--since", "yesterday"), exitUsage, "write it as 2026-11-21T20:14:07.25Z"},
 		{append(broker, "export", "--to", dir, "--since", "1m", "--until", "2m"), exitUsage, "is not after"},
 		{[]string{"export", "--to", dir, "--kafka", l.address, "--landscape", "other"}, exitError, "the landscape's name right"},
@@ -152,4 +154,35 @@ func TestALongWorkTellsHowFarItIs(t *testing.T) {
 	}
 	silent := newMeter(nil, "export", 3000, began)
 	silent.add(500, began.Add(time.Second))
+}
+
+// TestTablesHoldEveryRecord: with what decoding says of it, and they are no
+// history to be read again.
+func TestTablesHoldEveryRecord(t *testing.T) {
+	past := newPast(t)
+	dir := filepath.Join(t.TempDir(), "tables")
+	past.past(t, "export", "--format", "parquet", "--to", dir)
+	files, err := filepath.Glob(filepath.Join(dir, "log-*.parquet"))
+	if err != nil || len(files) != logPartitions {
+		t.Fatalf("files %v: %v", files, err)
+	}
+	var confirmed, rows int
+	for _, path := range files {
+		of, err := parquet.ReadFile[parquetfile.Row](path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += len(of)
+		for _, r := range of {
+			if *r.Type == string(domain.TypeOutcome) && r.Signed && strings.Contains(*r.Payload, `"outcome":"confirmed"`) {
+				confirmed++
+			}
+		}
+	}
+	if want := logPartitions + 9; rows != want || confirmed != 2 {
+		t.Errorf("%d rows of %d, %d confirmed", rows, want, confirmed)
+	}
+	if code, _, errOut := command(t, "timeline", "--file", dir); code != exitRefused || !strings.Contains(errOut, "understudy.parquet.v1") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
 }

@@ -145,7 +145,7 @@ func (g *globals) seal(cmd *cobra.Command, o *sealing) error {
 		return usage("seal folds what it has written, and needs the landscape's keys for that: name them with --keys-file")
 	}
 	out := sealed{}
-	if out.exported, err = p.export(cmd.Context(), o.to, history.Span{}, o.notes(cmd)); err != nil {
+	if out.exported, err = p.export(cmd.Context(), archive.Lines(), o.to, history.Span{}, o.notes(cmd)); err != nil {
 		return err
 	}
 	if out.Checked, err = p.proven(cmd.Context(), o.to); err != nil {
