@@ -9,9 +9,9 @@ const SubjectOfRevisions = "configuration"
 
 // Limits on a revision.
 const (
-	MaxRevision      = 48 << 20        // bytes of its encoding
-	MaxRevisionPart  = MaxValue - 1024 // bytes of one part of it
-	MaxRevisionParts = (MaxRevision + MaxRevisionPart - 1) / MaxRevisionPart
+	MaxRevision      = 32 << 20  // bytes of its encoding
+	MaxRevisionPart  = 256 << 10 // bytes of one part of it: a small one holds up no command
+	MaxRevisionParts = MaxRevision / MaxRevisionPart
 )
 
 // RevisionPart is a piece of the encoding of a revision, which may be larger than a

@@ -163,7 +163,7 @@ type packer struct {
 // marshal writes a payload with the names of its struct tags, in the order of
 // the struct, maps sorted, numbers as short as they go: the same payload always
 // gives the same bytes.
-func marshal(p domain.Payload) ([]byte, error) {
+func marshal(p any) ([]byte, error) {
 	k := packers.Get().(*packer)
 	k.buffer.Reset()
 	k.ResetWriter(&k.buffer)

@@ -413,6 +413,7 @@ func (c *checks) notice(s *server, n core.Notice) {
 		if len(w.tainted) == 0 {
 			w.failf("%s finds the states to differ: event %d, incarnation %s, %s", s.incarnation, n.Event, n.Incarnation, n.Position)
 		}
+	case core.Unreadable: // it is tried again
 	case core.Removing:
 		w.failf("%s takes %s away, which all are configured to have", s.incarnation, n.Device)
 	default:

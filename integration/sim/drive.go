@@ -337,8 +337,9 @@ func (w *world) loseControl(d time.Duration) {
 	}
 }
 
-// reconfigure changes the definition of a device in the configuration, and restarts
-// one server, which reads it; the others have the old one until they start again.
+// reconfigure changes the definition of a device in the configuration: in a new
+// revision of the landscape's, or in the servers' own files. Then one server is
+// restarted, which reads it; the others have the old one until they start again.
 func (w *world) reconfigure(h *host, arg int) {
 	w.defs, w.reconfigured = slices.Clone(w.defs), true
 	def := &w.defs[arg%len(w.defs)]
@@ -346,6 +347,10 @@ func (w *world) reconfigure(h *host, arg int) {
 		def.StandbyPolling = !def.StandbyPolling
 	} else {
 		def.ConfirmWithin = time.Duration(200+arg%300) * time.Millisecond
+	}
+	if arg/128%2 == 0 {
+		w.publishRevision(h, arg/256)
+		return
 	}
 	if h.server != nil {
 		h.killProgram(&h.server.program)

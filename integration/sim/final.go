@@ -70,6 +70,7 @@ func (c *checks) finish() {
 	c.outcomes()
 	c.devices()
 	c.duties()
+	c.revisions()
 	c.sameControl()
 	if w.plan.Audit {
 		c.audit()

@@ -64,7 +64,7 @@ var (
 	controlAppends = table[domain.Type]("control append ", domain.TypeJoined, domain.TypeHeartbeat, domain.TypeClaim,
 		domain.TypeRelease, domain.TypeContest, domain.TypeLeft, domain.TypeCleared, domain.TypeFloor)
 	publishes   = table[domain.Type]("core publish ", domain.TypeCheckpoint, domain.TypeQuarantined, domain.TypeCleared)
-	journalAdds = table[domain.Type]("core journal ", domain.TypeEpochOpened, domain.TypeTick, domain.TypeConfigured, domain.TypeOutcome, domain.TypeAnswer)
+	journalAdds = table[domain.Type]("core journal ", domain.TypeEpochOpened, domain.TypeTick, domain.TypeConfigured, domain.TypeOutcome, domain.TypeAnswer, domain.TypeRevisionApplied)
 	deviceAdds  = table[domain.Type]("device journal ", domain.TypeStarted, domain.TypeOutcome, domain.TypeReported, domain.TypeConnection)
 	emits       = table[domain.Effect]("device emit ", domain.Absolute, domain.Queryable, domain.OneShot)
 	clerkKinds  = table[domain.TopicKind]("clerk append to ", domain.TopicLog, domain.TopicDeadLetter)
@@ -121,7 +121,7 @@ var (
 	pControl, pBeginTerm, pEndTerm, pFlush = registerEffect(core.Control{}), registerEffect(core.BeginTerm{}), registerEffect(core.EndTerm{}), registerEffect(core.Flush{})
 	pClerk, pOpen, pClose, pDevice         = registerEffect(core.Clerk{}), registerEffect(core.OpenDevice{}), registerEffect(core.CloseDevice{}), registerEffect(core.Device{})
 	pOpened, pRefold, pLeft, pCoreQuit     = registerEffect(core.Opened{}), registerEffect(core.Refold{}), registerEffect(core.Left{}), registerEffect(core.Quit{})
-	pNotice                                = registerEffect(core.Notice{})
+	pNotice, pLoad, pPlanned               = registerEffect(core.Notice{}), registerEffect(core.Load{}), registerEffect(core.Planned{})
 )
 
 func corePoint(e core.Effect) point {
@@ -150,6 +150,10 @@ func corePoint(e core.Effect) point {
 		return pOpened
 	case core.Refold:
 		return pRefold
+	case core.Load:
+		return pLoad
+	case core.Planned:
+		return pPlanned
 	case core.Left:
 		return pLeft
 	case core.Quit:

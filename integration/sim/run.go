@@ -22,6 +22,7 @@ type Stats struct {
 	claims, void, again           int
 	saved, loaded, refusedFiles   int
 	audits, compared, views       int
+	revisions                     int // active at the end
 	undone, cuts                  int
 	misread, quarantined, decided int
 	slowest                       time.Duration // until somebody acted after a healing
@@ -63,6 +64,7 @@ func (s *Stats) Add(o *Stats) {
 	s.saved, s.loaded, s.refusedFiles = s.saved+o.saved, s.loaded+o.loaded, s.refusedFiles+o.refusedFiles
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
 	s.views += o.views
+	s.revisions += o.revisions
 	s.misread, s.quarantined, s.decided = s.misread+o.misread, s.quarantined+o.quarantined, s.decided+o.decided
 	s.undone, s.cuts = s.undone+o.undone, s.cuts+o.cuts
 	s.slowest = max(s.slowest, o.slowest)

@@ -458,6 +458,9 @@ func (s *server) performCore(e core.Effect) {
 		s.after(s.w.between(time.Millisecond, 20*time.Millisecond), func() {
 			s.core.tell(coreInput{in: core.Refolded{Err: s.examine(e.Statements)}})
 		})
+	case core.Load:
+		s.loadRevision(e.Revision)
+	case core.Planned:
 	case core.Left:
 		s.left()
 	case core.Quit:

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/understudy-io/understudy/domain"
@@ -24,7 +23,7 @@ func (m *Machine) configured(in *Read, r *domain.Record) {
 	m.openDevice(dev.Definition, payload.Removed)
 	if m.term != nil && m.term.opened[s.Partition()] {
 		delete(m.term.awaits, dev.ID())
-		m.handOver(s, dev.ID(), in, s.LogTime())
+		m.handOver(s, dev.ID(), in.Since, s.LogTime())
 	}
 }
 
@@ -36,7 +35,7 @@ func (m *Machine) unchanged(in *Read, r *domain.Record) {
 	delete(m.term.awaits, r.Subject)
 	if _, known := m.devices[r.Subject]; known {
 		s := m.states[m.owner(r.Subject)]
-		m.handOver(s, r.Subject, in, s.LogTime())
+		m.handOver(s, r.Subject, in.Since, s.LogTime())
 	}
 }
 
@@ -73,10 +72,7 @@ func (m *Machine) configure(s *partition.State) {
 		revision := uint64(0)
 		if dev, ok := s.Device(def.Device); ok {
 			revision = dev.Definition.Revision
-			have := dev.Definition
-			have.Revision = 0
-			def.Revision = 0
-			if reflect.DeepEqual(have, def) {
+			if !dev.Removed && dev.Definition.Same(wanted) {
 				continue
 			}
 		}
@@ -105,14 +101,15 @@ func (m *Machine) removeOthers(s *partition.State) {
 	}
 }
 
-// want notes what the configuration says, by partition.
-func (m *Machine) want(devices []domain.Definition) {
-	m.wanted = make([][]*domain.Definition, len(m.states))
-	m.isWanted = make(map[string]bool, len(devices))
+// byPartition sorts definitions by the partition that owns the device.
+func (m *Machine) byPartition(devices []domain.Definition) (wanted [][]*domain.Definition, isWanted map[string]bool) {
+	wanted = make([][]*domain.Definition, len(m.states))
+	isWanted = make(map[string]bool, len(devices))
 	for i := range devices {
 		def := &devices[i]
 		p := m.owner(def.Device)
-		m.wanted[p] = append(m.wanted[p], def)
-		m.isWanted[def.Device] = true
+		wanted[p] = append(wanted[p], def)
+		isWanted[def.Device] = true
 	}
+	return wanted, isWanted
 }

@@ -83,7 +83,11 @@ func (m *Machine) Unconfigured() []string {
 		return nil
 	}
 	var out []string
-	for p, wanted := range m.wanted {
+	all := m.wanted
+	if m.ActiveRevision() > 0 {
+		all = m.plan.wanted
+	}
+	for p, wanted := range all {
 		for _, def := range wanted {
 			if _, ok := m.states[p].Device(def.Device); !ok {
 				out = append(out, def.Device)

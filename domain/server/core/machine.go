@@ -38,6 +38,7 @@ type Machine struct {
 
 	wanted   [][]*domain.Definition     // what the configuration says, by partition
 	isWanted map[string]bool            // the devices of it
+	plan     plan                       // the landscape's own, which counts instead where there is one
 	devices  map[string]device.Settings // that are open
 	names    []string                   // theirs, in order
 	term     *term                      // of the epoch that this server holds; nil for none
@@ -68,7 +69,7 @@ func New(cfg Config, states []*partition.State) *Machine {
 	for p := range m.high {
 		m.high[p] = -1
 	}
-	m.want(cfg.Devices)
+	m.wanted, m.isWanted = m.byPartition(cfg.Devices)
 	return m
 }
 
@@ -95,6 +96,8 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 		m.abdicate(in)
 	case Refolded:
 		m.refolded(in.Err)
+	case Loaded:
+		m.loaded(in)
 	default:
 		m.hear(in)
 	}
@@ -180,6 +183,7 @@ func (m *Machine) read(in *Read) {
 	}
 	if !m.caughtUp && m.isCaughtUp() {
 		m.caughtUp = true
+		m.seek()
 		m.tellFloor()
 		m.tellHealth()
 	}
@@ -192,6 +196,12 @@ func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change 
 		m.configured(in, r)
 	case r.Type == domain.TypeConfigured:
 		m.unchanged(in, r)
+	case change.RevisionsChanged:
+		m.seek()
+		m.rollOut()
+	}
+	if r.Type == domain.TypeConfigured {
+		m.rolledOut(in, r)
 	}
 	if m.term != nil {
 		m.act(s, in, r, change)
@@ -223,6 +233,7 @@ func (m *Machine) wake() {
 		m.tickIdle()
 	}
 	m.decideAgain()
+	m.seekAgain()
 	m.settleDue()
 }
 
@@ -243,6 +254,9 @@ func (m *Machine) NextWake() domain.Mono {
 	at := min(m.healthAt, m.checkpointAt, m.tickAt)
 	if again := m.refold.againAt; again > 0 {
 		at = min(at, again)
+	}
+	if m.plan.again > 0 {
+		at = min(at, m.plan.again)
 	}
 	for _, s := range m.settlings {
 		at = min(at, s.until)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/domain/server/clerk"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/domain/server/journal"
@@ -104,6 +105,12 @@ type (
 	// Refolded answers Refold. The error is nil if the log gives what this server
 	// had, and wraps ErrWrong if it does not; any other says nothing of it.
 	Refolded struct{ Err error }
+	// Loaded answers Load: the devices of the revision, or why they are not known.
+	Loaded struct {
+		Revision uint64
+		Devices  []domain.Definition
+		Err      error
+	}
 )
 
 func (Begin) input()       {}
@@ -131,6 +138,7 @@ func (Settled) input()     {}
 func (Flushed) input()     {}
 func (Broken) input()      {}
 func (Refolded) input()    {}
+func (Loaded) input()      {}
 
 // Effect is what the caller must do.
 type Effect interface{ effect() }
@@ -170,6 +178,10 @@ type (
 	// Refold asks to fold partitions again, beside the running state, to be answered
 	// by Refolded. See [Examination].
 	Refold struct{ Statements []Testimony }
+	// Load asks for what is in a revision of the configuration, to be answered by Loaded.
+	Load struct{ Revision partition.Revision }
+	// Planned says that this server knows what is in the active revision.
+	Planned struct{ Revision uint64 }
 	// Left answers Leave.
 	Left struct{}
 	// Quit asks to drop this server's snapshots and to end it, once all that was
@@ -180,6 +192,7 @@ type (
 		Event       Event
 		Device      string
 		Incarnation string // of the other server
+		Revision    uint64 // of the configuration
 		Position    domain.Position
 		Have, Want  domain.Hash
 		Cause       error
@@ -198,6 +211,7 @@ const (
 	Undecided                     // it could not be folded again
 	Reconciled                    // the primary that this server differed from does not count any more
 	InQuarantine                  // this server's state is wrong
+	Unreadable                    // a revision of the configuration; it is tried again
 )
 
 func (Control) effect()     {}
@@ -212,6 +226,8 @@ func (CloseDevice) effect() {}
 func (Device) effect()      {}
 func (Opened) effect()      {}
 func (Refold) effect()      {}
+func (Load) effect()        {}
+func (Planned) effect()     {}
 func (Left) effect()        {}
 func (Quit) effect()        {}
 func (Notice) effect()      {}

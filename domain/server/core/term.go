@@ -15,13 +15,22 @@ type term struct {
 	epoch     uint64
 	began     domain.Mono // before the marks were sent
 	resumed   domain.Mono // after the last lapse of the lease
+	marks     []mark      // by partition
 	opened    []bool
 	open      int
 	working   map[choreKey]bool // chores under way
 	awaits    map[string]bool   // devices whose new definition is on its way: their work is handed over with it
+	rollouts  []rollout         // of the active revision, by partition
 	held      bool              // the lease ran out; it may come back
 	draining  bool              // contested
 	finishing bool              // a planned end
+}
+
+// mark is the beginning of an epoch in one partition, as it was folded.
+type mark struct {
+	folded   bool
+	since    domain.Mono // the log did not hold it yet
+	appended domain.Instant
 }
 
 func (t *term) isOpen() bool { return t.open == len(t.opened) }
@@ -37,6 +46,7 @@ func (m *Machine) beginTerm(epoch uint64) {
 	}
 	m.term = &term{
 		epoch: epoch, began: m.now.Mono, finishing: m.leaving,
+		marks: make([]mark, len(m.states)), rollouts: make([]rollout, len(m.states)),
 		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool), awaits: make(map[string]bool),
 	}
 	m.do(BeginTerm{Epoch: epoch})
@@ -142,19 +152,38 @@ func deadline(in *Read, p *partition.Pending) domain.Mono {
 	return from + p.ValidFor
 }
 
-// markFolded hands a partition's devices over to their queues, but for those that the
-// log is to know otherwise: nothing is sent to where they may not be any more.
-func (m *Machine) markFolded(s *partition.State, in *Read, mark *domain.Record) {
+// markFolded opens a partition, as soon as the mark of the revisions' partition is
+// folded too: until then nobody knows whose word on the devices counts.
+func (m *Machine) markFolded(s *partition.State, in *Read, r *domain.Record) {
+	m.term.marks[s.Partition()] = mark{folded: true, since: in.Since, appended: r.Appended}
+	if !m.term.marks[domain.PartitionOfRevisions].folded {
+		return
+	}
+	for p, mark := range m.term.marks {
+		if mark.folded && !m.term.opened[p] {
+			m.openPartition(m.states[p], mark)
+		}
+	}
+}
+
+// openPartition hands a partition's devices over to their queues, but for those that
+// this server's file has otherwise than the log: nothing is sent to where they may not
+// be any more. Where the landscape has a configuration of its own, the devices are
+// driven as the log has them, until it has them as that says.
+func (m *Machine) openPartition(s *partition.State, mark mark) {
 	p := s.Partition()
 	m.term.opened[p] = true
 	m.term.open++
-	m.configure(s)
-	m.removeOthers(s)
+	if m.ActiveRevision() == 0 {
+		m.configure(s)
+		m.removeOthers(s)
+	}
 	for _, d := range m.names {
 		if m.devices[d].Partition == p && !m.term.awaits[d] {
-			m.handOver(s, d, in, mark.Appended)
+			m.handOver(s, d, mark.since, mark.appended)
 		}
 	}
+	m.rollOutTo(int(p))
 	m.dischargeChores(p)
 	if m.term.isOpen() {
 		m.do(Opened{Epoch: m.term.epoch})
@@ -165,13 +194,13 @@ func (m *Machine) markFolded(s *partition.State, in *Read, mark *domain.Record) 
 // folded: the mark, or a configuration. The age of what waits is counted in log time
 // up to that record, and on this server's clock from a moment at which it was not in
 // the log yet: never less than it is.
-func (m *Machine) handOver(s *partition.State, name string, in *Read, appended domain.Instant) {
+func (m *Machine) handOver(s *partition.State, name string, since domain.Mono, appended domain.Instant) {
 	dev, ok := s.Device(name)
 	if !ok {
 		return
 	}
 	t := m.term
-	before := max(t.began, in.Since)
+	before := max(t.began, since)
 	p := device.Promote{
 		Epoch: t.epoch, Connected: dev.Connected,
 		Held: t.held || t.draining, Finishing: t.finishing,

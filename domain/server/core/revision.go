@@ -1,0 +1,175 @@
+package core
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+)
+
+// How a primary brings a revision to the devices.
+const (
+	// rolloutBatch is how many definitions of a partition are on their way at a time:
+	// commands that come meanwhile wait for no more than these.
+	rolloutBatch   = 32
+	loadAgainAfter = time.Second
+)
+
+// plan is the revision that the landscape is to have, as far as this server knows
+// what is in it.
+type plan struct {
+	revision uint64 // 0: none was loaded
+	wanted   [][]*domain.Definition
+	isWanted map[string]bool
+	loading  uint64      // asked for; 0 for none
+	again    domain.Mono // when to ask again; 0 for never
+}
+
+// rollout is how far a primary has brought a revision to one partition.
+type rollout struct {
+	to      uint64 // 0: none yet
+	todo    []domain.Configured
+	waiting map[string]bool // devices whose definition is on its way
+}
+
+// ActiveRevision is the number of the configuration that the landscape is to have; 0
+// where the servers' own files say what devices there are.
+func (m *Machine) ActiveRevision() uint64 {
+	return m.states[domain.PartitionOfRevisions].ActiveRevision()
+}
+
+// AppliedRevision is the one that all devices have, as far as this server has folded;
+// 0 for none.
+func (m *Machine) AppliedRevision() uint64 {
+	applied := m.states[0].AppliedRevision()
+	for _, s := range m.states {
+		applied = min(applied, s.AppliedRevision())
+	}
+	return applied
+}
+
+// acknowledged is the revision that this server has in every respect: it knows what
+// is in it, and all devices have it.
+func (m *Machine) acknowledged() uint64 { return min(m.plan.revision, m.AppliedRevision()) }
+
+// seek asks for what is in the active revision, unless that is known already.
+func (m *Machine) seek() {
+	active := m.ActiveRevision()
+	if !m.caughtUp || active == m.plan.revision || active == m.plan.loading || active == 0 {
+		return
+	}
+	revision, ok := m.states[domain.PartitionOfRevisions].Revision(active)
+	if !ok {
+		return
+	}
+	m.plan.loading, m.plan.again = active, 0
+	m.do(Load{Revision: revision})
+}
+
+// loaded takes what is in a revision, and brings it to the devices.
+func (m *Machine) loaded(in Loaded) {
+	if in.Revision != m.plan.loading {
+		return // a newer one was asked for since
+	}
+	m.plan.loading = 0
+	if in.Err != nil {
+		m.do(Notice{Event: Unreadable, Revision: in.Revision, Cause: in.Err})
+		m.plan.loading, m.plan.again = in.Revision, m.now.Mono+loadAgainAfter
+		return
+	}
+	wanted, isWanted := m.byPartition(in.Devices)
+	m.plan = plan{revision: in.Revision, wanted: wanted, isWanted: isWanted}
+	m.do(Planned{Revision: in.Revision})
+	m.seek()
+	m.rollOut()
+}
+
+// seekAgain asks once more for what could not be read.
+func (m *Machine) seekAgain() {
+	if m.plan.again > 0 && m.now.Mono >= m.plan.again {
+		m.plan.loading, m.plan.again = 0, 0
+		m.seek()
+	}
+}
+
+// rollOut goes on in all partitions.
+func (m *Machine) rollOut() {
+	for p := range m.states {
+		m.rollOutTo(p)
+	}
+}
+
+// rollOutTo brings one partition nearer to the active revision, a batch at a time. Of
+// a partition of which anything is on its way nothing can be said before that is folded.
+func (m *Machine) rollOutTo(p int) {
+	t := m.term
+	if t == nil || !t.opened[p] || t.finishing || t.draining || m.quarantined || m.plan.revision != m.ActiveRevision() {
+		return
+	}
+	s, r := m.states[p], &t.rollouts[p]
+	if len(r.waiting) > 0 || m.awaiting(p) {
+		return
+	}
+	if r.to != m.plan.revision {
+		if s.AppliedRevision() >= m.plan.revision {
+			return
+		}
+		*r = rollout{to: m.plan.revision, todo: m.difference(s), waiting: make(map[string]bool)}
+	} else if len(r.todo) == 0 {
+		return
+	}
+	n := min(len(r.todo), rolloutBatch)
+	for _, c := range r.todo[:n] {
+		r.waiting[c.Definition.Device] = true
+		if c.Removed {
+			m.do(Notice{Event: Removing, Device: c.Definition.Device, Revision: r.to})
+		}
+	}
+	for _, c := range r.todo[:n] {
+		m.say(int32(p), c.Definition.Device, c)
+	}
+	if r.todo = r.todo[n:]; len(r.todo) == 0 {
+		m.say(int32(p), domain.SubjectOfRevisions, domain.RevisionApplied{Revision: r.to})
+	}
+}
+
+// awaiting says whether a definition of this server's own file is on its way.
+func (m *Machine) awaiting(p int) bool {
+	for d := range m.term.awaits {
+		if m.owner(d) == int32(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// difference is what has to change in a partition.
+func (m *Machine) difference(s *partition.State) (out []domain.Configured) {
+	for _, wanted := range m.plan.wanted[s.Partition()] {
+		def := *wanted
+		def.Revision = 1
+		if dev, ok := s.Device(def.Device); ok {
+			if !dev.Removed && dev.Definition.Same(wanted) {
+				continue
+			}
+			def.Revision = dev.Definition.Revision + 1
+		}
+		out = append(out, domain.Configured{Definition: def})
+	}
+	for _, dev := range s.Devices() {
+		if !dev.Removed && !m.plan.isWanted[dev.ID()] {
+			out = append(out, domain.Configured{Definition: dev.Definition, Removed: true})
+		}
+	}
+	return out
+}
+
+// rolledOut notes that a definition of this primary has been folded, whatever it counts.
+func (m *Machine) rolledOut(in *Read, r *domain.Record) {
+	if m.term == nil || r.Epoch != m.term.epoch {
+		return
+	}
+	p := int(in.Partition)
+	delete(m.term.rollouts[p].waiting, r.Subject)
+	m.rollOutTo(p)
+}

@@ -1,0 +1,95 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/core"
+)
+
+// edition is what a revision of the configuration holds. The log of a history has
+// its hash; who asks for it gets it from here.
+type edition struct {
+	devices []domain.Definition
+}
+
+// publishRevision is what an operator does: the definitions as they are now become
+// the next revision. Now and then he has seen an older one, in two steps, or another
+// server is to take over with it.
+func (w *world) publishRevision(h *host, arg int) {
+	s := w.checks.states[domain.PartitionOfRevisions]
+	if s.Next() == 0 {
+		return
+	}
+	if w.editions == nil {
+		w.editions = make(map[string]edition)
+	}
+	hash := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, w.defs)))
+	w.editions[hash] = edition{slices.Clone(w.defs)}
+	parent := s.LatestRevision()
+	if arg%7 == 0 && parent > 0 {
+		parent--
+	}
+	p := domain.Published{
+		Revision: parent + 1, Parent: parent, Hash: hash, Size: 1, Parts: []int64{0}, Comment: "as it is now",
+		Server: h.name, Activate: arg%3 > 0, Epoch: s.Epoch(),
+	}
+	w.write(p)
+	if !p.Activate {
+		w.after(w.between(time.Millisecond, time.Second), func() {
+			w.write(domain.Activated{Revision: p.Revision, Server: h.name, Epoch: w.checks.states[domain.PartitionOfRevisions].Epoch()})
+		})
+	}
+}
+
+// write appends a change of the configuration.
+func (w *world) write(p domain.Payload) {
+	scribe := domain.Scribe{Server: "ops", UID: w.uid}
+	r := scribe.Record(w.wall(), domain.SubjectOfRevisions, p)
+	r.User = "ann"
+	w.external(domain.TopicLog, domain.PartitionOfRevisions, w.encode(domain.TopicLog, domain.PartitionOfRevisions, r))
+}
+
+// loadRevision is a server's look into the log for what a revision holds. It takes its
+// time, and fails now and then.
+func (s *server) loadRevision(r partition.Revision) {
+	s.after(s.w.between(time.Millisecond, 50*time.Millisecond), func() {
+		in := core.Loaded{Revision: r.Number, Devices: slices.Clone(s.w.editions[r.Hash].devices)}
+		if s.w.chance(0.1) {
+			in = core.Loaded{Revision: r.Number, Err: fmt.Errorf("read revision %d: %w", r.Number, domain.ErrTransient)}
+		}
+		s.core.tell(coreInput{in: in})
+	})
+}
+
+// revisions sees that in the end all devices are as the active revision has them.
+func (c *checks) revisions() {
+	active := c.states[domain.PartitionOfRevisions].ActiveRevision()
+	if active == 0 {
+		return
+	}
+	r, _ := c.states[domain.PartitionOfRevisions].Revision(active)
+	c.w.stats.revisions++
+	wanted := 0
+	for _, def := range c.w.editions[r.Hash].devices {
+		s := c.states[domain.Partition(def.Device, c.w.plan.Partitions)]
+		if dev, ok := s.Device(def.Device); !ok || dev.Removed || !dev.Definition.Same(&def) {
+			c.w.failf("revision %d is active, and %s is not as it says: %+v", active, def.Device, def)
+			return
+		}
+		wanted++
+	}
+	for p, s := range c.states {
+		if s.AppliedRevision() != active {
+			c.w.failf("revision %d is active, and partition %d has come to %d", active, p, s.AppliedRevision())
+		}
+		wanted -= len(s.Devices())
+	}
+	if wanted != 0 {
+		c.w.failf("revision %d is active, and there are %d devices that it lacks", active, -wanted)
+	}
+}
