@@ -42,6 +42,8 @@ type Backend interface {
 var (
 	// ErrNoPrimary says that no server acts at the moment.
 	ErrNoPrimary = errors.New("no primary")
+	// ErrConfigLocked says that the configuration cannot be changed under this primary.
+	ErrConfigLocked = errors.New("config locked")
 	// ErrNotPrimary is wrapped by NotPrimary.
 	ErrNotPrimary = fmt.Errorf("not the primary: %w", domain.ErrConflict)
 )

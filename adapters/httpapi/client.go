@@ -24,7 +24,7 @@ const (
 	askLimit  = 2 * time.Second        // for a request that only reads
 	probeWait = 500 * time.Millisecond // for a server to say that it is ready
 	slack     = 3 * time.Second        // beyond what the server was asked to wait
-	maxAnswer = 16 << 20               // bytes of an answer
+	maxAnswer = 64 << 20               // bytes of an answer
 )
 
 // Client asks the servers of a landscape. It is safe for concurrent use.
@@ -83,6 +83,7 @@ func baseURL(address string) string {
 type call struct {
 	method, path string
 	body         any
+	header       http.Header
 	limit        time.Duration // at each address
 	// repeatable says that asking twice is no different from asking once. A
 	// call that is not goes to the next address only if nothing was sent.
@@ -171,6 +172,9 @@ func (c *Client) at(ctx context.Context, address string, call call, sent []byte,
 	req.GetBody = nil // the transport must not send it again by itself
 	if sent != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range call.header {
+		req.Header[name] = values
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/configuration"
 )
 
 // CodeUnreachable is the client's own: the server does not answer, and nothing
@@ -34,6 +35,8 @@ type Error struct {
 	Primary        string // of CodeNotPrimary
 	PrimaryAddress string // of CodeNotPrimary
 	Errors         []*ProblemError
+	Latest         uint64                 // of a conflict of revisions
+	Changes        []configuration.Change // likewise: from the one that was seen to the newest
 }
 
 // Error gives the detail, and each fault with its place.
@@ -55,7 +58,7 @@ func (e *Error) Unwrap() error {
 		return domain.ErrInvalid
 	case CodeNotFound:
 		return domain.ErrNotFound
-	case CodeConflict:
+	case CodeConflict, CodeConfigLocked:
 		return domain.ErrConflict
 	case CodeNotPrimary:
 		return ErrNotPrimary
@@ -79,6 +82,7 @@ var exits = map[Code]int{
 	CodeUnauthorized: ExitRefused,
 	CodeNotFound:     ExitError,
 	CodeConflict:     ExitRefused,
+	CodeConfigLocked: ExitRefused,
 	CodeNotPrimary:   ExitRefused,
 	CodeFenced:       ExitRefused,
 	CodeNoPrimary:    ExitNoPrimary,
@@ -190,6 +194,7 @@ func problemError(address string, resp *http.Response, b []byte, call call) *Err
 	}
 	e.Code, e.Detail, e.Errors = p.Code, p.Detail, p.Errors
 	e.Primary, e.PrimaryAddress = p.Primary, p.PrimaryAddress
+	e.Latest, e.Changes = p.Latest, p.Changes
 	if p.UID != "" {
 		e.UID = p.UID
 	}

@@ -48,9 +48,17 @@ func bounded(next http.Handler) http.Handler {
 				"this server has as many requests under way as it takes: try again, or ask another server"))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody(r))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// maxBody is how large a request may be.
+func maxBody(r *http.Request) int64 {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/api/v1/configuration/") {
+		return MaxConfiguration
+	}
+	return MaxBody
 }
 
 // authenticated lets reading on loopback pass, and everything else only with a

@@ -16,7 +16,10 @@ import (
 type Options struct {
 	// Verify tells whose token this is. Without it no change is allowed.
 	Verify func(token string) (user string, ok bool)
-	Logger *slog.Logger
+	// Configuration is served below /api/v1/configuration; without it there are no
+	// such paths.
+	Configuration Configurator
+	Logger        *slog.Logger
 	// Registry is served at /metrics; without it there is no such path.
 	Registry *prometheus.Registry
 	Build    string
@@ -42,6 +45,9 @@ func New(backend Backend, opts Options) http.Handler {
 	r.commands()
 	r.doubts()
 	r.moves()
+	if opts.Configuration != nil {
+		r.configuration(opts.Configuration)
+	}
 	spec := describe(r.api)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")

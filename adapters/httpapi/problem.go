@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/configuration"
 )
 
 // Code names a kind of problem. The values are fixed: programs branch on them.
@@ -17,11 +18,12 @@ const (
 	CodeUnauthorized Code = "unauthorized"
 	CodeNotFound     Code = "not_found"
 	CodeConflict     Code = "conflict"
-	CodeNotPrimary   Code = "not_primary"  // ask the server that primary_address names
-	CodeFenced       Code = "fenced"       // primacy moved while it was under way
-	CodeNoPrimary    Code = "no_primary"   // no server acts
-	CodeUnavailable  Code = "unavailable"  // the log does not answer, or too much is under way; may be retried
-	CodeUnknownFate  Code = "unknown_fate" // it may or may not be in the log; ask for the UID, or send it again
+	CodeNotPrimary   Code = "not_primary"   // ask the server that primary_address names
+	CodeFenced       Code = "fenced"        // primacy moved while it was under way
+	CodeNoPrimary    Code = "no_primary"    // no server acts
+	CodeUnavailable  Code = "unavailable"   // the log does not answer, or too much is under way; may be retried
+	CodeUnknownFate  Code = "unknown_fate"  // it may or may not be in the log; ask for the UID, or send it again
+	CodeConfigLocked Code = "config_locked" // the configuration cannot be changed under this primary
 	CodeInternal     Code = "internal"
 )
 
@@ -30,16 +32,18 @@ const (
 //
 //nolint:errname // it is named as the RFC names it
 type Problem struct {
-	Type           string          `json:"type,omitempty" doc:"Always about:blank; code tells problems apart"`
-	Title          string          `json:"title" doc:"The text of the HTTP status"`
-	Status         int             `json:"status" doc:"The HTTP status"`
-	Code           Code            `json:"code" enum:"invalid,unauthorized,not_found,conflict,not_primary,fenced,no_primary,unavailable,unknown_fate,internal" doc:"What kind of problem it is; a fixed word"`
-	Detail         string          `json:"detail" doc:"What is wrong and what to do, for people"`
-	UID            string          `json:"uid,omitempty" doc:"Of the command in question: ask for it, or send it again under this UID"`
-	Device         string          `json:"device,omitempty"`
-	Primary        string          `json:"primary,omitempty" doc:"Of not_primary: who is"`
-	PrimaryAddress string          `json:"primary_address,omitempty" doc:"Of not_primary: where to ask"`
-	Errors         []*ProblemError `json:"errors,omitempty" nullable:"false" doc:"Of invalid: each fault with its place"`
+	Type           string                 `json:"type,omitempty" doc:"Always about:blank; code tells problems apart"`
+	Title          string                 `json:"title" doc:"The text of the HTTP status"`
+	Status         int                    `json:"status" doc:"The HTTP status"`
+	Code           Code                   `json:"code" enum:"invalid,unauthorized,not_found,conflict,not_primary,fenced,no_primary,unavailable,unknown_fate,config_locked,internal" doc:"What kind of problem it is; a fixed word"`
+	Detail         string                 `json:"detail" doc:"What is wrong and what to do, for people"`
+	UID            string                 `json:"uid,omitempty" doc:"Of the command in question: ask for it, or send it again under this UID"`
+	Device         string                 `json:"device,omitempty"`
+	Primary        string                 `json:"primary,omitempty" doc:"Of not_primary: who is"`
+	PrimaryAddress string                 `json:"primary_address,omitempty" doc:"Of not_primary: where to ask"`
+	Latest         uint64                 `json:"latest,omitempty" doc:"Of a conflict of revisions: the newest one"`
+	Changes        []configuration.Change `json:"changes,omitempty" doc:"Of a conflict of revisions: from the one that was seen to the newest"`
+	Errors         []*ProblemError        `json:"errors,omitempty" nullable:"false" doc:"Of invalid: each fault with its place"`
 }
 
 // ProblemError is one fault of a request.
@@ -69,6 +73,7 @@ var classes = []struct {
 }{
 	{ErrNotPrimary, http.StatusConflict, CodeNotPrimary},
 	{ErrNoPrimary, http.StatusServiceUnavailable, CodeNoPrimary},
+	{ErrConfigLocked, http.StatusLocked, CodeConfigLocked},
 	{domain.ErrInvalid, http.StatusUnprocessableEntity, CodeInvalid},
 	{domain.ErrNotFound, http.StatusNotFound, CodeNotFound},
 	{domain.ErrConflict, http.StatusConflict, CodeConflict},
@@ -89,6 +94,12 @@ func problemOf(err error) *Problem {
 		p := newProblem(c.status, c.code, domain.Plain(err))
 		if other, ok := errors.AsType[*NotPrimary](err); ok {
 			p.Primary, p.PrimaryAddress = other.Primary, other.Address
+		}
+		if stale, ok := errors.AsType[*StaleRevision](err); ok {
+			p.Latest, p.Changes = stale.Latest, stale.Changes
+		}
+		if faulty, ok := errors.AsType[*FaultyConfiguration](err); ok {
+			p.Errors = faulty.Faults
 		}
 		return p
 	}

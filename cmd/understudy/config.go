@@ -28,7 +28,9 @@ func (c *configFile) load(cmd *cobra.Command) (*config.Loaded, error) {
 }
 
 func configCommand() *cobra.Command {
-	return group("config", "Explain or validate the configuration of a server", configExplainCommand(), configValidateCommand())
+	cmd := group("config", "The landscape's configuration, and that of a server", configExplainCommand(), configValidateCommand())
+	cmd.AddCommand(revisionCommands()...)
+	return cmd
 }
 
 func configExplainCommand() *cobra.Command {
@@ -69,8 +71,22 @@ func printSettings(w io.Writer, settings []config.Setting, output string) error 
 func configValidateCommand() *cobra.Command {
 	var file configFile
 	cmd := &cobra.Command{
-		Use: "validate", Short: "Say everything that is wrong with it", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "validate [FILE]", Short: "Say everything that is wrong with a landscape's configuration, or with a server's", Args: cobra.MaximumNArgs(1),
+		Long: `Say everything that is wrong with the configuration of a landscape (FILE, as config
+publish takes it), or without one with that of a server (--config, environment, flags).`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				text, err := readConfiguration(cmd, args[0])
+				if err != nil {
+					return err
+				}
+				c, err := config.ParseLandscape(text)
+				if err != nil {
+					return fmt.Errorf("%s:\n%w", args[0], err)
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the configuration is sound: %d devices, %d ports, %d panels, %d mappings\n", len(c.Devices), len(c.Ports), len(c.Panels), len(c.Mappings))
+				return err
+			}
 			loaded, err := file.load(cmd)
 			if err == nil {
 				err = loaded.Config.Validate()

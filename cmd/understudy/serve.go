@@ -200,7 +200,7 @@ func listen(cfg config.Config, s *server.Server, logger *slog.Logger) (*api, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.Metrics(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler := httpapi.New(s, httpapi.Options{Verify: users.user, Logger: logger, Registry: registry, Build: thisBuild().String()})
+	handler := httpapi.New(s, httpapi.Options{Verify: users.user, Configuration: s, Logger: logger, Registry: registry, Build: thisBuild().String()})
 	reloadOnHangup(users, logger)
 	return &api{server: httpapi.Server(handler, logger), listener: l}, nil
 }

@@ -47,6 +47,7 @@ type coreLoop struct {
 	term       *term                      // nil on a standby
 	background *sync.WaitGroup            // what else the loop has started
 	waiters    waiters
+	editions   *editions
 	saves      saves
 	last       []domain.Fingerprint
 
@@ -184,6 +185,10 @@ func (c *coreLoop) perform(e core.Effect) {
 		c.opened(e.Epoch)
 	case core.Refold:
 		c.background.Go(func() { c.tell(core.Refolded{Err: c.examine(c.loops, e.Statements)}) })
+	case core.Load:
+		c.load(e.Revision)
+	case core.Planned:
+		c.logger.Info("the landscape's configuration is known here", "revision", e.Revision)
 	case core.Left:
 		c.left()
 	case core.Quit:

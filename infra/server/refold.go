@@ -100,7 +100,13 @@ func (c *coreLoop) quit(cause error) {
 func (c *coreLoop) note(n core.Notice) {
 	switch n.Event {
 	case core.Removing:
-		c.logger.Warn("device removed: the configuration of this server lacks it", "device", n.Device)
+		if n.Revision > 0 {
+			c.logger.Info("device removed: the landscape's configuration has it no more", "device", n.Device, "revision", n.Revision)
+		} else {
+			c.logger.Warn("device removed: the configuration of this server lacks it", "device", n.Device)
+		}
+	case core.Unreadable:
+		c.logger.Error("cannot read the landscape's configuration; it is tried again", "revision", n.Revision, "cause", n.Cause)
 	case core.Differs:
 		c.logger.Error("the state differs from the primary's at the same position",
 			"partition", n.Position.Partition, "offset", n.Position.Offset, "have", n.Have.String(), "want", n.Want.String())

@@ -77,8 +77,9 @@ func New(o Options) *Server {
 		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease, drivers: o.Drivers,
 		inbox: newMailbox[core.Input](), calls: newMailbox[func()](), batches: make(chan batch, 16),
 		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), background: &sync.WaitGroup{},
-		saves: saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
-		fail:  s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
+		saves:    saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
+		editions: &editions{log: o.Data, codec: o.Codec, landscape: o.Landscape},
+		fail:     s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
 	}
 	if s.core.saves.every <= 0 {
 		s.core.saves.every = DefaultSaveEvery

@@ -56,6 +56,7 @@ func (w *waiters) notify(s *partition.State, r *domain.Record, change partition.
 	}
 	e, found := s.Lookup(change.Device, change.UID)
 	switch {
+	case domain.ClassOf(r.Type) == domain.ClassRevision: // counted or not, that is all
 	case change.Verdict == partition.Refused && !found: // not indexed: this is all there will be
 	case change.Verdict == partition.Dead && domain.ClassOf(r.Type) <= domain.ClassOperator:
 	default:

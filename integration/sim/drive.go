@@ -528,6 +528,9 @@ func (w *world) quiet() bool {
 		return false
 	}
 	for p, state := range w.checks.states {
+		if state.AppliedRevision() != w.checks.states[domain.PartitionOfRevisions].ActiveRevision() {
+			return false
+		}
 		if state.Owed() > 0 || len(w.broker.parts[domain.TopicLog][p].records) != int(state.Next()) || !idle(state) {
 			return false
 		}

@@ -111,6 +111,9 @@ func (c *checks) left() string {
 		say(s.incarnation + " holds the epoch and does not act")
 	}
 	for p, state := range c.states {
+		if active := c.states[domain.PartitionOfRevisions].ActiveRevision(); state.AppliedRevision() != active {
+			say(fmt.Sprintf("partition %d has revision %d, not %d", p, state.AppliedRevision(), active))
+		}
 		for _, ch := range state.Chores() {
 			say("owed: " + ch.Kind.String() + " at " + ch.Position.String())
 		}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/codec"
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/config"
+)
+
+// bundle is an exported configuration: a file that can be published, whose first line
+// says where it is from. There is nothing of a server's own in it.
+type bundle struct {
+	landscape string
+	revision  uint64
+	hash      string
+	text      []byte
+}
+
+const bundleMark = "# understudy configuration"
+
+func (b *bundle) write() []byte {
+	return fmt.Appendf(nil, "%s landscape=%s revision=%d hash=%s\n%s", bundleMark, b.landscape, b.revision, b.hash, b.text)
+}
+
+func readBundle(text []byte) (*bundle, error) {
+	first, _, _ := bufio.NewReader(bytes.NewReader(text)).ReadLine()
+	rest, ok := strings.CutPrefix(string(first), bundleMark)
+	b := &bundle{text: text}
+	for word := range strings.FieldsSeq(rest) {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "landscape":
+			b.landscape = value
+		case "revision":
+			b.revision, _ = strconv.ParseUint(value, 10, 64)
+		case "hash":
+			b.hash = value
+		}
+	}
+	if !ok || b.landscape == "" || b.hash == "" {
+		return nil, fmt.Errorf("this was not exported by `understudy config export`: its first line does not say so; `understudy config publish` takes any file: %w", domain.ErrInvalid)
+	}
+	return b, nil
+}
+
+func configExportCommand(g *globals) *cobra.Command {
+	var to string
+	var revision uint64
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write a revision into a file, to be imported elsewhere", Args: exactly,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			v, err := s.client.RevisionText(cmd.Context(), revision)
+			if err != nil {
+				return s.explain(err)
+			}
+			status, err := s.client.Status(cmd.Context())
+			if err != nil {
+				return s.explain(err)
+			}
+			b := bundle{landscape: status.Landscape, revision: v.Revision, hash: v.Hash, text: []byte(v.Text)}
+			if to == "-" {
+				_, err = cmd.OutOrStdout().Write(b.write())
+				return err
+			}
+			if err := os.WriteFile(to, b.write(), 0o600); err != nil {
+				return fmt.Errorf("write the configuration: %w", err)
+			}
+			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "revision %d of landscape %s is in %s\n", v.Revision, status.Landscape, to)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "-", "file; - is the standard output")
+	cmd.Flags().Uint64Var(&revision, "revision", 0, "number of the revision (default: the active one)")
+	return cmd
+}
+
+func configImportCommand(g *globals) *cobra.Command {
+	var c changes
+	var another bool
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Publish an exported configuration as the next revision",
+		Long: `Publish what config export has written, exactly as it was. It is refused if it was
+changed since (publish takes any file), and if it is from another landscape, unless
+--from-another says that this is meant.`,
+		Args: exactly,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := readConfiguration(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			b, err := readBundle(text)
+			if err != nil {
+				return err
+			}
+			parsed, err := config.ParseLandscape(text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			if _, hash, err := codec.EncodeConfiguration(parsed); err != nil || hash != b.hash {
+				return fmt.Errorf("%s was changed since it was exported, its hash is %.12s and not %.12s: if that is meant, use `%s`: %w", args[0], hash, b.hash, g.line("config", "publish", args[0]), domain.ErrConflict)
+			}
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			status, err := s.client.Status(cmd.Context())
+			if err != nil {
+				return s.explain(err)
+			}
+			if status.Landscape != b.landscape && !another {
+				return fmt.Errorf("%s was exported from landscape %s, and this is landscape %s, whose devices may be others: if that is meant, say --from-another: %w", args[0], b.landscape, status.Landscape, domain.ErrConflict)
+			}
+			if c.comment == "" {
+				c.comment = fmt.Sprintf("imported: revision %d of landscape %s", b.revision, b.landscape)
+			}
+			r, err := s.client.Publish(cmd.Context(), httpapi.Publication{Text: string(text), Comment: c.comment, Activate: c.activate, Override: c.override, IfMatch: c.ifMatch})
+			return s.showRevised(r, err)
+		},
+	}
+	c.register(cmd)
+	c.match(cmd)
+	cmd.Flags().BoolVar(&c.activate, "activate", false, "and activate it, in the same step")
+	cmd.Flags().BoolVar(&another, "from-another", false, "it may be from another landscape")
+	require(cmd, "if-match")
+	return cmd
+}
