@@ -16,7 +16,7 @@ import (
 
 // Configurator is the landscape's configuration, as a server has it.
 type Configurator interface {
-	// Configuration tells the revisions, and how far each server is.
+	// Configuration tells the revisions, and how far the devices are.
 	Configuration(ctx context.Context) (Configuration, error)
 	// Text gives what a revision holds, as YAML; 0 is the active one.
 	Text(ctx context.Context, revision uint64) (RevisionText, error)
@@ -34,20 +34,11 @@ type Configurator interface {
 
 // Configuration is the landscape's, by its revisions.
 type Configuration struct {
-	Latest    uint64           `json:"latest" doc:"Number of the newest revision; 0 if there is none"`
-	Active    uint64           `json:"active" doc:"Number of the one that the landscape is to have; 0: the servers' own files say what devices there are"`
-	Applied   uint64           `json:"applied" doc:"The one that all devices have"`
-	Locked    string           `json:"locked,omitempty" doc:"Why the configuration cannot be changed at the moment, and what lifts that"`
-	Alarm     string           `json:"alarm,omitempty" doc:"What is wrong, for example that a server does not have the active revision"`
-	Servers   []ServerRevision `json:"servers" nullable:"false" doc:"What each server has acknowledged"`
-	Revisions []Revision       `json:"revisions" nullable:"false" doc:"Those that are remembered, the newest first"`
-}
-
-// ServerRevision is what a server has acknowledged.
-type ServerRevision struct {
-	Name     string `json:"name"`
-	Revision uint64 `json:"revision" doc:"Known to it, and had by all devices as it has folded"`
-	Silent   bool   `json:"silent,omitempty"`
+	Latest    uint64     `json:"latest" doc:"Number of the newest revision; 0 if there is none"`
+	Active    uint64     `json:"active" doc:"Number of the one that the landscape is to have; 0: the servers' own files say what devices there are"`
+	Applied   uint64     `json:"applied" doc:"The one that all devices have"`
+	Locked    string     `json:"locked,omitempty" doc:"Why the configuration cannot be changed at the moment, and what lifts that"`
+	Revisions []Revision `json:"revisions" nullable:"false" doc:"Those that are remembered, the newest first"`
 }
 
 // Revision is one revision without what it holds.
@@ -145,12 +136,12 @@ const configurationLimit = 20 * time.Second
 
 func (r *routes) configuration(c Configurator) {
 	huma.Register(r.api, r.operation("get-configuration", http.MethodGet, "/api/v1/configuration",
-		"The landscape's configuration", "Its revisions, which one is active, and how far each server is."),
+		"The landscape's configuration", "Its revisions, which one is active, and which one the devices have."),
 		func(ctx context.Context, _ *none) (*body[Configuration], error) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
 			defer cancel()
 			v, err := c.Configuration(ctx)
-			v.Servers, v.Revisions = notNil(v.Servers), notNil(v.Revisions)
+			v.Revisions = notNil(v.Revisions)
 			return answer(v, r.readFailed(err))
 		})
 	huma.Register(r.api, r.operation("get-revision", http.MethodGet, "/api/v1/configuration/revisions/{revision}",
@@ -220,7 +211,7 @@ func (r *routes) revising(c Configurator) {
 		return answer(v, asError(r.fail(err)))
 	})
 	huma.Register(r.api, r.operation("activate-revision", http.MethodPost, "/api/v1/configuration/activate",
-		"Go over to a revision", "All servers do so at the same position of the log, and acknowledge. It is never an older one: roll back by publishing what it holds anew."),
+		"Go over to a revision", "All servers do so at the same position of the log. It is never an older one: roll back by publishing what it holds anew."),
 		func(ctx context.Context, in *struct{ Body Activation }) (*body[Revised], error) {
 			if in.Body.Override && in.Body.Comment == "" {
 				return nil, r.fail(errNoComment("override"))

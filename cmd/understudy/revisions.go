@@ -21,12 +21,12 @@ import (
 // share.
 func revisionCommands() []*cobra.Command {
 	var out []*cobra.Command
-	for _, make := range []func(*globals) *cobra.Command{
+	for _, command := range []func(*globals) *cobra.Command{
 		publishCommand, activateCommand, showCommand, diffCommand, previewCommand, rollbackCommand,
 		configExportCommand, configImportCommand, driftCommand, transferCommand,
 	} {
 		g := &globals{}
-		cmd := make(g)
+		cmd := command(g)
 		g.register(cmd.Flags())
 		out = append(out, cmd)
 	}
@@ -112,6 +112,12 @@ func (s *session) showRevised(r httpapi.Revised, err error) error {
 		if e, ok := errors.AsType[*httpapi.Error](err); ok && len(e.Changes) > 0 {
 			err = fmt.Errorf("%w\n%s", s.explain(err), changesInWords(e.Changes))
 			return withExit(e.ExitCode(), err)
+		} else if ok && len(e.Errors) > 0 { // the file is wrong, not the line
+			var b strings.Builder
+			for _, f := range e.Errors {
+				fmt.Fprintf(&b, "\n%s: %s", f.Location, f.Message)
+			}
+			return withExit(exitError, fmt.Errorf("%s:%s", e.Detail, b.String()))
 		}
 		return s.explain(err)
 	}
@@ -264,10 +270,8 @@ func showConfiguration(t *table, v httpapi.Configuration) {
 	} else {
 		t.text("revision %d is active; all devices have revision %d", v.Active, v.Applied)
 	}
-	for _, line := range []string{v.Locked, v.Alarm} {
-		if line != "" {
-			t.text("%s", oneLine(line))
-		}
+	if v.Locked != "" {
+		t.text("%s", oneLine(v.Locked))
 	}
 	if len(v.Revisions) > 0 {
 		t.row("REVISION", "PUBLISHED", "AUTHOR", "ACTIVATED", "HASH", "COMMENT")
@@ -278,13 +282,6 @@ func showConfiguration(t *table, v httpapi.Configuration) {
 			activated = r.Activated.Local().Format(time.DateTime)
 		}
 		t.row(r.Revision, r.Published.Local().Format(time.DateTime), r.Author, activated, r.Hash[:12], r.Comment)
-	}
-	if len(v.Servers) > 0 {
-		t.text("")
-		t.row("SERVER", "HAS REVISION")
-	}
-	for _, one := range v.Servers {
-		t.row(one.Name, one.Revision)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -43,6 +44,7 @@ func ParseLandscape(text []byte) (*configuration.Configuration, error) {
 		validateLandscape(c, r)
 		locate(r.faults, file.Content[0])
 	}
+	slices.SortStableFunc(r.faults, byLine)
 	if len(r.faults) > maxFaults {
 		r.faults = append(r.faults[:maxFaults], fault("the file", "has %d more faults", len(r.faults)-maxFaults))
 	}
@@ -67,6 +69,14 @@ func (r *nodes) top(n *yaml.Node, c *configuration.Configuration) {
 		}
 	}
 	r.value(n, nil, reflect.ValueOf(c).Elem())
+}
+
+func byLine(a, b error) int {
+	var x, y *FaultError
+	if errors.As(a, &x) && errors.As(b, &y) {
+		return cmp.Compare(x.Line, y.Line)
+	}
+	return 0
 }
 
 // locate gives faults of meaning the lines that they are about.
@@ -150,7 +160,7 @@ func validatePorts(list []configuration.Port, devices map[string]*domain.Definit
 		}
 		sides[place] = key
 		d := devices[p.Device]
-		most := 0
+		var most int
 		switch {
 		case d == nil:
 			r.add(key+".device", "%q is not among the devices: add it there, or take the port away", p.Device)

@@ -55,7 +55,8 @@ complete one. Any key can also be given as an environment variable or as a flag:
 const referenceDevices = `
 ## Devices
 
-The same list belongs on every server of a landscape. The primary's list counts: when its term begins, it writes
+They count only as long as the landscape has no [configuration of its own](operators.md#change-the-configuration), which is the better place for them: published
+once, the same for all. In a file, the same list belongs on every server of a landscape. The primary's list counts: when its term begins, it writes
 new and changed definitions to the log, and takes out the devices that the log has and its list lacks. Their waiting commands
 end as ` + "`failed` (`device_removed`), new ones are refused (`unknown_device`)" + `. A server whose list is empty takes out nothing.
 

@@ -48,10 +48,6 @@ func (m *Machine) AppliedRevision() uint64 {
 	return applied
 }
 
-// acknowledged is the revision that this server has in every respect: it knows what
-// is in it, and all devices have it.
-func (m *Machine) acknowledged() uint64 { return min(m.plan.revision, m.AppliedRevision()) }
-
 // seek asks for what is in the active revision, unless that is known already.
 func (m *Machine) seek() {
 	active := m.ActiveRevision()
