@@ -15,11 +15,16 @@ import (
 
 // listen reads what the device sends on the connection of its actions. It also
 // notices at once when an idle connection ends, so that no action is written
-// to it in vain.
+// to it in vain, and ends one that was idle for a while itself: many devices do
+// that after some seconds, and an action that is just being sent would be in doubt.
 func (l *link) listen(c *connection) {
 	defer l.running.Done()
+	defer l.drop(c)
 	for {
 		e, err := c.await()
+		if errors.Is(err, os.ErrDeadlineExceeded) && !c.rest() {
+			continue
+		}
 		if err != nil {
 			l.ended(c, err)
 			return
@@ -27,6 +32,15 @@ func (l *link) listen(c *connection) {
 		if !l.receive(c, e) {
 			return
 		}
+	}
+}
+
+// drop forgets a connection that has ended.
+func (l *link) drop(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current == c {
+		l.current = nil
 	}
 }
 
@@ -77,7 +91,7 @@ func (l *link) answered(c *connection, e *exchange, r *http.Response) (keep bool
 	}
 	keep = whole && !early && !r.Close && c.in.Buffered() == 0
 	if keep {
-		_ = c.stream.SetDeadline(time.Time{}) // fails only on a closed socket
+		_ = c.stream.SetDeadline(time.Now().Add(l.driver.options.restAfter)) // fails only on a closed socket
 	} else {
 		c.end(errClosed)
 	}

@@ -35,6 +35,7 @@ type exchange struct {
 	verb    *verb
 	request *http.Request
 	bytes   []byte
+	until   time.Time // it has no answer in time from then on
 	writing bool
 }
 
@@ -86,9 +87,9 @@ func (c *connection) begin(e *exchange) bool {
 	if c.dead != nil {
 		return false
 	}
-	e.writing = true
+	e.writing, e.until = true, time.Now().Add(e.verb.timeout)
 	c.exchange = e
-	_ = c.stream.SetDeadline(time.Now().Add(e.verb.timeout)) // fails only on a closed socket, and then so does the write
+	_ = c.stream.SetDeadline(e.until) // fails only on a closed socket, and then so does the write
 	return true
 }
 
@@ -102,6 +103,21 @@ func (c *connection) take(e *exchange) (taken, early bool) {
 	}
 	c.exchange = nil
 	return true, e.writing
+}
+
+// rest ends a connection whose deadline has passed while no request was under way.
+// False says that one is, and has begun only now: its own deadline is a later one.
+func (c *connection) rest() (over bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.exchange; e != nil {
+		return c.dead != nil || !time.Now().Before(e.until)
+	}
+	if c.dead == nil {
+		c.dead = errRested
+		_ = c.socket.Conn.Close() // nothing is in it that the device does not have
+	}
+	return true
 }
 
 // end kills the connection. It returns the exchange that nobody else will
@@ -156,6 +172,7 @@ func (c *connection) sent(e *exchange) (unanswered error) {
 var (
 	errUnasked  = errors.New("the device sent something that it was not asked for")
 	errClosed   = errors.New("the device closed the connection")
+	errRested   = errors.New("nothing was sent for a while")
 	errReset    = errors.New("reset: this server may not act any more")
 	errTooLarge = fmt.Errorf("the answer is larger than %d bytes", MaxAnswer)
 )

@@ -3,6 +3,7 @@ package httpdevice
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -148,8 +149,12 @@ func TestALinkThatRestsHasNeitherGoroutineNorConnection(t *testing.T) {
 	defer device.Close()
 	running := runtime.NumGoroutine()
 	for i := range links {
-		_, sink := open(t, Options{restAfter: 10 * time.Millisecond}, definition(device.URL+"/"+strconv.Itoa(i)))
+		l, sink := open(t, Options{restAfter: 10 * time.Millisecond}, definition(device.URL+"/"+strconv.Itoa(i)))
 		sink.waitUp(t)
+		if err := l.Emit(t.Context(), level(1, "1"), pass); err != nil {
+			t.Fatal(err)
+		}
+		sink.answer(t, 1)
 	}
 	for until := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		more := runtime.NumGoroutine() - running
@@ -160,6 +165,55 @@ func TestALinkThatRestsHasNeitherGoroutineNorConnection(t *testing.T) {
 			t.Fatalf("%d links that rest have %d goroutines and %d connections", links, more, connections.Load())
 		}
 	}
+}
+
+// A request may begin at the very moment at which its connection has rested too long.
+func TestNoRequestIsLostWithAConnectionThatRests(t *testing.T) {
+	const rest = 2 * time.Millisecond
+	sim := startSimulator(t)
+	var opened atomic.Int64
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		opened.Add(1)
+		return anyDial(ctx, network, address)
+	}
+	def := pulses(sim.Addr().String())
+	def.ConfirmWithin = 10 * time.Second
+	l, sink := open(t, Options{Dial: dial, DialRead: anyDial, restAfter: rest}, def)
+	sink.waitUp(t)
+	const pulses = 200
+	for ref := range uint64(pulses) {
+		if err := l.Emit(t.Context(), pulse(ref), pass); err != nil {
+			t.Fatalf("number %d: %v", ref, err)
+		}
+		if a := sink.answer(t, ref); a.Verdict != domain.Done {
+			t.Fatalf("number %d: %+v", ref, a)
+		}
+		time.Sleep(rest - rest/10 + rand.N(rest/5))
+	}
+	if n := opened.Load(); n < pulses/10 || n > pulses {
+		t.Errorf("%d connections for %d requests: hardly one has rested, or one was opened in vain", n, pulses)
+	}
+}
+
+func TestARequestThatHasJustBegunKeepsItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer func() { _ = far.Close() }()
+		c := &connection{socket: newGatedConn(near)}
+		c.stream = c.socket
+		e := &exchange{verb: &verb{timeout: time.Second}}
+		if !c.begin(e) || c.rest() {
+			t.Error("the connection of a request that has just begun was put away")
+		}
+		time.Sleep(time.Second)
+		if !c.rest() {
+			t.Error("the connection of a request that has no answer in time is kept")
+		}
+		c.take(e)
+		if !c.rest() || c.begin(e) {
+			t.Error("a connection without a request was not put away, or a request has begun on it after that")
+		}
+	})
 }
 
 func TestASeriesOfReadingsHasOneConnection(t *testing.T) {

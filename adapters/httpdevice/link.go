@@ -16,8 +16,8 @@ import (
 
 // link is one device. Emit writes on the caller's goroutine; one goroutine reads
 // the answers of each connection, and one (work) reads the device while there is
-// something to read. A link that has nothing to do has none: there may be
-// thousands.
+// something to read. A link that has had nothing to do for a while has none, and no
+// connection: there may be thousands.
 type link struct {
 	driver *Driver
 	plan   plan

@@ -33,8 +33,9 @@ type Options struct {
 	// Zero leaves it to the kernel, which tries for minutes.
 	UserTimeout time.Duration
 
-	// restAfter is how long the client of a device that is only read when somebody
-	// asks is kept for the next reading: a series of commands has one connection. 2 s.
+	// restAfter is how long the connection of a device's actions is kept for the next
+	// one, and the client of a device that is only read when somebody asks for the next
+	// reading: a series of commands has one connection of each. 2 s.
 	restAfter time.Duration
 }
 
