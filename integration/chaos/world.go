@@ -399,10 +399,10 @@ func (w *world) pausing(key string, names ...string) (string, do, do) {
 	return key, stop, lift
 }
 
-// killBroker kills it and keeps up from starting it again at once.
 // downWithin bounds the wait for up to hear of a death.
 const downWithin = 5 * time.Second
 
+// killBroker kills it and keeps up from starting it again at once.
 func (w *world) killBroker(ctx context.Context) error {
 	if err := w.Steer(ctx, "/restarts", `{"on":false}`); err != nil {
 		return err

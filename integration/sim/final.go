@@ -92,7 +92,7 @@ func (c *checks) liveness() {
 	w.after(250*time.Millisecond, c.liveness)
 }
 
-// left says what keeps a history from being quiet.
+// owed counts what is still to be appended.
 func (c *checks) owed() (n int) {
 	for _, state := range c.states {
 		n += len(state.Chores())
@@ -100,6 +100,7 @@ func (c *checks) owed() (n int) {
 	return n
 }
 
+// left says what keeps a history from being quiet.
 func (c *checks) left() string {
 	var out []string
 	say := func(s string) { out = append(out, s) }
