@@ -115,7 +115,7 @@ func (c *connection) rest() (over bool) {
 	}
 	if c.dead == nil {
 		c.dead = errRested
-		_ = c.socket.Conn.Close() // nothing is in it that the device does not have
+		_ = c.socket.Close() // nothing is in it that the device does not have
 	}
 	return true
 }

@@ -14,36 +14,51 @@ type pace struct {
 
 	mu      sync.Mutex // guards the following
 	queue   []guest
-	serving bool // a timer runs for the next one
+	serving bool // somebody sees to it that the next one is admitted
 }
 
 func newPace(perSecond int) pace {
 	return pace{limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond)}
 }
 
-// enter has g admitted in its turn.
+// enter has g admitted, now or in its turn.
 func (p *pace) enter(g guest) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.queue = append(p.queue, g)
-	if !p.serving {
-		p.serving = true
-		p.wait()
+	served := p.serving
+	p.serving = true
+	p.mu.Unlock()
+	if !served {
+		p.serve()
 	}
 }
 
-// wait sets the timer. The caller holds mu.
-func (p *pace) wait() { time.AfterFunc(p.limiter.Reserve().Delay(), p.serve) }
-
-// serve admits the first one that still wants to come in.
+// serve admits those whose turn it is, and comes again for the next one.
 func (p *pace) serve() {
-	for g := p.next(); g != nil && !g.admit(); {
-		g = p.next()
+	for p.wanted() {
+		if wait := p.limiter.Reserve().Delay(); wait > 0 {
+			time.AfterFunc(wait, func() {
+				p.admit()
+				p.serve()
+			})
+			return
+		}
+		p.admit()
 	}
+}
+
+// wanted says whether anybody waits. If not, the next one to enter serves.
+func (p *pace) wanted() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.serving = len(p.queue) > 0; p.serving {
-		p.wait()
+	p.serving = len(p.queue) > 0
+	return p.serving
+}
+
+// admit lets in the first one that still wants to.
+func (p *pace) admit() {
+	for g := p.next(); g != nil && !g.admit(); {
+		g = p.next()
 	}
 }
 

@@ -11,9 +11,13 @@ import (
 
 // slowly is a dial that takes its time, but to one address none.
 func slowly(takes time.Duration) DialFunc {
-	return func(_ context.Context, _, address string) (net.Conn, error) {
+	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		if address != "good:80" {
-			time.Sleep(takes)
+			select {
+			case <-time.After(takes):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
 		}
 		near, far := net.Pipe()
 		return near, far.Close()
@@ -35,6 +39,13 @@ func openPulses(t *testing.T, d *Driver, address string) (*link, *recorder) {
 	return l.(*link), sink
 }
 
+// taken is how many are inside.
+func (t *turnstile) taken() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.inside
+}
+
 func refresh(t *testing.T, l *link) {
 	t.Helper()
 	if err := l.Refresh(t.Context(), 1); err != nil {
@@ -52,14 +63,14 @@ func TestALinkThatIsAskedManyTimesTakesOnePlace(t *testing.T) {
 		for range maxInside + 10 {
 			refresh(t, l)
 		}
-		if n := driver.inside.inside; n != 2 {
+		if n := driver.inside.taken(); n != 2 {
 			t.Errorf("one link has %d places, want that of its look and that of the next one", n)
 		}
 		time.Sleep(2500 * time.Millisecond)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n := driver.inside.inside; n != 0 {
+		if n := driver.inside.taken(); n != 0 {
 			t.Errorf("%d places are lost", n)
 		}
 	})
