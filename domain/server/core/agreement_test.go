@@ -136,8 +136,12 @@ func TestAServerThatDoesNotSeeTheLogIsNotReady(t *testing.T) {
 
 func TestWhatAPrimaryKeepsWaitingIsTold(t *testing.T) {
 	p := primary(t)
+	away := false
 	oldest := func(idle, appending time.Duration) time.Duration {
 		p.now.Mono += healthEvery
+		if !away {
+			p.read(0)
+		}
 		in := Timer{Idle: idle}
 		if appending > 0 {
 			in.Appending = p.now.Mono - appending
@@ -154,6 +158,24 @@ func TestWhatAPrimaryKeepsWaitingIsTold(t *testing.T) {
 	p.step(Suspend{Lapsed: true}, Resume{})
 	if got := oldest(0, 5*time.Second); got != healthEvery {
 		t.Errorf("an outage of the whole log counts as slowness of this server: %s", got)
+	}
+	if got := oldest(20*time.Second, 0); got != 2*healthEvery {
+		t.Errorf("what waited through that outage counts as slowness of this server: %s", got)
+	}
+	p.now.Mono += time.Minute
+	if got := oldest(20*time.Second, 0); got != 20*time.Second {
+		t.Errorf("what waits for 20 s without an outage is told as %s", got)
+	}
+	p.step(LogLost{})
+	away = true
+	p.now.Mono += time.Minute
+	if got := oldest(20*time.Second, 0); got != 0 {
+		t.Errorf("while some of the log is away, %s is told", got)
+	}
+	away = false
+	p.now.Mono += time.Second
+	if got := oldest(20*time.Second, 0); got > time.Second+2*healthEvery {
+		t.Errorf("what waited while some of the log was away counts as slowness of this server: %s", got)
 	}
 }
 

@@ -17,6 +17,7 @@ const Silence = 1500 * time.Millisecond
 type sight struct {
 	answered []domain.Mono // the last good answer of each
 	lostAt   domain.Mono   // when a fetch last failed, as a whole or in part
+	blindAt  domain.Mono   // when some were last found missing
 }
 
 // missing are the partitions that cannot be read: they have not answered since a
@@ -45,9 +46,12 @@ func (m *Machine) tellFloor() {
 func (m *Machine) tellHealth() {
 	now := m.now.Mono
 	blind := len(m.sight.missing(now)) > 0
+	if blind {
+		m.sight.blindAt = now
+	}
 	h := election.Health{
 		Ready: !m.cfg.Unfit && m.caughtUp && m.informed && !blind && m.verdict != domain.HashDiffers,
-		Hash:  m.verdict, Agreed: m.agreedAt, OldestPending: m.idle,
+		Hash:  m.verdict, Agreed: m.agreedAt, OldestPending: m.oldest(now),
 	}
 	for p, s := range m.states {
 		h.Position += s.Next()
@@ -56,11 +60,20 @@ func (m *Machine) tellHealth() {
 	if blind {
 		h.Lag = domain.LagUnknown
 	}
-	if m.term != nil && m.appending > 0 {
-		// While the whole log had been away nobody could have done better.
-		h.OldestPending = max(h.OldestPending, now-max(m.appending, m.term.resumed))
-	}
 	m.do(Control{h})
+}
+
+// oldest is for how long an action or an append has waited for nothing but this
+// primary. While it had lost the log, or some of it, it could not do better.
+func (m *Machine) oldest(now domain.Mono) time.Duration {
+	if m.term == nil {
+		return m.idle
+	}
+	waits := m.idle
+	if m.appending > 0 {
+		waits = max(waits, now-m.appending)
+	}
+	return min(waits, now-max(m.term.resumed, m.sight.blindAt))
 }
 
 // Acting says whether this server has opened an epoch that it holds, and its
