@@ -11,6 +11,10 @@ import (
 	"github.com/understudy-io/understudy/domain"
 )
 
+// errOffsetNotAvailable is what a leader says that has just become one; kafka-go has
+// no name for it.
+const errOffsetNotAvailable kafkago.Error = 78
+
 // codeError gives a broker's error code its class, and says what to do. What a
 // broker refuses to a user it may grant again, while a server runs: a password is
 // changed, a permission was taken by mistake. Nothing that waits is given up for that.
@@ -20,6 +24,8 @@ func codeError(code int16) error {
 	case kafkago.NotEnoughReplicas:
 		return fmt.Errorf("%w: fewer brokers are in sync than min.insync.replicas asks for; bring the missing ones back: %w",
 			domain.ErrTransient, e)
+	case errOffsetNotAvailable:
+		return fmt.Errorf("%w: the leader does not know yet how far its log goes: error %d", domain.ErrTransient, code)
 	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge:
 		return fmt.Errorf("%w: larger than the topic's max.message.bytes; append less at once, or raise it: %w", domain.ErrInvalid, e)
 	case kafkago.InvalidTopic, kafkago.InvalidRequiredAcks, kafkago.InvalidTimestamp, kafkago.InvalidRecord,

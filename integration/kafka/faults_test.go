@@ -162,7 +162,7 @@ func underFault(t *testing.T, c *brokers, l *cluster.Landscape, bareTopic string
 		t.Fatal(err)
 	}
 	sound(t, r)
-	if r.Commands < 1000 || r.Outcomes[domain.Confirmed] == 0 {
+	if r.Commands < 300 || r.Outcomes[domain.Confirmed] == 0 {
 		t.Errorf("this is no stream: %+v", r)
 	}
 	if _, err := l.Settled(t.Context()); err != nil {

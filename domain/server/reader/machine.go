@@ -23,6 +23,12 @@ const (
 	retryUpTo = 200 * time.Millisecond
 )
 
+// ShortWithin is how long a partition may end before what was read from it, and
+// answer all the same. A broker that has just become its leader, or was started again,
+// learns only from the others how much of its log all of them have; until then it shows
+// less, and takes nothing.
+const ShortWithin = 30 * time.Second
+
 // ErrLogReplaced stops a server: what it has folded is not what the log holds.
 var ErrLogReplaced = fmt.Errorf("the log was cut or replaced: %w", domain.ErrCorrupt)
 
@@ -38,6 +44,7 @@ type Machine struct {
 	verify   []bool        // the last record is to be read again
 	since    []domain.Mono // the log was known to hold nothing that was not read
 	asked    []domain.Mono // the question that is open was asked first; zero for none
+	short    []domain.Mono // it ends before what was read from it, since then; zero if it does not
 	outage   []outage      // of each partition
 
 	fetching bool
@@ -55,7 +62,7 @@ func New(from []domain.Fingerprint, retained bool) *Machine {
 	n := len(from)
 	m := &Machine{
 		retained: retained, next: make([]int64, n), last: slices.Clone(from),
-		verify: make([]bool, n), since: make([]domain.Mono, n), asked: make([]domain.Mono, n), outage: make([]outage, n),
+		verify: make([]bool, n), since: make([]domain.Mono, n), short: make([]domain.Mono, n), asked: make([]domain.Mono, n), outage: make([]outage, n),
 	}
 	for p, f := range from {
 		if !f.Empty() {
@@ -273,7 +280,7 @@ func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
 	}
 	messages := a.Messages
 	if m.verify[p] {
-		rest, err := m.check(a)
+		rest, err := m.check(now, a)
 		if err != nil {
 			return err
 		}
@@ -308,11 +315,20 @@ func (m *Machine) refused(a *domain.Fetched) error {
 
 // check compares the record that was folded last with what stands there now,
 // and returns what comes behind it.
-func (m *Machine) check(a *domain.Fetched) ([]domain.Stored, error) {
+func (m *Machine) check(now domain.Mono, a *domain.Fetched) ([]domain.Stored, error) {
 	p, want := a.Partition, m.last[a.Partition]
+	if a.HighWatermark <= want.Offset {
+		if m.short[p] == 0 {
+			m.short[p] = now
+		}
+		err := fmt.Errorf("%s/%d ends at %d, but %d was read from it", a.Topic, p, a.HighWatermark, want.Offset)
+		if now-m.short[p] >= ShortWithin {
+			return nil, fmt.Errorf("%w, for %s: %w", err, ShortWithin, ErrLogReplaced)
+		}
+		return nil, fmt.Errorf("%w: %w; a broker that was started again may not show all of it yet", domain.ErrTransient, err)
+	}
+	m.short[p] = 0
 	switch {
-	case a.HighWatermark <= want.Offset:
-		return nil, fmt.Errorf("%s/%d ends at %d, but %d was read from it: %w", a.Topic, p, a.HighWatermark, want.Offset, ErrLogReplaced)
 	case len(a.Messages) == 0:
 		return nil, nil // not there yet; asked for again
 	default:

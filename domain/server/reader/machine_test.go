@@ -209,3 +209,32 @@ func TestRetentionOvertakesAndOtherLossesAreAnotherLog(t *testing.T) {
 		}
 	}
 }
+
+// A broker that has become the leader shows less than what was read before, until it
+// knows how much the others have.
+func TestALogThatIsShorterForAWhileIsNotCut(t *testing.T) {
+	b := message(1, "b")
+	short := reader.Fetched{Answers: []domain.Fetched{{Next: 1, HighWatermark: 1}}}
+	for _, test := range []struct {
+		name   string
+		lasts  time.Duration
+		then   domain.Stored
+		wanted string
+	}{
+		{"it is there again", reader.ShortWithin - time.Second, b, "fetch 1, hand 0, back, fetch 2"},
+		{"another one stands there", time.Second, message(1, "another"), "fetch 1, stop"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPlay(domain.FingerprintOf(b)).step(short).wants(t, "fetch 1", "lost")
+			for end := p.now + test.lasts; p.now < end; p.said = nil {
+				p.now = p.m.NextWake()
+				p.step(reader.Timer{}).wants(t, "fetch 1").step(short).wants(t)
+			}
+			p.now = p.m.NextWake()
+			p.step(reader.Timer{}).give(0, test.then).wants(t, test.wanted)
+		})
+	}
+	p := newPlay(domain.FingerprintOf(b)).step(short).wants(t, "fetch 1", "lost")
+	p.now += reader.ShortWithin
+	p.step(reader.Timer{}).step(short).wants(t, "fetch 1", "stop")
+}
