@@ -53,6 +53,8 @@ type part struct {
 	start   int64 // what is before has been dropped by retention
 	waiting []*fetch
 	away    bool
+	short   bool  // it does not show all of it
+	shown   int64 // but up to here
 }
 
 // broker is the log. What it has taken, it keeps.
@@ -176,7 +178,7 @@ func (b *broker) lose() {
 	for _, part := range b.parts[domain.TopicLog] {
 		part.records = part.records[:len(part.records)/2]
 	}
-	b.fail(false, 20*time.Millisecond)
+	b.fail(false, 20*time.Millisecond, 0)
 }
 
 // retain drops the beginning of control, as retention does: what a start from the
@@ -222,8 +224,13 @@ func (b *broker) land(to *part, messages []message) {
 		to.records = append(to.records, stored{m, int64(len(to.records)), appended})
 		b.w.checks.landed(to, &to.records[len(to.records)-1])
 	}
-	waiting := to.waiting
-	to.waiting = nil
+	to.wake()
+}
+
+// wake answers who waits at the end of a partition.
+func (p *part) wake() {
+	waiting := p.waiting
+	p.waiting = nil
 	for _, f := range waiting {
 		if !f.served {
 			f.serve()
@@ -289,7 +296,7 @@ func (f *fetch) timeout() {
 // ready says whether there is anything to answer with.
 func (f *fetch) ready() bool {
 	for p, part := range f.b.parts[f.kind] {
-		if f.from[p] >= 0 && (part.away || f.from[p] < part.start || int64(len(part.records)) > f.from[p]) {
+		if f.from[p] >= 0 && (part.away || f.from[p] < part.start || part.end() > f.from[p]) {
 			return true
 		}
 	}
@@ -313,7 +320,7 @@ func (f *fetch) serve() {
 		if f.from[i] < 0 {
 			continue // not asked for
 		}
-		a := domain.Fetched{Partition: int32(i), HighWatermark: int64(len(part.records)), Next: f.from[i]}
+		a := domain.Fetched{Partition: int32(i), HighWatermark: part.end(), Next: f.from[i]}
 		if f.from[i] < part.start {
 			a.Err, a.Topic, a.LogStart = domain.ErrNotFound, domain.Topic(landscape, f.kind), part.start
 		} else if part.away {
@@ -370,8 +377,9 @@ func (b *broker) refuse(h *host) {
 	}
 }
 
-// fail takes the broker away for a while. What it has taken it still has.
-func (b *broker) fail(mute bool, d time.Duration) {
+// fail takes the broker away for a while. What it has taken it still has, but for
+// some time after its return it may not show all of it.
+func (b *broker) fail(mute bool, d time.Duration, arg int) {
 	b.down, b.mute = true, mute
 	if !mute {
 		b.refuse(nil)
@@ -380,8 +388,35 @@ func (b *broker) fail(mute bool, d time.Duration) {
 		if b.down {
 			b.down = false
 			b.w.tell("the log is back")
+			b.hide(int64(arg%hiddenUpTo), time.Duration(arg%4)*100*time.Millisecond)
 		}
 	})
+}
+
+// hiddenUpTo bounds how many records of a partition a broker does not show that
+// was started again.
+const hiddenUpTo = 8
+
+// hide has each partition end some records earlier than it does, for a while.
+func (b *broker) hide(records int64, d time.Duration) {
+	for _, parts := range b.parts {
+		for _, part := range parts {
+			part.shown = max(part.start, int64(len(part.records))-records)
+			part.short = true
+			b.w.after(d, func() {
+				part.short = false
+				part.wake()
+			})
+		}
+	}
+}
+
+// end is behind the last record that a partition shows.
+func (p *part) end() int64 {
+	if p.short {
+		return min(p.shown, int64(len(p.records)))
+	}
+	return int64(len(p.records))
 }
 
 // decode gives the record at a place of the log.

@@ -147,7 +147,7 @@ func (w *world) onLog(h *host, f Fault) bool {
 	case "mute log":
 		h.cutLog(cut{out: true}, f.For)
 	case "broker down", "broker hangs":
-		b.fail(f.Do == "broker hangs", f.For)
+		b.fail(f.Do == "broker hangs", f.For, f.Arg)
 	case "partition away":
 		part := b.parts[domain.TopicLog][f.Arg%len(b.parts[domain.TopicLog])]
 		part.away = true
