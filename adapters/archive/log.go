@@ -46,7 +46,9 @@ func (l *Log) Close() error {
 }
 
 // Bounds are what the folder holds of each partition of a topic.
-func (l *Log) Bounds(_ context.Context, topic string) ([]domain.Bounds, error) { return l.bounds(topic) }
+func (l *Log) Bounds(_ context.Context, topic string) ([]domain.Bounds, error) {
+	return l.bounds(topic)
+}
 
 func (l *Log) bounds(topic string) ([]domain.Bounds, error) {
 	var out []domain.Bounds
