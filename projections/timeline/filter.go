@@ -23,7 +23,7 @@ type Filter struct {
 
 // noise is what a running landscape writes all the time.
 var noise = []domain.Type{
-	domain.TypeHeartbeat, domain.TypeTick, domain.TypeCheckpoint, domain.TypeView, domain.TypeHandled, domain.TypeElection,
+	domain.TypeHeartbeat, domain.TypeTick, domain.TypeCheckpoint, domain.TypeView, domain.TypeHandled, domain.TypeElection, domain.TypeSigned,
 }
 
 // Matches says whether a record is asked for. about is the UID of the command that
