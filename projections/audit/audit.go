@@ -29,6 +29,8 @@ type Auditor struct {
 	elections *derivation // from the copies
 	control   *derivation // from control itself
 	copies    copies      // not in order yet
+	life      life        // of control, as of the newest copy
+	folded    int         // the number of the one that is folded
 	through   int64       // the highest copy that was folded
 	compared  map[int64]uint64
 	topics    map[domain.TopicKind]*Topic
@@ -40,7 +42,7 @@ type Auditor struct {
 // New is an auditor that has seen nothing.
 func New(o Options) *Auditor {
 	a := &Auditor{
-		findings: newFindings(o.Within), options: o, through: -1, checked: -1, compared: make(map[int64]uint64),
+		findings: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, compared: make(map[int64]uint64),
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
 		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
 	}
@@ -103,20 +105,55 @@ func (a *Auditor) Election(r *domain.Record) {
 		a.noted(RuleSignatures, r.Appended, []Place{here}, "%s of %q in elections is no copy by a server: %s", r.Type, r.Source, r.Defect)
 		return
 	}
-	original := a.options.Original(copied)
-	if !original.Signed {
+	of := a.options.Original(copied)
+	if !of.Signed {
 		a.violated(RuleSignatures, r.Appended, []Place{here, controlAt(copied.Control)}, "what the copy holds of control offset %d has no valid MAC", copied.Control)
 		return
 	}
-	heap.Push(&a.copies, original)
+	a.push(of)
 	if len(a.copies) > maxReordered {
 		a.release()
 	}
 }
 
+// push puts a copy in order. Where control was lost and made anew, its offsets begin
+// again: what is newer than all before, at an offset that has been, is of another one.
+func (a *Auditor) push(r domain.Record) {
+	off := r.Position.Offset
+	switch l := &a.life; {
+	case r.Appended < l.first:
+		return // of a control that is gone, copied once more
+	case r.Appended > l.last && off <= l.highest && a.compared[off] != fingerprint(&r):
+		*l = life{number: l.number + 1, first: r.Appended, last: r.Appended, highest: off}
+	default:
+		l.last, l.highest = max(l.last, r.Appended), max(l.highest, off)
+	}
+	heap.Push(&a.copies, original{r, a.life.number})
+}
+
+// life is one control topic, from its making to its loss.
+type life struct {
+	number      int
+	first, last domain.Instant
+	highest     int64
+}
+
+// begin goes over to a control that was made anew.
+func (a *Auditor) begin(o *original) {
+	a.folded, a.through, a.checked, a.trees.newest = o.life, -1, -1, -1
+	clear(a.compared)
+	a.elections.end("control was lost", o.Appended)
+	a.elections.begins(0)
+	a.noted(RuleRetention, o.Appended, []Place{controlAt(o.Position.Offset)}, "control was lost and made anew: its offsets begin again")
+}
+
 // release folds the first of the copies. After a takeover some stand there twice.
 func (a *Auditor) release() {
-	r := heap.Pop(&a.copies).(domain.Record)
+	o := heap.Pop(&a.copies).(original)
+	if o.life != a.folded {
+		a.begin(&o)
+	}
+	r := o.Record
 	off := r.Position.Offset
 	if off <= a.through {
 		if f, ok := a.compared[off]; ok && f != fingerprint(&r) {
@@ -224,13 +261,21 @@ func (r *Report) add(l *logAudit) {
 	r.Doubts, r.Refused = r.Doubts[:min(len(r.Doubts), maxListed)], r.Refused[:min(len(r.Refused), maxListed)]
 }
 
-// copies are control records by their offset.
-type copies []domain.Record
+// original is a control record that was copied.
+type original struct {
+	domain.Record
+	life int
+}
 
-func (c copies) Len() int           { return len(c) }
-func (c copies) Less(i, j int) bool { return c[i].Position.Offset < c[j].Position.Offset }
-func (c copies) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-func (c *copies) Push(x any)        { *c = append(*c, x.(domain.Record)) }
+// copies are control records by their offset, of one control after the other.
+type copies []original
+
+func (c copies) Len() int { return len(c) }
+func (c copies) Less(i, j int) bool {
+	return c[i].life < c[j].life || c[i].life == c[j].life && c[i].Position.Offset < c[j].Position.Offset
+}
+func (c copies) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
+func (c *copies) Push(x any)   { *c = append(*c, x.(original)) }
 func (c *copies) Pop() any {
 	n := len(*c) - 1
 	x := (*c)[n]
