@@ -21,7 +21,7 @@ var (
 // may say so, and nothing else may be wrong.
 func TestSimulatedHistoriesGetTheVerdictOfTheirOwnJudges(t *testing.T) {
 	var judged, terms, fenced, doubts int
-	for began, n := time.Now(), *firstSeed; time.Since(began) < *playFor; n++ {
+	for began, n := time.Now(), *firstSeed; judged < 2 || time.Since(began) < *playFor; n++ {
 		plan := sim.NewPlan(n)
 		plan.Ends = min(plan.Ends, 20*time.Second)
 		kept, wrong := sim.Keep(plan, sim.NewStats())
