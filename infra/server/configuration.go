@@ -16,6 +16,7 @@ import (
 	"github.com/understudy-io/understudy/domain/configuration"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/infra/config"
 )
 
@@ -68,6 +69,7 @@ func revisionOf(r partition.Revision) httpapi.Revision {
 func (s *Server) revision(ctx context.Context, number uint64) (partition.Revision, error) {
 	var r partition.Revision
 	var ok bool
+	s.awaitKnown(ctx, number)
 	err := s.core.call(ctx, func() {
 		st := s.core.machine.States()[domain.PartitionOfRevisions]
 		if number == 0 {
@@ -250,12 +252,16 @@ func (s *Server) wanted(ctx context.Context, p httpapi.Publication) (*configurat
 
 // unseen is the conflict of somebody who has not seen the newest revision.
 func (s *Server) unseen(ctx context.Context, seen uint64) error {
+	s.awaitKnown(ctx, seen)
 	var latest partition.Revision
 	if err := s.core.call(ctx, func() {
 		st := s.core.machine.States()[domain.PartitionOfRevisions]
 		latest, _ = st.Revision(st.LatestRevision())
 	}); err != nil || latest.Number == seen {
 		return err
+	}
+	if latest.Number < seen {
+		return fmt.Errorf("there is no revision %d, the newest is %d: `understudy config show` lists them: %w", seen, latest.Number, domain.ErrConflict)
 	}
 	stale := &httpapi.StaleRevision{Seen: seen, Latest: latest.Number, Author: latest.Author}
 	if changes, err := s.Differences(ctx, seen, latest.Number); err == nil {
@@ -365,6 +371,19 @@ func (s *Server) appendRevision(ctx context.Context, user string, p domain.Paylo
 	}
 }
 
+// knownWithin is how far a server may be behind another one through which a revision
+// has just been published.
+const knownWithin = time.Second
+
+// awaitKnown waits until this server has read that a revision was published.
+func (s *Server) awaitKnown(ctx context.Context, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	s.awaitRevision(ctx, func(m *core.Machine) bool {
+		return m.States()[domain.PartitionOfRevisions].LatestRevision() >= revision
+	})
+}
+
 // appliedWithin is how long a caller waits until all devices have a revision.
 const appliedWithin = 5 * time.Second
 
@@ -372,11 +391,15 @@ const appliedWithin = 5 * time.Second
 func (s *Server) awaitApplied(ctx context.Context, revision uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 	defer cancel()
+	return s.awaitRevision(ctx, func(m *core.Machine) bool { return m.AppliedRevision() >= revision })
+}
+
+func (s *Server) awaitRevision(ctx context.Context, done func(*core.Machine) bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var applied uint64
-		if err := s.core.call(ctx, func() { applied = s.core.machine.AppliedRevision() }); err != nil || applied >= revision {
+		var is bool
+		if err := s.core.call(ctx, func() { is = done(s.core.machine) }); err != nil || is {
 			return err == nil
 		}
 		select {

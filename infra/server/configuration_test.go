@@ -1,0 +1,114 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/server"
+)
+
+// startConfigured starts a server whose file could be a configuration.
+func (s *stage) startConfigured(name string) *member {
+	return s.startWith(name, func(o *server.Options) {
+		for i := range o.Devices {
+			o.Devices[i].ValidAbsolute, o.Devices[i].ValidOneShot = time.Minute, 10*time.Second
+		}
+	})
+}
+
+// V15 to V17, T8, V23, V33: a configuration is published through any server, on what
+// its author has seen, under its keeper, and taken along in a takeover.
+func TestAConfigurationIsPublishedThroughAnyServer(t *testing.T) {
+	s := newStage(t)
+	a, b := s.startConfigured("A"), s.startConfigured("B")
+	s.primary(a, b)
+	text, err := a.Text(s.ctx, 0) // of the servers' own file
+	must(t, err)
+
+	first, err := b.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Comment: "from the file", Activate: true})
+	must(t, err)
+	if first.Revision != 1 || !first.Applied {
+		t.Fatalf("published as %+v", first)
+	}
+	drift, err := a.Drift(s.ctx)
+	must(t, err)
+	if drift.Active != 1 || len(drift.Changes) != 0 || len(drift.Local) != 1 {
+		t.Errorf("drift %+v", drift)
+	}
+
+	smaller := strings.Replace(text.Text, "outputs: 40", "outputs: 20", 1)
+	if smaller == text.Text {
+		t.Fatalf("the router has not 40 outputs:\n%s", text.Text)
+	}
+	_, err = a.Publish(s.ctx, "ann", httpapi.Publication{Text: smaller, IfMatch: 1})
+	must(t, err)
+	preview, err := b.Preview(s.ctx, 2)
+	must(t, err)
+	if got := fmt.Sprint(preview); !strings.Contains(got, "outputs 40 20") || len(preview) != 1 {
+		t.Errorf("revision 2 would change %s", got)
+	}
+
+	_, err = b.Publish(s.ctx, "bob", httpapi.Publication{Text: text.Text, IfMatch: 1})
+	var stale *httpapi.StaleRevision
+	if !errors.As(err, &stale) || stale.Latest != 2 || stale.Author != "ann" || len(stale.Changes) != 1 {
+		t.Errorf("a stale writer is told %v, %+v", err, stale)
+	}
+	_, err = b.Publish(s.ctx, "bob", httpapi.Publication{Text: "devices: [{id: 1, drivr: x}, {idd: 2}]", IfMatch: 2})
+	var faulty *httpapi.FaultyConfiguration
+	if !errors.As(err, &faulty) || len(faulty.Faults) != 2 {
+		t.Errorf("of faults is told %v", err)
+	}
+
+	active, err := b.Activate(s.ctx, "ann", httpapi.Activation{Revision: 2})
+	must(t, err)
+	if !active.Applied {
+		t.Errorf("activated as %+v", active)
+	}
+	if _, err := b.Activate(s.ctx, "ann", httpapi.Activation{Revision: 1}); !errors.Is(err, domain.ErrConflict) {
+		t.Errorf("an older revision: %v", err)
+	}
+	if r := s.submit(a, "videohub-1", "u1", domain.Take{Destination: 30, Source: 1}); r.Reason != domain.ReasonOutOfRange {
+		t.Errorf("a route to an output that is gone ended %s %s", r.Outcome, r.Reason)
+	}
+
+	back, err := b.Publish(s.ctx, "ann", httpapi.Publication{From: 1, Comment: "back", Activate: true, IfMatch: 2})
+	must(t, err)
+	one, err := b.Text(s.ctx, back.Revision)
+	must(t, err)
+	if one.Hash != text.Hash || back.Revision != 3 {
+		t.Errorf("rolled back to %+v with %s, want %s", back, one.Hash, text.Hash)
+	}
+}
+
+func TestAConfigurationIsLockedWhileItsKeeperIsNotPrimary(t *testing.T) {
+	s := newStage(t)
+	a, b := s.startConfigured("A"), s.startConfigured("B")
+	first := s.primary(a, b)
+	other := a
+	if first == a {
+		other = b
+	}
+	text, err := first.Text(s.ctx, 0)
+	must(t, err)
+	kept := text.Text + "policy:\n  config_primary: nobody-yet\n"
+	_, err = first.Publish(s.ctx, "ann", httpapi.Publication{Text: kept, Activate: true})
+	must(t, err)
+	if _, err = other.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, IfMatch: 1}); !errors.Is(err, httpapi.ErrConfigLocked) || !strings.Contains(err.Error(), "nobody-yet") {
+		t.Errorf("locked, and told %v", err)
+	}
+	moved, err := other.Publish(s.ctx, "ann", httpapi.Publication{Running: true, Comment: "it is gone", Activate: true, TakeOver: true, Override: true, IfMatch: 1})
+	must(t, err)
+	if moved.Move == nil || s.primary(a, b) != other {
+		t.Errorf("transferred as %+v", moved)
+	}
+	v, err := first.Configuration(s.ctx)
+	must(t, err)
+	if v.Active != 2 || v.Revisions[0].TookOver == "" || v.Revisions[0].Comment != "it is gone" || v.Locked == "" {
+		t.Errorf("the log says %+v", v)
+	}
+}
