@@ -33,7 +33,18 @@ type Heartbeat struct {
 	Valve       string        `msgpack:"valve,omitempty" json:"valve,omitempty"`   // "process" or "kernel"
 	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // how long an action has waited for nothing but this server
 	Uptime      time.Duration `msgpack:"uptime" json:"uptime"`
+	Sync        SyncMode      `msgpack:"sync,omitempty" json:"sync,omitempty"`
 }
+
+// SyncMode is how far a server is from holding the same state as all others.
+type SyncMode int32
+
+// The modes. Only a server in sync takes over.
+const (
+	InSync     SyncMode = 0 // at the end of the log, and equal where it was compared
+	CatchingUp SyncMode = 1 // has been at the end once, and is not equal, not near it or cannot see it
+	Replaying  SyncMode = 2 // has not been at the end since its start
+)
 
 // The verdicts on a server's state hash: compared with the primary's at the same
 // position.
@@ -80,10 +91,12 @@ type Left struct {
 	Incarnation string `msgpack:"incarnation" json:"incarnation"`
 }
 
-// Removed is a tombstone: the member does not come back until it joins anew.
+// Removed is a tombstone: the incarnation does not come back; with Out no other
+// one under the member's name does either.
 type Removed struct {
 	By     string `msgpack:"by" json:"by"`
 	Reason string `msgpack:"reason,omitempty" json:"reason,omitempty"`
+	Out    bool   `msgpack:"out,omitempty" json:"out,omitempty"`
 }
 
 // Quarantined bars a member from primacy until it is cleared.

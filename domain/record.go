@@ -57,6 +57,10 @@ const (
 	TypeView        Type = "control.view.v1"
 	TypeFloor       Type = "epoch.floor.v1"
 	TypeSigned      Type = "tree.signed.v1"
+	TypePolicy      Type = "landscape.policy.v1"
+	TypePaused      Type = "failover.paused.v1"
+	TypeDrained     Type = "member.drained.v1"
+	TypeDissolved   Type = "landscape.dissolved.v1"
 )
 
 // TypeDeadLetter wraps what could not be understood, in the dead-letter topic.
@@ -92,7 +96,8 @@ func ClassOf(t Type) Class {
 	case TypeRevisionPart, TypePublished, TypeActivated:
 		return ClassRevision
 	case TypeJoined, TypeHeartbeat, TypeClaim, TypeRelease, TypeDied, TypeContest, TypeLeft,
-		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned:
+		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned,
+		TypePolicy, TypePaused, TypeDrained, TypeDissolved:
 		return ClassControl
 	case TypeDeadLetter, TypeElection:
 		return ClassCopy

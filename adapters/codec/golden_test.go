@@ -36,11 +36,11 @@ func TestGoldenBytes(t *testing.T) {
 		golden(t, known, string(r.Type)+".json", r, m)
 	}
 	for _, r := range released {
-		m, err := c.Encode(topicOf(r.Type), partition, r)
+		m, err := c.Encode(topicOf(r.record.Type), partition, r.record)
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, known, string(r.Type)+".msgpack", r, m)
+		golden(t, known, string(r.record.Type)+r.gained+".msgpack", r.record, m)
 	}
 	files, err := filepath.Glob("testdata/golden/*")
 	if err != nil || len(files) != len(known) {

@@ -51,6 +51,8 @@ func readHeartbeat(r *reader) (h domain.Heartbeat) {
 			h.Oldest = r.duration()
 		case "uptime":
 			h.Uptime = r.duration()
+		case "sync":
+			h.Sync = domain.SyncMode(r.int32())
 		default:
 			r.skip()
 		}
@@ -91,6 +93,8 @@ func readRemoved(r *reader) (v domain.Removed) {
 			v.By = r.text()
 		case "reason":
 			v.Reason = r.text()
+		case "out":
+			v.Out = r.bool()
 		default:
 			r.skip()
 		}

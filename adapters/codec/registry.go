@@ -63,6 +63,10 @@ var registry = map[domain.Type]decoder{
 	domain.TypeView:        payload(readView),
 	domain.TypeFloor:       payload(readFloor),
 	domain.TypeSigned:      payload(readSigned),
+	domain.TypePolicy:      payload(readSuccession),
+	domain.TypePaused:      payload(readPaused),
+	domain.TypeDrained:     payload(readDrained),
+	domain.TypeDissolved:   payload(readDissolved),
 
 	domain.TypeDeadLetter: payload(readDeadLetter),
 	domain.TypeElection:   payload(readCopied),

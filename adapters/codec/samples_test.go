@@ -10,14 +10,23 @@ import (
 )
 
 // gained names the fields that a type has got since its first release, in the
-// name of its sample's golden file; released are records as they were before.
-var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed"}
+// name of its sample's golden file; released are records as they were before, by
+// the fields that they had gained then.
+var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync", domain.TypeRemoved: "+out"}
 
-var released = []domain.Record{
-	control(domain.Heartbeat{
+var released = []struct {
+	gained string
+	record domain.Record
+}{
+	{"", control(domain.Removed{By: "alice", Reason: "sold"})},
+	{"", control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
 		Hash: "ok", Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
-	}),
+	})},
+	{"+agreed", control(domain.Heartbeat{
+		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
+		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
+	})},
 }
 
 // samples is one record of every type, every field of every payload set.
@@ -67,20 +76,27 @@ var samples = []domain.Record{
 	control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"}),
 	control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
-		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
+		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying,
 	}),
 	control(domain.Claim{Incarnation: "00ff", Epoch: 8, Seen: -1, N: 1, TTL: 60 * time.Millisecond, Cause: "failover"}),
 	control(domain.Release{Incarnation: "00ff", Epoch: 8, To: "B", Reason: "switchover"}),
 	control(domain.Died{Incarnation: "00ff", Exit: "signal: killed"}),
 	control(domain.Contest{Epoch: 8, By: "alice", Reason: "fire", To: "B"}),
 	control(domain.Left{Incarnation: "00ff"}),
-	control(domain.Removed{By: "alice", Reason: "sold"}),
+	control(domain.Removed{By: "alice", Reason: "sold", Out: true}),
 	control(domain.Quarantined{Incarnation: "00ff", Reason: "hash differs"}),
 	control(domain.Cleared{Incarnation: "00ff", Reason: "rebuilt"}),
 	control(domain.Checkpoint{Epoch: 8, Copied: 40, Hashes: []domain.StateHash{{Position: domain.Position{Partition: 3, Offset: 99}, Hash: domain.Hash{1, 2, 3, 1 << 63}}}}),
 	control(domain.View{At: 4711, State: []byte{0, 1, 2, 0xff}}),
 	control(domain.Signed{Epoch: 7, Note: []byte("understudy.main\n")}),
 	control(domain.Floor{Epoch: 9}),
+	control(domain.Policy{
+		By: "alice", Order: domain.OrderDesignated, Members: []string{"B", "A"}, FailBack: domain.FailBackAuto,
+		HoldDown: 10 * time.Second, MaxMembers: 8,
+	}),
+	control(domain.Paused{On: true, By: "alice", Reason: "work on the switches"}),
+	control(domain.Drained{On: true, By: "alice", Reason: "new disks"}),
+	control(domain.Dissolved{By: "alice", Reason: "moved"}),
 
 	fact(domain.DeadLetter{
 		Topic: "understudy.main.log", Record: domain.Position{Partition: 3, Offset: 9}, Appended: instant, Reason: domain.DefectPayload,

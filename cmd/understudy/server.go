@@ -117,7 +117,7 @@ func runServer(ctx context.Context, cfg config.Config, point bool) error {
 	}
 	defer life.end()
 	err = serve(life, cfg, point, logger)
-	if errors.Is(err, domain.ErrInvalid) || errors.Is(err, server.ErrReplaced) {
+	if errors.Is(err, domain.ErrInvalid) || errors.Is(err, server.ErrReplaced) || errors.Is(err, server.ErrBarred) {
 		// A guard must not try this again.
 		return withExit(guard.ExitUnusable, err)
 	}

@@ -84,13 +84,21 @@ func (s *State) rule(r *domain.Record) Ruling {
 	case domain.Left:
 		return s.left(r, p)
 	case domain.Removed:
-		return s.removed(r)
+		return s.removed(r, p)
 	case domain.Quarantined:
 		return s.quarantined(r, p)
 	case domain.Cleared:
 		return s.cleared(r, p)
 	case domain.Floor:
 		return s.floor(p)
+	case domain.Policy:
+		return s.policyIs(p)
+	case domain.Paused:
+		return s.pausedIs(p)
+	case domain.Drained:
+		return s.drained(r, p)
+	case domain.Dissolved:
+		return s.dissolvedIs(p)
 	case domain.Checkpoint, domain.View, domain.Signed:
 		return noted
 	}

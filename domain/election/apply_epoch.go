@@ -63,8 +63,8 @@ func (s *State) claim(r *domain.Record, c domain.Claim) Ruling {
 		return void("epoch %d is not %d", c.Epoch, s.epoch+1)
 	case m == nil:
 		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
-	case m.Quarantined:
-		return void("%s is quarantined", id.Name)
+	case s.barred(m) != "":
+		return void("%s", s.barred(m))
 	case c.TTL <= 0 || c.TTL > LimitTTL:
 		return void("TTL %s is not within %s", c.TTL, LimitTTL)
 	case c.Seen >= r.Position.Offset:
@@ -72,10 +72,28 @@ func (s *State) claim(r *domain.Record, c domain.Claim) Ruling {
 	case s.held && s.broken.keeps(ruleSeen) && c.Seen < s.heard:
 		return void("seen %d is below heard %d", c.Seen, s.heard)
 	}
+	s.passOn(r)
 	s.epoch, s.holder, s.held = c.Epoch, id, true
 	s.heard, s.heardN, s.ttl = r.Position.Offset, c.N, c.TTL
 	s.contested, s.successor, s.cause = false, "", CauseFailover
 	return counts
+}
+
+// passOn notes how the epoch before has ended, where there is a policy.
+func (s *State) passOn(r *domain.Record) {
+	s.moved = 0
+	switch {
+	case s.policy.Order == "":
+	case s.cause == CauseFailover:
+		s.fell(r.Appended)
+	case s.cause == CauseForced || s.cause == CauseSwitchover && !s.inMaintenance(s.holder.Name):
+		s.moved = r.Position.Offset
+	}
+}
+
+func (s *State) inMaintenance(name string) bool {
+	m := s.members[name]
+	return m != nil && m.Drained
 }
 
 // release is the holder's own end of its epoch.
@@ -92,13 +110,21 @@ func (s *State) release(r *domain.Record, rel domain.Release) Ruling {
 	if rel.To != "" {
 		s.successor = rel.To
 	}
-	s.vacate(CauseSwitchover)
+	if rel.Reason == ReasonFailBack {
+		s.vacate(CauseFailBack)
+	} else {
+		s.vacate(CauseSwitchover)
+	}
 	return counts
 }
 
-// ReasonFailBack is the reason of a contest that gives primacy back to a server
-// that the policy prefers.
-const ReasonFailBack = "fail-back"
+// Reasons of a planned end that nobody has asked for in words.
+const (
+	// ReasonFailBack gives primacy back to a server that the policy prefers.
+	ReasonFailBack = "fail-back"
+	// ReasonDrained gives it to whom the policy prefers, because of maintenance.
+	ReasonDrained = "drained"
+)
 
 // contest ends the counting of the holder's heartbeats. A second one may still
 // name a successor.
@@ -106,6 +132,9 @@ func (s *State) contest(c domain.Contest) Ruling {
 	switch {
 	case !sound(c.To, domain.MaxSubject):
 		return void("names no sound successor")
+	case !s.held && c.Epoch == s.epoch && c.To != "" && c.To != s.successor && s.paused.On:
+		s.successor, s.cause = c.To, s.causeOf(c) // the operator's word ends nothing, and lets that one begin
+		return counts
 	case !s.held || c.Epoch != s.epoch:
 		return void("epoch %d is not held", c.Epoch)
 	case s.contested && (c.To == "" || c.To == s.successor):

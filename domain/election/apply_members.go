@@ -1,6 +1,8 @@
 package election
 
 import (
+	"fmt"
+
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -18,6 +20,9 @@ func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
 	case s.current(id) != nil:
 		return void("incarnation %s of %s has joined already", id.Incarnation, id.Name)
 	}
+	if why := s.unwelcome(id.Name, j); why != "" {
+		return void("%s", why)
+	}
 	old := s.members[id.Name]
 	if old == nil {
 		if !s.makeRoom() {
@@ -34,10 +39,55 @@ func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
 		Member: Member{
 			Name: id.Name, Incarnation: id.Incarnation, Joined: r.Position.Offset, Precedence: j.Precedence,
 			Address: j.Address, Build: j.Build, Quarantined: old.Quarantined, LastSeen: noOffset,
+			Drained: old.Drained, Falls: old.Falls, FellAt: old.FellAt,
 		},
 		QuarantinedAs: old.QuarantinedAs, Removal: old.Removal,
 	}
 	return counts
+}
+
+// unwelcome says why nobody may join under a name, or with what it brings; empty if
+// somebody may.
+func (s *State) unwelcome(name string, j domain.Joined) string {
+	if why := s.Banned(name); why != "" && s.broken.keeps(ruleTombstone) {
+		return why
+	}
+	others := 0
+	for _, e := range s.members {
+		if e.Name == name || e.Left || e.Removed {
+			continue
+		}
+		others++
+		if j.Precedence != 0 && e.Precedence == j.Precedence {
+			return fmt.Sprintf("precedence %d of %s is also that of %s: give each server its own server.precedence", j.Precedence, name, e.Name)
+		}
+	}
+	if limit := s.policy.MaxMembers; limit > 0 && others >= limit {
+		return s.full(name, limit)
+	}
+	return ""
+}
+
+func (s *State) full(name string, limit int) string {
+	return fmt.Sprintf("%s would be one more than the %d servers that this landscape may have: remove one, or raise the limit with the policy", name, limit)
+}
+
+// Banned says why no server may join under a name; empty if one may.
+func (s *State) Banned(name string) string {
+	if s.dissolved.By != "" {
+		return "this landscape was dissolved by " + s.dissolved.By + because(s.dissolved.Reason)
+	}
+	if e, ok := s.members[name]; ok && e.Tombstone != "" {
+		return name + " was removed by " + e.Tombstone
+	}
+	return ""
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // makeRoom forgets the oldest member that is gone, if there are too many.
@@ -47,7 +97,7 @@ func (s *State) makeRoom() bool {
 	}
 	var oldest *entry
 	for _, e := range s.members {
-		if !e.present() && (oldest == nil || e.Joined < oldest.Joined) {
+		if !e.present() && e.Tombstone == "" && (oldest == nil || e.Joined < oldest.Joined) {
 			oldest = e
 		}
 	}
@@ -102,9 +152,14 @@ func (s *State) left(r *domain.Record, l domain.Left) Ruling {
 }
 
 // removed is a tombstone. Removing the holder is a contest: the claimant waits.
-func (s *State) removed(r *domain.Record) Ruling {
+func (s *State) removed(r *domain.Record, v domain.Removed) Ruling {
 	m := s.members[r.Subject]
 	switch {
+	case v.Out && (v.By == "" || !sound(v.By, domain.MaxText) || !sound(v.Reason, domain.MaxText)):
+		return void("carries no sound text")
+	case v.Out && m != nil && m.Tombstone == "" && (m.Left || m.Removed):
+		m.Removed, m.Removal, m.Tombstone = true, r.UID, v.By+because(v.Reason)
+		return counts
 	case m == nil || m.Left || m.Removed:
 		return void("%s is not a member", r.Subject)
 	case r.UID != "" && r.UID == m.Removal:
@@ -112,6 +167,9 @@ func (s *State) removed(r *domain.Record) Ruling {
 	}
 	s.retire(identity{m.Name, m.Incarnation})
 	m.Removed, m.Ready, m.Removal = true, false, r.UID
+	if v.Out {
+		m.Tombstone = v.By + because(v.Reason)
+	}
 	if s.held && s.holder.Name == m.Name && !s.contested {
 		s.contested, s.cause = true, CauseForced
 		if !s.broken.keeps(ruleRemoval) {

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -11,13 +12,52 @@ func (s *Server) join() {
 	if !s.mayJoin() || s.now < s.joinAt {
 		return
 	}
+	if why := s.state.Banned(s.cfg.Member); why != "" && s.state.broken.keeps(ruleTombstone) {
+		s.over = true
+		s.emit(Gone{Cause: why, Barred: true})
+		return
+	}
 	s.joinAt = s.now + joinRetry
-	s.emit(Append{Type: domain.TypeJoined, Payload: domain.Joined{
-		Incarnation: s.cfg.Incarnation, Precedence: s.cfg.Precedence, Address: s.cfg.Address, Build: s.cfg.Build,
-	}})
+	j := domain.Joined{Incarnation: s.cfg.Incarnation, Precedence: s.cfg.Precedence, Address: s.cfg.Address, Build: s.cfg.Build}
+	if why := cmp.Or(s.state.unwelcome(s.cfg.Member, j), s.tooMany()); why != "" {
+		s.refused(why)
+		return
+	}
+	s.emit(Append{Type: domain.TypeJoined, Payload: j})
 }
 
 func (s *Server) mayJoin() bool { return s.watch.caught && !s.wasMember && !s.over }
+
+// tooMany says that the landscape is full: as the fold rules, once a policy gives a
+// limit; before that by each server's own.
+func (s *Server) tooMany() string {
+	others := 0
+	for _, e := range s.state.members {
+		if e.Name != s.cfg.Member && !e.Left && !e.Removed {
+			others++
+		}
+	}
+	if s.state.policy.MaxMembers > 0 || others < s.cfg.MaxMembers {
+		return ""
+	}
+	return s.state.full(s.cfg.Member, s.cfg.MaxMembers)
+}
+
+// refused tells why this server could not join, once for each reason.
+func (s *Server) refused(why string) {
+	if why != s.refusal {
+		s.refusal = why
+		s.emit(Refused{Cause: why})
+	}
+}
+
+// Refusal says why the server could not join; empty once it has.
+func (s *Server) Refusal() string {
+	if s.wasMember {
+		return ""
+	}
+	return s.refusal
+}
 
 // MayClear says whether this server has begun anew since it was quarantined, so that
 // a primary's checkpoint, or an operator, may end that.
@@ -72,6 +112,7 @@ func (s *Server) beat() {
 		Incarnation: s.cfg.Incarnation, N: s.n + 1, Acked: s.acked, TTL: ttl,
 		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash, Agreed: s.health.Agreed,
 		Guarded: s.cfg.Guarded, Valve: s.cfg.Valve, Oldest: s.health.OldestPending, Uptime: s.now - s.began,
+		Sync: s.health.Sync,
 	}
 	s.beatAt = s.now + s.cfg.HeartbeatStandby
 	if s.leads() {

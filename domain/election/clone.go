@@ -14,6 +14,7 @@ func (s *Server) Clone() *Server {
 	c.flight = slices.Clone(s.flight)
 	c.sends.sends = slices.Clone(s.sends.sends)
 	c.watch.received = maps.Clone(s.watch.received)
+	c.watch.since = maps.Clone(s.watch.since)
 	return &c
 }
 
@@ -26,5 +27,6 @@ func (s *State) Clone() *State {
 		c.members[name] = &member
 	}
 	c.retired = slices.Clone(s.retired)
+	c.policy.Members = slices.Clone(s.policy.Members)
 	return &c
 }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/understudy-io/understudy/domain"
 )
 
 // A field that Clone forgets would be shared by two machines: one would change
@@ -14,6 +16,8 @@ func TestACloneIsEqualAndSharesNothing(t *testing.T) {
 	w.start(Config{Member: "b", Incarnation: "b1"}, 1, nil)
 	w.run(time.Second)
 	w.start(Config{Member: "b", Incarnation: "b2"}, 1, nil) // so that b1 is retired
+	w.run(time.Second)
+	w.write("a", time.Millisecond, domain.Policy{By: "ops", Order: domain.OrderDesignated, Members: []string{"a"}, FailBack: domain.FailBackAuto})
 	w.run(time.Second)
 	a.fillAll()
 

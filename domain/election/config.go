@@ -35,7 +35,10 @@ type Config struct {
 
 	Guarded bool   // a guard waits for the end of this process
 	Valve   string // where the lease is checked: "process" or "kernel"
-	Policy  Policy // LongestRunning by default
+	Policy  Policy // LongestRunning by default; until one is on record
+	// MaxMembers is how many servers a landscape may have (6) while no policy on
+	// record says another number.
+	MaxMembers int
 
 	broken breaks // set by the tests of the tests
 }
@@ -48,6 +51,7 @@ const (
 	DefaultStagger          = 20 * time.Millisecond
 	DefaultHeartbeatStandby = 200 * time.Millisecond
 	DefaultLiveWithin       = 600 * time.Millisecond
+	DefaultMaxMembers       = 6
 )
 
 func (c Config) withDefaults() Config {
@@ -61,6 +65,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Stagger, DefaultStagger)
 	set(&c.HeartbeatStandby, DefaultHeartbeatStandby)
 	set(&c.LiveWithin, DefaultLiveWithin)
+	if c.MaxMembers == 0 {
+		c.MaxMembers = DefaultMaxMembers
+	}
 	if c.Margin == 0 {
 		c.Margin = DefaultMargin
 	}

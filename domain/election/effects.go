@@ -31,9 +31,21 @@ type (
 	// Drain says that the epoch is contested: append the outcomes of answers
 	// that are in, or come within 50 ms, and then give Drained.
 	Drain struct{ Epoch uint64 }
+	// Yield says that a planned end of the epoch is due: bring what was begun to its
+	// end, and then give Release with the same words.
+	Yield struct {
+		Epoch      uint64
+		To, Reason string
+	}
+	// Refused says that the join was not accepted, and why; it is tried again.
+	Refused struct{ Cause string }
 	// Gone says that this incarnation is out of the landscape for good, and why.
 	// A new start may join anew.
-	Gone struct{ Cause string }
+	Gone struct {
+		Cause string
+		// Barred: no other incarnation can join either, until an operator says so.
+		Barred bool
+	}
 )
 
 func (Append) effect()  {}
@@ -42,4 +54,6 @@ func (Lease) effect()   {}
 func (Won) effect()     {}
 func (Resumed) effect() {}
 func (Drain) effect()   {}
+func (Yield) effect()   {}
+func (Refused) effect() {}
 func (Gone) effect()    {}

@@ -28,6 +28,12 @@ type view struct {
 	Cause     string        `json:"cause"`
 	Members   []entry       `json:"members"`
 	Retired   []identity    `json:"retired"`
+
+	// What an operator has decided; left out where nobody has.
+	Policy    *domain.Policy    `json:"policy,omitempty"`
+	Paused    *domain.Paused    `json:"paused,omitempty"`
+	Dissolved *domain.Dissolved `json:"dissolved,omitempty"`
+	Moved     int64             `json:"moved,omitempty"`
 }
 
 // Export writes the whole state, for a view record: equal states give equal
@@ -38,6 +44,7 @@ func (s *State) Export() []byte {
 		Heard: s.heard, HeardN: s.heardN, TTL: s.ttl, Contested: s.contested,
 		Successor: s.successor, Cause: s.cause, Members: []entry{}, Retired: slices.Clone(s.retired),
 	}
+	v.decided(s)
 	for _, e := range s.members {
 		v.Members = append(v.Members, *e)
 	}
@@ -50,6 +57,33 @@ func (s *State) Export() []byte {
 		panic("election: a state of plain values cannot be written: " + err.Error())
 	}
 	return out
+}
+
+func (v *view) decided(s *State) {
+	v.Moved = s.moved
+	if s.policy.Order != "" {
+		v.Policy = &s.policy
+	}
+	if s.paused.On {
+		v.Paused = &s.paused
+	}
+	if s.dissolved.By != "" {
+		v.Dissolved = &s.dissolved
+	}
+}
+
+func (s *State) decide(v *view) {
+	s.moved = v.Moved
+	if v.Policy != nil {
+		s.policy = *v.Policy
+		s.policy.Members = append([]string{}, v.Policy.Members...)
+	}
+	if v.Paused != nil {
+		s.paused = *v.Paused
+	}
+	if v.Dissolved != nil {
+		s.dissolved = *v.Dissolved
+	}
 }
 
 // Hash is the state hash: equal for equal states.
@@ -76,6 +110,7 @@ func Restore(b []byte) (*State, error) {
 		ttl: v.TTL, contested: v.Contested, successor: v.Successor, cause: v.Cause,
 		members: make(map[string]*entry, len(v.Members)), retired: v.Retired,
 	}
+	s.decide(&v)
 	for i := range v.Members {
 		s.members[v.Members[i].Name] = &v.Members[i]
 	}
@@ -91,6 +126,10 @@ func (v *view) fault() string {
 		return fmt.Sprintf("TTL %s is not within %s", v.TTL, LimitTTL)
 	case v.Held && (v.Holder.Name == "" || v.Holder.Incarnation == "" || v.Epoch == 0 || v.Heard == noOffset):
 		return "epoch is held by nobody"
+	case v.Policy != nil && FaultOf(*v.Policy) != "":
+		return FaultOf(*v.Policy)
+	case v.Paused != nil && !v.Paused.On || v.Dissolved != nil && v.Dissolved.By == "":
+		return "something is decided that is not"
 	case len(v.Members) > MaxMembers || len(v.Retired) > MaxRetired:
 		return "more members than there may be"
 	}

@@ -32,6 +32,25 @@ func dead(by string) written { return written{by, domain.Died{Incarnation: by}} 
 
 func removal(of string) written { return written{of, domain.Removed{By: "ops"}} }
 
+func banned(who string) written {
+	return written{who, domain.Removed{By: "ops", Reason: "sold", Out: true}}
+}
+
+func drain(who string) written { return written{who, domain.Drained{On: true, By: "ops"}} }
+
+func preferred(by string, precedence int) written {
+	return written{by, domain.Joined{Incarnation: by, Precedence: precedence}}
+}
+
+func limited(to int) written {
+	return written{"a1", domain.Policy{Order: domain.OrderLongestRunning, FailBack: domain.FailBackNever, MaxMembers: to}}
+}
+
+var (
+	paused    = written{"a1", domain.Paused{On: true, By: "ops"}}
+	dissolved = written{"a1", domain.Dissolved{By: "ops"}}
+)
+
 // Each history's last record is the one that is ruled on.
 func TestTheFoldRules(t *testing.T) {
 	begun := []written{join("a1"), join("b1"), claimed("a1", 1, -1)} // heard is 2
@@ -73,6 +92,29 @@ func TestTheFoldRules(t *testing.T) {
 		{"an older one does not come back by a late join", append(begun, join("b2"), join("b1")), "is over", "a1"},
 		{"a removed one does not come back", append(begun, removal("b1"), join("b1")), "is over", "a1"},
 		{"a new incarnation of a removed member does", append(begun, removal("b1"), join("b2")), "", "a1"},
+		{"but not of one that was removed for good", append(begun, banned("b1"), join("b2")), "b was removed by ops: sold", "a1"},
+		{"nor of one that was removed for good while it was away", append(begun, written{"b1", domain.Left{Incarnation: "b1"}}, banned("b1"), join("b2")), "b was removed by ops", "a1"},
+		{"a removal for good names who asked for it", append(begun, written{"b1", domain.Removed{Out: true}}), "no sound text", "a1"},
+		{"nobody joins with another's precedence", append(begun, preferred("c1", 10), preferred("d1", 10)), "precedence 10 of d is also that of c", "a1"},
+		{"also while that one is down", append(begun, preferred("c1", 10), dead("c1"), preferred("d1", 10)), "precedence 10 of d is also that of c", "a1"},
+		{"a server joins again with its own", append(begun, preferred("c1", 10), preferred("c2", 10)), "", "a1"},
+		{"nobody joins beyond the limit", append(begun, limited(2), join("c1")), "one more than the 2 servers", "a1"},
+		{"a member joins again at the limit", append(begun, limited(2), dead("b1"), join("b2")), "", "a1"},
+		{"a place that was left is free", append(begun, limited(2), written{"b1", domain.Left{Incarnation: "b1"}}, join("c1")), "", "a1"},
+		{"a policy must be one", append(begun, written{"a1", domain.Policy{Order: "oldest"}}), "is not known", "a1"},
+		{"and name nobody twice", append(begun, written{"a1", domain.Policy{Order: domain.OrderDesignated, Members: []string{"a", "a"}, FailBack: domain.FailBackNever}}), "named twice", "a1"},
+		{"while failover is paused no other server's claim counts", append(begun, paused, claimed("b1", 2, 2)), "paused by ops", "a1"},
+		{"also when nobody holds the epoch", append(begun, paused, released("a1", 1), claimed("b1", 2, 2)), "paused by ops", ""},
+		{"but that of the server that held it does", append(begun, paused, dead("a1"), join("a2"), claimed("a2", 2, 2)), "", "a2"},
+		{"and that of one that is named", append(begun, paused, written{"a1", domain.Release{Incarnation: "a1", Epoch: 1, To: "b"}}, claimed("b1", 2, 2)), "", "b1"},
+		{"or is named when nobody holds it any more", append(begun, paused, released("a1", 1), written{"a1", domain.Contest{Epoch: 1, By: "ops", To: "b"}}, claimed("b1", 2, 2)), "", "b1"},
+		{"a failover that is resumed is on again", append(begun, paused, written{"a1", domain.Paused{By: "ops"}}, claimed("b1", 2, 2)), "", "b1"},
+		{"a drained member's claim is void", append(begun, drain("b1"), released("a1", 1), claimed("b1", 2, 2)), "b is drained", ""},
+		{"also after a restart", append(begun, drain("b1"), dead("b1"), join("b2"), released("a1", 1), claimed("b2", 2, 2)), "b is drained", ""},
+		{"unless it is named", append(begun, drain("b1"), written{"a1", domain.Contest{Epoch: 1, By: "ops", To: "b"}}, released("a1", 1), claimed("b1", 2, 2)), "", "b1"},
+		{"nobody claims in a landscape that is dissolved", append(begun, dissolved, released("a1", 1), claimed("b1", 2, 2)), "dissolved by ops", ""},
+		{"and nobody joins it", append(begun, dissolved, join("c1")), "dissolved by ops", "a1"},
+		{"its holder's heartbeats do not count", append(begun, dissolved, beaten("a1", 1, 2)), "contested", "a1"},
 		{"a contest is for the epoch that is held", append(begun, written{"b1", domain.Contest{Epoch: 2, By: "ops"}}), "not held", "a1"},
 		{"a floor does not move a held epoch", append(begun, written{"b1", domain.Floor{Epoch: 9}}), "is held", "a1"},
 		{"a floor only lifts", []written{{"b1", domain.Floor{Epoch: 9}}, {"b1", domain.Floor{Epoch: 8}}}, "not above", ""},

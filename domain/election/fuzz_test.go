@@ -100,7 +100,7 @@ func recordsOf(data []byte) (out []domain.Record) {
 		offset += int64(next()%3) - 1
 		r.Position.Offset = offset
 		offset++
-		switch kind % 15 {
+		switch kind % 20 {
 		case 0, 1:
 			r.Payload = domain.Joined{Incarnation: incarnation, Precedence: next(), Address: pick("x", "\xff")}
 		case 2, 3:
@@ -116,13 +116,24 @@ func recordsOf(data []byte) (out []domain.Record) {
 		case 9:
 			r.Payload = domain.Left{Incarnation: incarnation}
 		case 10:
-			r.Payload = domain.Removed{By: name()}
+			r.Payload = domain.Removed{By: name(), Out: next()%2 == 0}
 		case 11:
 			r.Payload = domain.Quarantined{Incarnation: incarnation}
 		case 12:
 			r.Payload = domain.Cleared{Incarnation: incarnation}
 		case 13:
 			r.Payload = domain.Floor{Epoch: number()}
+		case 15, 16:
+			r.Payload = domain.Policy{
+				By: name(), Order: domain.PolicyOrder(pick("longest-running", "precedence", "designated", "x")), Members: []string{name(), name()}[:next()%3],
+				FailBack: domain.FailBack(pick("never", "auto", "manual", "x")), HoldDown: ttl(), MaxMembers: next() - 2,
+			}
+		case 17:
+			r.Payload = domain.Paused{On: next()%2 == 0, By: name()}
+		case 18:
+			r.Payload = domain.Drained{On: next()%2 == 0, By: name()}
+		case 19:
+			r.Payload = domain.Dissolved{By: pick("", "", "", "ops", "\xff")}
 		case 14:
 			r.Payload, r.Defect = []domain.Payload{nil, domain.View{}, domain.Checkpoint{}, domain.Take{}}[next()%4], domain.Defect(pick("", "bad_payload"))
 		}

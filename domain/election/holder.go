@@ -15,6 +15,8 @@ type tenure struct {
 	until      domain.Mono // the lease, while acting
 	draining   bool        // contested: waits for outcomes
 	drainUntil domain.Mono
+	wonAt      domain.Mono
+	yielding   bool // a planned end was asked for
 	gaveUp     bool // has sent a release: never again in this epoch
 	release    domain.Release
 	retryAt    domain.Mono
@@ -33,7 +35,7 @@ func (s *Server) leads() bool {
 // won begins a tenure: the own claim was read back as valid. The first heartbeat
 // leaves at once.
 func (s *Server) won(c domain.Claim) {
-	s.tenure = tenure{epoch: c.Epoch}
+	s.tenure = tenure{epoch: c.Epoch, wonAt: s.now}
 	s.beatAt = s.now
 	s.renew(c.N, c.TTL)
 }

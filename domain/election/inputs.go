@@ -39,6 +39,7 @@ type (
 		Hash          string // domain.HashOK, domain.HashDiffers or "" if not yet compared
 		Agreed        int64  // offset of the last checkpoint that agreed; 0 for none
 		OldestPending time.Duration
+		Sync          domain.SyncMode
 	}
 	// Guarded says whether a guard waits for the end of this process: that it is
 	// gone, or that another one has taken the process on.

@@ -117,6 +117,9 @@ func (p *play) direct(words []string) {
 	case "start":
 		p.enter(args[0], args[1:])
 		return
+	case "policy", "failover", "dissolve":
+		p.decide(verb, args)
+		return
 	}
 	who, ok := p.cast[args[0]]
 	if !ok {
@@ -149,11 +152,40 @@ func (p *play) enter(name string, options []string) {
 			cfg.StallAfter = p.duration(value)
 		case "first":
 			cfg.Policy = Designated(strings.Split(value, ",")...)
+		case "precedence":
+			cfg.Precedence, _ = strconv.Atoi(value)
 		default:
 			p.t.Fatalf("start: no option %s", key)
 		}
 	}
 	p.cast[name] = p.start(cfg, 1, nil)
+}
+
+// decide does what an operator decides for the landscape: policy designated auto
+// 500ms c,a; failover pause; failover resume; dissolve.
+func (p *play) decide(verb string, args []string) {
+	args = append(args, "", "", "", "")
+	var record domain.Payload
+	switch verb {
+	case "policy":
+		policy := domain.Policy{By: "ops", Order: domain.PolicyOrder(args[0]), FailBack: domain.FailBack(args[1])}
+		if args[2] != "" {
+			policy.HoldDown = p.duration(args[2])
+		}
+		for _, option := range args[3:] {
+			if limit, ok := strings.CutPrefix(option, "max="); ok {
+				policy.MaxMembers, _ = strconv.Atoi(limit)
+			} else if option != "" {
+				policy.Members = strings.Split(option, ",")
+			}
+		}
+		record = policy
+	case "failover":
+		record = domain.Paused{On: args[0] == "pause", By: "ops"}
+	case "dissolve":
+		record = domain.Dissolved{By: "ops", Reason: "moved to another site"}
+	}
+	p.write("ops", time.Millisecond, record)
 }
 
 // happens does what befalls a server.
@@ -209,6 +241,10 @@ func (p *play) asks(verb string, who *process, args []string) bool {
 		who.step(Floor{Epoch: 41})
 	case "remove":
 		p.write(who.id.Name, time.Millisecond, domain.Removed{By: "ops"})
+	case "remove-for-good":
+		p.write(who.id.Name, time.Millisecond, domain.Removed{By: "ops", Reason: "sold", Out: true})
+	case "drain", "undrain":
+		p.write(who.id.Name, time.Millisecond, domain.Drained{On: verb == "drain", By: "ops"})
 	case "quarantine":
 		p.write(who.id.Name, time.Millisecond, domain.Quarantined{Incarnation: who.id.Incarnation, Reason: "its state differs"})
 	default:

@@ -25,6 +25,7 @@ type watch struct {
 	vacantAt    domain.Mono // the record that left nobody as holder
 	voidAt      domain.Mono // the own last claim that was void
 	received    map[string]domain.Mono
+	since       map[string]domain.Mono // when a member became ready, without a break from then on
 	conduct     conduct
 }
 
@@ -127,7 +128,9 @@ func (s *Server) heardOf(r *domain.Record, ruling Ruling) {
 	switch p := r.Payload.(type) {
 	case domain.Joined:
 		s.watch.received[r.Subject] = s.now
+		delete(s.watch.since, r.Subject)
 	case domain.Heartbeat:
+		s.readied(r, p)
 		s.watch.received[r.Subject] = s.now
 		if ruling.Counts && !s.holds() {
 			s.watch.recovered(p)
@@ -138,6 +141,7 @@ func (s *Server) heardOf(r *domain.Record, ruling Ruling) {
 		for name := range s.watch.received {
 			if _, ok := s.state.Member(name); !ok {
 				delete(s.watch.received, name)
+				delete(s.watch.since, name)
 			}
 		}
 	}
@@ -149,6 +153,10 @@ func (s *Server) readBack(r *domain.Record, ruling Ruling) {
 		return
 	}
 	switch p := r.Payload.(type) {
+	case domain.Joined:
+		if p.Incarnation == s.cfg.Incarnation && !ruling.Counts && !s.wasMember {
+			s.refused(ruling.Void)
+		}
 	case domain.Claim:
 		if p.Incarnation == s.cfg.Incarnation {
 			s.acknowledge(p.N)
@@ -213,6 +221,8 @@ func contestReason(r *domain.Record) string {
 		return p.By + ": " + p.Reason
 	case domain.Removed:
 		return "removed by " + p.By
+	case domain.Dissolved:
+		return "dissolved by " + p.By
 	}
 	return "on record"
 }
@@ -232,7 +242,11 @@ func (s *Server) lossCause(r *domain.Record) string {
 
 // membership notices the end of this incarnation.
 func (s *Server) membership(r *domain.Record) {
+	_, dissolved := s.state.Dissolved()
 	switch {
+	case dissolved && !s.over && !s.holds():
+		s.over = true
+		s.emit(Gone{Cause: s.goneCause(r), Barred: true})
 	case s.isMember():
 		if !s.wasMember {
 			s.wasMember, s.joinAt, s.beatAt = true, 0, s.now
@@ -240,11 +254,14 @@ func (s *Server) membership(r *domain.Record) {
 	case s.over || s.holds():
 	case s.wasMember || s.state.isRetired(s.me):
 		s.over = true
-		s.emit(Gone{Cause: s.goneCause(r)})
+		s.emit(Gone{Cause: s.goneCause(r), Barred: s.state.Banned(s.cfg.Member) != ""})
 	}
 }
 
 func (s *Server) goneCause(r *domain.Record) string {
+	if why := s.state.Banned(s.cfg.Member); why != "" {
+		return why
+	}
 	switch p := r.Payload.(type) {
 	case domain.Joined:
 		return "another process has joined as " + s.cfg.Member

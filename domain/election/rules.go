@@ -29,6 +29,12 @@ const (
 	// Rules that keep a healthy primary in office.
 	ruleProof    = lastRule << 1 // a standby waits only while the log gives it back what it writes
 	ruleLongWait = lastRule << 2 // who had lost the log waits the longest TTL
+
+	// Rules that keep an operator's word.
+	rulePause     = lastRule << 3 // while failover is paused, only who is named takes over
+	ruleDrained   = lastRule << 4 // a drained member does not, unless it is named
+	ruleDissolved = lastRule << 5 // nobody does in a landscape that was dissolved
+	ruleTombstone = lastRule << 6 // a member that was removed for good does not join
 )
 
 // breaks is the set of rules that a test has taken away; empty otherwise.

@@ -35,6 +35,7 @@ type Server struct {
 	wasMember        bool
 	joinAt           domain.Mono // when to send the next join
 	clearedAt        domain.Mono // when the last cleared was sent
+	refusal          string      // why the last join was void
 	floor            uint64
 	floorAt          domain.Mono
 	health           Health
@@ -64,7 +65,7 @@ func NewServerFrom(cfg Config, state *State) *Server {
 		cfg: cfg, me: identity{cfg.Member, cfg.Incarnation}, state: state, wake: Never,
 		pace:  pace{fixed: cfg.TTL, min: cfg.MinTTL, max: cfg.MaxTTL},
 		sends: reckoning{loose: !cfg.broken.keeps(ruleShrink)},
-		watch: watch{received: make(map[string]domain.Mono)},
+		watch: watch{received: make(map[string]domain.Mono), since: make(map[string]domain.Mono)},
 	}
 }
 
@@ -157,6 +158,7 @@ func (s *Server) proceed() {
 	s.join()
 	s.clear()
 	s.drain()
+	s.yield()
 	s.beat()
 	s.claim()
 }

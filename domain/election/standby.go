@@ -16,7 +16,7 @@ type bid struct {
 // eligible reports whether this server could claim at all.
 func (s *Server) eligible() bool {
 	m := s.state.current(s.me)
-	return m != nil && !m.Quarantined && s.health.Ready && s.watch.caught && !s.watch.away && !s.over
+	return m != nil && s.state.barred(m) == "" && s.health.Ready && s.watch.caught && !s.watch.away && !s.over
 }
 
 // claimDue is when to claim, and the record from whose receipt the full wait is
@@ -116,10 +116,8 @@ func (s *Server) rank() (rank int) {
 	if mine == nil {
 		return 0
 	}
-	for name, e := range s.state.members {
-		at, heard := s.watch.received[name]
-		live := heard && s.now-at <= s.cfg.LiveWithin
-		if e != mine && e.present() && e.Ready && !e.Quarantined && live && s.before(e, mine) {
+	for _, e := range s.state.members {
+		if e != mine && s.fit(e) && s.before(e, mine) {
 			rank++
 		}
 	}
@@ -137,7 +135,11 @@ func (s *Server) before(a, b *entry) bool {
 			return first(a)
 		}
 	}
-	if order := s.cfg.Policy(a.Member, b.Member); order != 0 {
+	policy := s.cfg.Policy
+	if s.state.policy.Order != "" {
+		policy = OrderOf(s.state.policy)
+	}
+	if order := policy(a.Member, b.Member); order != 0 {
 		return order < 0
 	}
 	return bySeniority(a.Member, b.Member) < 0
@@ -190,7 +192,7 @@ func (s *Server) contest(reason string) {
 
 // contestFor contests the present holder, for this server or an operator.
 func (s *Server) contestFor(in Contest) {
-	if s.state.held {
+	if s.state.held || s.state.paused.On && in.To != "" {
 		s.emit(Append{Type: domain.TypeContest, Payload: domain.Contest{
 			Epoch: s.state.epoch, By: in.By, Reason: in.Reason, To: in.To,
 		}})

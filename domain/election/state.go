@@ -29,14 +29,18 @@ type Member struct {
 	LastHeartbeat domain.Heartbeat `json:"last_heartbeat"`
 	LastSeen      int64            `json:"last_seen"`     // offset of LastHeartbeat; -1 for none
 	LastAppended  domain.Instant   `json:"last_appended"` // its time
+	Drained       bool             `json:"drained,omitempty"`
+	Falls         int              `json:"falls,omitempty"` // epochs that it lost unasked, each soon after the one before
+	FellAt        domain.Instant   `json:"fell_at,omitempty"`
 }
 
 // entry is a member with what only the fold needs.
 type entry struct {
 	Member
 	Left          bool   `json:"left"`
-	QuarantinedAs string `json:"quarantined_as"` // the incarnation that was
-	Removal       string `json:"removal"`        // UID of the last removal, to know it again
+	QuarantinedAs string `json:"quarantined_as"`      // the incarnation that was
+	Removal       string `json:"removal"`             // UID of the last removal, to know it again
+	Tombstone     string `json:"tombstone,omitempty"` // who removed it for good, and why
 }
 
 // present reports whether the member takes part.
@@ -57,6 +61,10 @@ type State struct {
 	cause     string // what the next claim is for
 	members   map[string]*entry
 	retired   []identity // incarnations that are over, oldest first
+	policy    domain.Policy
+	paused    domain.Paused
+	dissolved domain.Dissolved
+	moved     int64 // the claim of the epoch, if an operator had moved primacy
 	broken    breaks
 }
 
@@ -97,6 +105,15 @@ func (s *State) Heard() int64 { return s.heard }
 
 // TTL is the one that this record carries.
 func (s *State) TTL() time.Duration { return s.ttl }
+
+// Policy is the one on record, if one is.
+func (s *State) Policy() (domain.Policy, bool) { return s.policy, s.policy.Order != "" }
+
+// Paused says whether automatic failover is, and by whom.
+func (s *State) Paused() domain.Paused { return s.paused }
+
+// Dissolved says whether the landscape is, and by whom.
+func (s *State) Dissolved() (domain.Dissolved, bool) { return s.dissolved, s.dissolved.By != "" }
 
 // Successor is the member that a release or a contest has named.
 func (s *State) Successor() string { return s.successor }

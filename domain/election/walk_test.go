@@ -66,7 +66,7 @@ func (w *walk) launch(name string) {
 	w.launches++
 	cfg := Config{
 		Member: name, Incarnation: fmt.Sprintf("%s%d", name, w.launches), Guarded: true, broken: w.broken,
-		TTL: w.someTTL(),
+		TTL: w.someTTL(), Precedence: map[string]int{"a": 20, "b": 10}[name],
 	}
 	var from []byte
 	if len(w.views) > 0 && w.chance(0.7) {
@@ -100,7 +100,7 @@ func (w *walk) disturb() {
 	if holder := w.holder(); holder != nil && w.chance(0.5) {
 		p = holder
 	}
-	switch w.rnd.Intn(19) {
+	switch w.rnd.Intn(22) {
 	case 0, 1, 2:
 		w.pause(p)
 	case 3, 4:
@@ -132,6 +132,12 @@ func (w *walk) disturb() {
 		w.outage(w.upTo(2*time.Second), func() time.Duration { return w.upTo(w.slow) })
 	case 18:
 		w.ail(p)
+	case 19:
+		w.write("ops", w.upTo(w.slow), w.somePolicy())
+	case 20:
+		w.write("ops", w.upTo(w.slow), domain.Paused{On: w.chance(0.5), By: "ops"})
+	case 21:
+		w.write(p.id.Name, w.upTo(w.slow), domain.Drained{On: w.chance(0.5), By: "ops"})
 	}
 }
 
@@ -146,6 +152,20 @@ func (w *walk) halt(p *process) {
 		w.say("the machine of %s goes on", p.id)
 		p.unhalt()
 	})
+}
+
+func (w *walk) somePolicy() domain.Policy {
+	p := domain.Policy{By: "ops", Order: domain.OrderLongestRunning, FailBack: domain.FailBackAuto, HoldDown: w.upTo(300 * time.Millisecond)}
+	switch w.rnd.Intn(3) {
+	case 0:
+		p.Order, p.Members = domain.OrderDesignated, []string{"b", "a"}
+	case 1:
+		p.Order = domain.OrderPrecedence
+	}
+	if w.chance(0.3) {
+		p.FailBack = domain.FailBackNever
+	}
+	return p
 }
 
 // rarely does what happens once in a while.
@@ -265,6 +285,13 @@ func (w *walk) wander(steps int) error {
 // heal ends all trouble and expects one primary that stays.
 func (w *walk) heal() error {
 	w.slow, w.loss, w.double = 2*time.Millisecond, 0, 0
+	w.after(2*time.Second, func() { // when what was decided before has landed
+		w.write("ops", w.slow, domain.Paused{By: "ops"})
+		w.write("ops", w.slow, domain.Policy{By: "ops", Order: domain.OrderPrecedence, FailBack: domain.FailBackNever})
+		for _, name := range []string{"a", "b", "c"} {
+			w.write(name, w.slow, domain.Drained{By: "ops"})
+		}
+	})
 	w.run(2500 * time.Millisecond) // what was under way lands, what was paused goes on
 	if !slices.ContainsFunc(w.alive(), func(p *process) bool { return p.machine.Role() != Departed }) {
 		w.launch("a") // a removal that hung has met all that were started after it

@@ -268,8 +268,13 @@ func (p *process) perform(e Effect) {
 	case Drain:
 		p.say("%s lets answers come in", p.id)
 		p.after(5*time.Millisecond, func() { p.step(Drained(e)) })
+	case Yield:
+		p.say("%s is to give up: %s", p.id, e.Reason)
+		p.after(5*time.Millisecond, func() { p.step(Release(e)) })
+	case Refused:
+		p.say("%s may not join: %s", p.id, e.Cause)
 	case Gone:
-		p.say("%s is gone: %s", p.id, e.Cause)
+		p.say("%s is gone%s: %s", p.id, map[bool]string{true: " for good"}[e.Barred], e.Cause)
 	}
 }
 
@@ -431,6 +436,14 @@ func (w *world) tell(r *domain.Record, ruling Ruling) {
 		what = p.Incarnation + " is cleared: " + p.Reason
 	case domain.Floor:
 		what = fmt.Sprintf("floor %d", p.Epoch)
+	case domain.Policy:
+		what = fmt.Sprintf("%s sets the policy %s %v, fail-back %s %s", p.By, p.Order, p.Members, p.FailBack, p.HoldDown)
+	case domain.Paused:
+		what = fmt.Sprintf("%s %s automatic failover", p.By, map[bool]string{true: "pauses", false: "resumes"}[p.On])
+	case domain.Drained:
+		what = fmt.Sprintf("%s %s %s", p.By, map[bool]string{true: "drains", false: "undrains"}[p.On], r.Subject)
+	case domain.Dissolved:
+		what = p.By + " dissolves the landscape"
 	default:
 		return
 	}

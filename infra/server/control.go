@@ -158,6 +158,8 @@ func (c *controlLoop) perform(e control.Effect) {
 		c.logger.Warn("role changed", "old", e.Old, "new", e.New, "epoch", e.Epoch, "cause", e.Cause)
 	case control.Yield:
 		c.logger.Error("another process runs under the name of this server; giving primacy up to end", "cause", ErrReplaced, "incarnation", e.Incarnation)
+	case control.Refused:
+		c.logger.Error("this server cannot join yet; it tries again", "cause", e.Cause)
 	case control.Quit:
 		c.fail(e.Cause)
 	}

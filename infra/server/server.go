@@ -20,6 +20,9 @@ import (
 // again would only turn that one out in its turn.
 var ErrReplaced = control.ErrReplaced
 
+// ErrBarred ends a server that was removed for good, or whose landscape was dissolved.
+var ErrBarred = control.ErrBarred
+
 // Options are all that a server needs. Every field is required unless it says
 // otherwise.
 type Options struct {

@@ -60,6 +60,7 @@ func (s *state) checkRead(p *process, e *entry) {
 // one holder, and nobody gets one who is out.
 func (s *state) checkLanded(before *election.State, e *entry, ruling election.Ruling) {
 	was, is := before.Epoch(), e.fold.Epoch()
+	s.checkDecided(before, e)
 	claim, claimed := e.record.Payload.(domain.Claim)
 	claimed = claimed && ruling.Counts
 	if is < was || claimed && is == was {
@@ -86,6 +87,13 @@ func (s *state) checkLanded(before *election.State, e *entry, ruling election.Ru
 			e.over = map[string]bool{}
 		}
 		e.over[out] = true
+	}
+	if r, ok := e.record.Payload.(domain.Removed); ok && r.Out && ruling.Counts {
+		e.retired = maps.Clone(e.retired)
+		if e.retired == nil {
+			e.retired = map[string]bool{}
+		}
+		e.retired[e.record.Subject] = true
 	}
 }
 

@@ -30,6 +30,8 @@ var leftOut = map[string]bool{
 	"Server.state": true, // the fold, which has a digest of its own
 	// Everybody counts as live here: it matters who was heard, and not when.
 	"watch.received": true,
+	// A policy's hold-down is 0 here: it matters who is ready, and not since when.
+	"watch.since": true, "tenure.wonAt": true,
 }
 
 // decides says for each field of a struct whether it decides anything.

@@ -48,6 +48,8 @@ var scenes = []struct {
 	{"two servers, restarts", landscape(two, Kill, Restart, View, Twin, Release, Remove), 5, 1, 5, 3},
 	{"two servers, a long lease", landscape(longHolder, Pause, Deaf, Hold), 9, 1, 9, 2},
 	{"two servers, measured and young", young(measured, Pause, Deaf, Hold), 3, 1, 5, 2},
+	{"two servers, decisions", landscape(two, append(Decisions, Twin, Restart, Twice, Pause)...), 5, 1, 6, 2},
+	{"three servers, decisions", landscape(three, append(Decisions, Kill, Release, Hold)...), 5, 1, 5, 2},
 	{"two servers, as late as they like", landscape(two, Slow), 4, 1, 6, 1},
 }
 

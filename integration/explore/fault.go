@@ -81,6 +81,8 @@ func (s *state) faultMoves(out []Move) []Move {
 				ok = held && holder == p.inc && !s.fold().Contested()
 			case Remove, Leave, Quarantine:
 				ok = member
+			case Prefer, Suspend, Drain, Retire, Dissolve:
+				ok = s.decidable(f, p)
 			}
 			if ok {
 				out = append(out, Move{Do: string(f), Who: p.inc})
@@ -151,6 +153,8 @@ func (s *state) fault(mv Move) bool {
 	case Leave:
 		s.tell("%s is told to leave", p.inc)
 		s.step(p, election.Leave{})
+	case Prefer, Suspend, Drain, Retire, Dissolve:
+		s.decide(f, p)
 	case Quarantine:
 		s.write(p, domain.Quarantined{Incarnation: p.inc, Reason: "another state"})
 	}

@@ -37,6 +37,8 @@ func (s *state) heal() string {
 		}
 	}
 	c.settle()
+	c.undecide()
+	c.settle()
 	if !c.couldHeal() {
 		return c.wrong
 	}
@@ -60,6 +62,9 @@ func (s *state) goOn() {
 
 // couldHeal reports whether anybody is left who could act.
 func (s *state) couldHeal() bool {
+	if _, dissolved := s.fold().Dissolved(); dissolved {
+		return false
+	}
 	for _, p := range s.procs {
 		m, ok := s.fold().Member(p.server.Name)
 		out := ok && m.Quarantined && m.Incarnation == p.inc

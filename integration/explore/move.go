@@ -23,6 +23,7 @@ const (
 	doWake      = "wake"
 	doPoll      = "poll"
 	doDrained   = "drained"
+	doSettled   = "settled"
 	doReconnect = "reconnect"
 	doResume    = "resume"
 )
@@ -54,6 +55,10 @@ func (s *state) moves(bounds *Bounds) []Move {
 		}
 		if p.draining {
 			out = append(out, Move{doDrained, p.inc})
+			due = due || !p.slow
+		}
+		if p.yielding != nil {
+			out = append(out, Move{doSettled, p.inc})
 			due = due || !p.slow
 		}
 		if p.cut {
@@ -105,7 +110,7 @@ func (s *state) move(mv Move) bool {
 		return false
 	}
 	switch mv.Do {
-	case doRead, doPoll, doWake, doDrained, doReconnect, doResume:
+	case doRead, doPoll, doWake, doDrained, doSettled, doReconnect, doResume:
 		if p.out() || p.paused != (mv.Do == doResume) {
 			return false
 		}
@@ -141,6 +146,13 @@ func (s *state) moveOf(p *process, do string) bool {
 		}
 		p.draining = false
 		s.step(p, election.Drained{})
+	case doSettled:
+		if p.yielding == nil {
+			return false
+		}
+		release := p.yielding
+		p.yielding = nil
+		s.step(p, release)
 	case doResume:
 		p.paused = false
 		s.tell("%s goes on", p.inc)

@@ -141,7 +141,7 @@ func (s *search) visit(st *state) bool {
 // that it takes it, or that something happens to it before.
 func (s *state) dull() (inc string, found bool) {
 	for _, p := range s.procs {
-		if p.out() || p.slow || p.deaf || p.paused || p.cut || p.draining || p.lease != 0 || s.clock(p) >= p.machine.NextWake() {
+		if p.out() || p.slow || p.deaf || p.paused || p.cut || p.draining || p.yielding != nil || p.lease != 0 || s.clock(p) >= p.machine.NextWake() {
 			continue
 		}
 		do := doRead

@@ -45,12 +45,13 @@ type state struct {
 
 // entry is a record of the log, with the fold as it stands behind it.
 type entry struct {
-	record domain.Record
-	fold   *election.State
-	folded digest            // of fold
-	digest digest            // of record
-	owners map[uint64]string // the incarnation that got each epoch
-	over   map[string]bool   // incarnations that are out for good
+	record  domain.Record
+	fold    *election.State
+	folded  digest            // of fold
+	digest  digest            // of record
+	owners  map[uint64]string // the incarnation that got each epoch
+	over    map[string]bool   // incarnations that are out for good
+	retired map[string]bool   // members that are
 }
 
 // process is one incarnation.
@@ -67,10 +68,11 @@ type process struct {
 	dead, cut bool
 	restarted bool
 	draining  bool
-	acts      bool        // as it was told: Won or Resumed, and no Lost since
-	lease     domain.Mono // as it was told
-	folded    digest      // of the machine's fold
-	digest    digest      // of all of that
+	yielding  election.Input // what ends its epoch in order, once all is settled
+	acts      bool           // as it was told: Won or Resumed, and no Lost since
+	lease     domain.Mono    // as it was told
+	folded    digest         // of the machine's fold
+	digest    digest         // of all of that
 }
 
 // message is a record that was sent and has not landed.
@@ -211,7 +213,7 @@ func (s *state) seal(p *process) {
 	p.digest = digestOf(p.machine)
 	p.digest.add(uint64(p.folded))
 	p.digest.text(p.inc)
-	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts)} {
+	for _, x := range []int{p.read, p.sent, flags(p.slow, p.deaf, p.paused, p.dead, p.cut, p.restarted, p.draining, p.acts, p.yielding != nil)} {
 		p.digest.add(uint64(x))
 	}
 }
@@ -246,6 +248,9 @@ func (s *state) perform(p *process, e election.Effect) {
 		s.tell("%s stops: %s", p.inc, e.Cause)
 	case election.Drain:
 		p.draining = true
+	case election.Yield:
+		s.tell("%s is to give up: %s", p.inc, e.Reason)
+		p.yielding = election.Release(e)
 	case election.Gone:
 		s.tell("%s is gone: %s", p.inc, e.Cause)
 	}
@@ -279,7 +284,7 @@ func (s *state) landed(r domain.Record) {
 	e.digest = digestOfRecord(&r)
 	e.digest.add(uint64(r.Appended))
 	if n := len(s.log); n > 0 {
-		e.owners, e.over = s.log[n-1].owners, s.log[n-1].over
+		e.owners, e.over, e.retired = s.log[n-1].owners, s.log[n-1].over, s.log[n-1].retired
 	}
 	s.log = append(s.log, e)
 	s.tell("#%d %s: %s", r.Position.Offset, describe(&r), verdict(ruling))

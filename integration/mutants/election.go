@@ -31,7 +31,7 @@ var ofTheElection = []mutant{
 	{"a contest is ignored", "domain/election/apply_epoch.go",
 		"s.contested, s.cause = true, s.causeOf(c)", "s.cause = s.causeOf(c)", in(plays)},
 	{"a quarantined member may claim", "domain/election/apply_epoch.go",
-		"	case m.Quarantined:\n		return void(\"%s is quarantined\", id.Name)\n", "", in(electionFold)},
+		"	case s.barred(m) != \"\":\n		return void(\"%s\", s.barred(m))\n", "", in(electionFold)},
 	{"the holder is known by its name only", "domain/election/state.go",
 		"return s.held && s.holder == id", "return s.held && s.holder.Name == id.Name", in(exploreTwins, walk)},
 	{"a removed member takes part", "domain/election/state.go",

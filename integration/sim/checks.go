@@ -31,7 +31,11 @@ type checks struct {
 	won     map[uint64]string        // who holds which epoch
 	wrote   uint64                   // the highest epoch of a write to a device
 	opener  string                   // who opened an epoch last
-	beat    int64                    // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
+	paused  bool                     // what operators have decided, as the records say
+	drained map[string]bool
+	banned  map[string]bool // members that were removed for good
+	last    string          // who was given an epoch last
+	beat    int64           // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
 	known   []orderKey                          // in log order
@@ -72,6 +76,7 @@ func newChecks(w *world) *checks {
 		orders: make(map[orderKey]*order), first: make(map[string]int64), targets: make(map[string]map[domain.Target]*order),
 		repeats: make(map[domain.Position]orderKey), strays: make(map[domain.Position]orderKey), dead: make(map[domain.Position]domain.Defect),
 		letters: make(map[domain.Position]bool), toCopy: make(map[int64]domain.Type),
+		drained: make(map[string]bool), banned: make(map[string]bool),
 	}
 	for p := range w.plan.Partitions {
 		c.states = append(c.states, partition.New(p, w.plan.Partitions, partition.DefaultLimits()))
@@ -175,7 +180,9 @@ func (c *checks) inControl(r *domain.Record) {
 	_, before, held := c.control.Holder()
 	epoch := c.control.Epoch()
 	subject, _ := c.control.Member(r.Subject)
+	stood := decisions{c.paused, c.drained, c.control.Successor(), c.last}
 	ruling := c.control.Apply(*r)
+	c.decided(r, stood, ruling.Counts)
 	if w.telling() && r.Type != domain.TypeHeartbeat && r.Type != domain.TypeCheckpoint {
 		w.tell("    control %d: %s of %s %+v %s", r.Position.Offset, r.Type, r.Subject, r.Payload, ruling.Void)
 	}
@@ -425,6 +432,7 @@ func (c *checks) notice(s *server, n core.Notice) {
 // and that it is wrong, or was away for longer than control is kept.
 func (c *checks) failed(s *server, cause error) {
 	switch {
+	case errors.Is(cause, control.ErrBarred) && c.banned[s.host.name]:
 	case errors.Is(cause, domain.ErrFenced), errors.Is(cause, control.ErrReplaced), errors.Is(cause, reader.ErrOvertaken):
 	case s.wrong && errors.Is(cause, domain.ErrCorrupt):
 	default:
@@ -445,6 +453,9 @@ func (c *checks) loaded(s *server, states []*partition.State) {
 // loseControl forgets what the control topic held.
 func (c *checks) loseControl() {
 	c.control, c.beat = election.NewState(), -1
+	c.paused, c.last = false, ""
+	clear(c.drained)
+	clear(c.banned)
 	clear(c.toCopy)
 }
 

@@ -261,6 +261,8 @@ func (w *world) byOperator(h *host, f Fault) {
 		w.resolve(f)
 	case "reconfigure":
 		w.reconfigure(h, f.Arg)
+	default:
+		w.decides(h, f)
 	}
 }
 
@@ -331,6 +333,7 @@ func (w *world) loseControl(d time.Duration) {
 	b.views = nil
 	w.checks.loseControl()
 	for _, h := range w.hosts {
+		h.removed = false // nothing is left that says so
 		if !h.twin {
 			w.after(d, h.on)
 		}
@@ -480,6 +483,7 @@ func (w *world) heal() {
 	w.tell("all faults are healed")
 	w.healed = true
 	w.armed = nil
+	w.undecide()
 	b := w.broker
 	b.down, b.slow = false, 0
 	for _, part := range b.parts[domain.TopicLog] {
@@ -491,7 +495,7 @@ func (w *world) heal() {
 		st.silence(0)
 	}
 	for _, h := range w.hosts {
-		if h.twin {
+		if h.twin || h.removed {
 			h.crash()
 			continue
 		}

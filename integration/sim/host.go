@@ -37,6 +37,7 @@ type host struct {
 	guard     *guardProgram
 	server    *server
 	starts    int
+	removed   bool // for good, by an operator
 }
 
 func newHost(w *world, i int) *host {
@@ -169,7 +170,7 @@ func (g *guardProgram) perform(e guard.Effect) {
 	case guard.Finish:
 		g.dead = true
 		g.w.tell("%s ends", g.label)
-		if g.w.healed && !h.twin {
+		if g.w.healed && !h.twin && !h.removed {
 			g.w.after(50*time.Millisecond, h.on) // the late record of a twin may have ended it
 		}
 	}

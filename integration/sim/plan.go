@@ -139,6 +139,10 @@ var faultKinds = []struct {
 	{"takeover", 5, 0, 0},
 	{"leave", 3, 50 * time.Millisecond, time.Second},
 	{"remove", 1, 0, 0},
+	{"policy", 3, 0, 0},
+	{"pause failover", 2, 100 * time.Millisecond, 2 * time.Second},
+	{"drain", 3, 100 * time.Millisecond, 2 * time.Second},
+	{"remove for good", 1, 50 * time.Millisecond, time.Second},
 	{"resolve", 6, 0, 0},
 	{"at point", 60, 20 * time.Millisecond, 1200 * time.Millisecond},
 }

@@ -109,7 +109,7 @@ func controlPoint(e control.Effect) point {
 		return pCopied
 	case control.View:
 		return pView
-	case control.Role:
+	case control.Role, control.Refused:
 		return pRole
 	case control.Yield:
 		return pYield

@@ -51,6 +51,7 @@ func (s *Stats) Report(took time.Duration) string {
 	if never := s.NeverFired(); len(never) > 0 {
 		line("never fired: %s", strings.Join(never, ", "))
 	}
+	line("claims that counted: %s", tally(s.causes, func(k string) string { return k }))
 	line("faults: %s", tally(s.faults, func(k string) string { return k }))
 	line("roles: %s", tally(s.roles, func(k [2]string) string { return k[0] + " > " + k[1] }))
 	line("outcomes: %s", tally(s.outcomes, func(k string) string { return k }))

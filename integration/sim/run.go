@@ -17,6 +17,7 @@ type Stats struct {
 	verdicts                      map[verdictKey]int
 	outcomes                      map[string]int
 	faults                        map[string]int
+	causes                        map[string]int // of claims that count
 	fates                         [fates]int
 	writes, fenced, gaps, valved  int
 	claims, void, again           int
@@ -37,7 +38,7 @@ type verdictKey struct {
 func NewStats() *Stats {
 	return &Stats{
 		reached: make([]int, len(points)), fired: make([]int, len(points)),
-		roles: make(map[[2]string]int), verdicts: make(map[verdictKey]int), outcomes: make(map[string]int), faults: make(map[string]int),
+		roles: make(map[[2]string]int), verdicts: make(map[verdictKey]int), outcomes: make(map[string]int), faults: make(map[string]int), causes: make(map[string]int),
 	}
 }
 
@@ -55,6 +56,7 @@ func (s *Stats) Add(o *Stats) {
 	add(s.verdicts, o.verdicts)
 	add(s.outcomes, o.outcomes)
 	add(s.faults, o.faults)
+	add(s.causes, o.causes)
 	for i := range s.fates {
 		s.fates[i] += o.fates[i]
 	}

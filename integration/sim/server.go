@@ -635,7 +635,7 @@ func (s *server) die(exit guard.Exit) {
 func (s *server) fail(cause error) {
 	s.w.checks.failed(s, cause)
 	status := 1
-	if errors.Is(cause, control.ErrReplaced) {
+	if errors.Is(cause, control.ErrReplaced) || errors.Is(cause, control.ErrBarred) {
 		status = exitUnusable
 	}
 	s.w.tell("%s quits: %v", s.incarnation, cause)

@@ -28,6 +28,8 @@ var themes = []theme{
 		"core Left", "control append member.left.v1", "guard Forward", "guard Finish", "device Settled", "journal Flushed", "removal of an old snapshot",
 	}},
 	{"retention", 2, 500 * time.Millisecond, 0, []string{"reader Stop", "control View", "copier Publish"}},
+	{"policy", 3, 500 * time.Millisecond, 0, []string{"control append epoch.release.v1", "core Flush"}},
+	{"drain", 2, time.Second, time.Second, []string{"control append epoch.release.v1"}},
 	{"remove", 1, time.Second, 0, []string{"control Quit", "core Flush"}},
 	{"partition away", 2, time.Second, time.Second, []string{"clerk Retrying", "clerk Fetch", "clerk append to log", "reader Lost", "reader Back"}},
 	{"idle", 3, 20 * time.Second, 0, []string{"core journal log.tick.v1"}},

@@ -207,8 +207,12 @@ func (m *Machine) follow(e election.Effect) {
 		m.core(core.Resume{})
 	case election.Drain:
 		m.core(core.Drain{Then: []core.Effect{core.Control{Input: election.Drained(e)}}})
+	case election.Yield:
+		m.core(core.Finish{Epoch: e.Epoch, Then: []core.Effect{core.Control{Input: election.Release(e)}}})
+	case election.Refused:
+		m.do(Refused{Cause: e.Cause})
 	case election.Gone:
-		m.gone(e.Cause)
+		m.gone(e)
 	case election.Append:
 		m.do(Append{Payload: e.Payload, N: e.N})
 	}

@@ -70,18 +70,21 @@ type (
 	}
 	// Yield tells that primacy is given up to another process of the same name.
 	Yield struct{ Incarnation string }
+	// Refused tells that this server could not join, and why; it is tried again.
+	Refused struct{ Cause string }
 	// Quit asks to end this server.
 	Quit struct{ Cause error }
 )
 
-func (Append) effect() {}
-func (Lease) effect()  {}
-func (Core) effect()   {}
-func (Reign) effect()  {}
-func (Over) effect()   {}
-func (Copy) effect()   {}
-func (Copied) effect() {}
-func (View) effect()   {}
-func (Role) effect()   {}
-func (Yield) effect()  {}
-func (Quit) effect()   {}
+func (Append) effect()  {}
+func (Lease) effect()   {}
+func (Core) effect()    {}
+func (Reign) effect()   {}
+func (Over) effect()    {}
+func (Copy) effect()    {}
+func (Copied) effect()  {}
+func (View) effect()    {}
+func (Role) effect()    {}
+func (Yield) effect()   {}
+func (Refused) effect() {}
+func (Quit) effect()    {}

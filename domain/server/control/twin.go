@@ -14,6 +14,10 @@ import (
 // again would only turn that one out in its turn.
 var ErrReplaced = errors.New("a newer process runs under this server's name")
 
+// ErrBarred ends a server that is not to take part any more: it was removed for
+// good, or its landscape was dissolved. To start it again changes nothing.
+var ErrBarred = errors.New("it stays out")
+
 // twinWithin is how long after a join under the own name a sign of life must
 // follow. Without one it was the late record of a process that ended while it
 // joined, and this server may be started again.
@@ -28,8 +32,12 @@ type twin struct {
 }
 
 // gone ends this server: its incarnation is out of the landscape.
-func (m *Machine) gone(cause string) {
-	out := fmt.Errorf("this server is out of the landscape: %s: %w", cause, domain.ErrFenced)
+func (m *Machine) gone(e election.Gone) {
+	if e.Barred {
+		m.do(Quit{Cause: fmt.Errorf("%s; %w", e.Cause, ErrBarred)})
+		return
+	}
+	out := fmt.Errorf("this server is out of the landscape: %s: %w", e.Cause, domain.ErrFenced)
 	if x, ok := m.election.State().Member(m.server); ok && x.Incarnation != m.incarnation && !x.Died && !x.Removed {
 		m.twin.replacedAt, m.twin.replaced = m.now+twinWithin, out
 		return

@@ -49,10 +49,7 @@ func (m *Machine) tellHealth() {
 	if blind {
 		m.sight.blindAt = now
 	}
-	h := election.Health{
-		Ready: !m.cfg.Unfit && m.caughtUp && m.informed && !blind && m.verdict != domain.HashDiffers,
-		Hash:  m.verdict, Agreed: m.agreedAt, OldestPending: m.oldest(now),
-	}
+	h := election.Health{Hash: m.verdict, Agreed: m.agreedAt, OldestPending: m.oldest(now)}
 	for p, s := range m.states {
 		h.Position += s.Next()
 		h.Lag += max(0, m.high[p]-s.Next())
@@ -60,6 +57,8 @@ func (m *Machine) tellHealth() {
 	if blind {
 		h.Lag = domain.LagUnknown
 	}
+	h.Sync = m.syncMode(h.Lag)
+	h.Ready = h.Sync == domain.InSync && !m.cfg.Unfit
 	m.do(Control{h})
 }
 
@@ -74,6 +73,21 @@ func (m *Machine) oldest(now domain.Mono) time.Duration {
 		waits = max(waits, now-m.appending)
 	}
 	return min(waits, now-max(m.term.resumed, m.sight.blindAt))
+}
+
+// MaxPromoteLag is how many records a server that takes over may have to fold first:
+// what takes less than a second.
+const MaxPromoteLag = 50_000
+
+// syncMode is how far this server is from all others.
+func (m *Machine) syncMode(lag int64) domain.SyncMode {
+	switch {
+	case !m.caughtUp:
+		return domain.Replaying
+	case !m.informed || m.verdict == domain.HashDiffers || lag == domain.LagUnknown || lag > MaxPromoteLag:
+		return domain.CatchingUp
+	}
+	return domain.InSync
 }
 
 // Acting says whether this server has opened an epoch that it holds, and its

@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// decides does what operators decide on record; each is taken back after a while, but
+// for a removal for good.
+func (w *world) decides(h *host, f Fault) {
+	switch f.Do {
+	case "policy":
+		w.record(h.name, w.policy(f.Arg))
+	case "pause failover":
+		w.record(h.name, domain.Paused{On: true, By: "ann", Reason: "work on the switches"})
+		w.after(f.For, func() { w.record(h.name, domain.Paused{By: "ann"}) })
+	case "drain":
+		w.record(h.name, domain.Drained{On: true, By: "ann", Reason: "new disks"})
+		w.after(f.For, func() { w.record(h.name, domain.Drained{By: "ann"}) })
+	case "remove for good":
+		if w.dispensable(h) {
+			h.removed = true
+			w.record(h.name, domain.Removed{By: "ann", Reason: "sold", Out: true})
+			w.after(f.For, h.on) // it comes back with all that it remembers
+		}
+	}
+}
+
+// policy draws one.
+func (w *world) policy(arg int) domain.Policy {
+	p := domain.Policy{
+		By: "ann", Order: domain.OrderLongestRunning, FailBack: domain.FailBackAuto,
+		HoldDown: time.Duration(arg%500) * time.Millisecond,
+	}
+	switch arg / 7 % 3 {
+	case 1:
+		p.Order = domain.OrderPrecedence
+	case 2:
+		p.Order = domain.OrderDesignated
+		for i := range w.plan.Servers {
+			p.Members = append(p.Members, w.hosts[(arg+i)%w.plan.Servers].name)
+		}
+	}
+	if arg%5 == 0 {
+		p.FailBack = domain.FailBackNever
+	}
+	if arg%3 == 0 {
+		p.MaxMembers = w.plan.Servers
+	}
+	return p
+}
+
+// dispensable says whether at least one other host stays a member.
+func (w *world) dispensable(h *host) bool {
+	left := 0
+	for _, o := range w.hosts {
+		if o != h && !o.twin && o.name != h.name && !o.removed {
+			left++
+		}
+	}
+	return left > 0 && !h.removed && !h.twin
+}
+
+// undecide ends what keeps servers from taking over.
+func (w *world) undecide() {
+	w.record(w.hosts[0].name, domain.Paused{By: "ann"})
+	for _, h := range w.hosts {
+		if !h.removed {
+			w.record(h.name, domain.Drained{By: "ann"})
+		}
+	}
+}
+
+// record appends a record of an operator to control.
+func (w *world) record(subject string, p domain.Payload) {
+	scribe := domain.Scribe{Server: "ops", UID: w.uid}
+	w.external(domain.TopicControl, 0, w.encode(domain.TopicControl, 0, scribe.Record(w.wall(), subject, p)))
+}
+
+// decided judges a record of control by what operators have decided before it, in the
+// plainest words.
+func (c *checks) decided(r *domain.Record, before decisions, counts bool) {
+	w := c.w
+	if !counts {
+		return
+	}
+	switch v := r.Payload.(type) {
+	case domain.Joined:
+		if c.banned[r.Subject] {
+			w.failf("%s joins, and %s was removed for good", v.Incarnation, r.Subject)
+		}
+	case domain.Claim:
+		switch {
+		case c.banned[r.Subject]:
+			w.failf("epoch %d is given to %s, which was removed for good", v.Epoch, v.Incarnation)
+		case before.successor == r.Subject:
+		case before.paused && before.last != "" && before.last != r.Subject:
+			w.failf("epoch %d is given to %s while failover is paused", v.Epoch, v.Incarnation)
+		case before.drained[r.Subject]:
+			w.failf("epoch %d is given to %s, which is drained", v.Epoch, v.Incarnation)
+		}
+		w.stats.causes[v.Cause]++
+		c.last = r.Subject
+	case domain.Removed:
+		c.banned[r.Subject] = c.banned[r.Subject] || v.Out
+	case domain.Drained:
+		c.drained[r.Subject] = v.On
+	case domain.Paused:
+		c.paused = v.On
+	}
+}
+
+// decisions are what stood before a record.
+type decisions struct {
+	paused          bool
+	drained         map[string]bool
+	successor, last string
+}
