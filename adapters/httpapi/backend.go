@@ -36,6 +36,7 @@ type Backend interface {
 	Switchover(ctx context.Context, user, to string) (Move, error)
 	// Takeover contests the primary at once, from any server.
 	Takeover(ctx context.Context, user, reason, to string) (Move, error)
+	Cluster
 }
 
 // Errors for which domain has no class of its own.

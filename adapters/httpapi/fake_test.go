@@ -16,6 +16,7 @@ import (
 
 // fake is a backend that remembers what it was asked and answers what it was told.
 type fake struct {
+	httpapi.Cluster
 	mu       sync.Mutex
 	name     string
 	role     string

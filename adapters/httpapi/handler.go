@@ -48,6 +48,7 @@ func New(backend Backend, opts Options) http.Handler {
 	if opts.Configuration != nil {
 		r.configuration(opts.Configuration)
 	}
+	r.cluster()
 	spec := describe(r.api)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")

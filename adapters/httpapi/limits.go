@@ -18,6 +18,8 @@ const (
 	answerLimit = 10 * time.Second // for all but the waiting of a request
 	idleLimit   = 2 * time.Minute  // of a connection without a request
 	moveLimit   = 30 * time.Second // for a switchover or takeover
+	// historyLimit is for reading all that the log tells of epochs.
+	historyLimit = 30 * time.Second
 )
 
 // Server is an http.Server with the limits of the API. The caller serves with

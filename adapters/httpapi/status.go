@@ -34,6 +34,10 @@ type Status struct {
 	Guarded      bool   `json:"guarded" doc:"A guard waits for the end of the server's process"`
 	ClockSuspect bool   `json:"clock_suspect" doc:"A record's time was too far ahead of log time to be believed"`
 
+	Policy   *Policy   `json:"policy,omitempty" doc:"Who comes next; left out where nobody has set one: longest-running, never back"`
+	Paused   *Paused   `json:"paused,omitempty" doc:"Automatic failover is paused"`
+	FailBack *FailBack `json:"fail_back,omitempty" doc:"A ready server is preferred to the primary"`
+
 	Servers    []ServerStatus `json:"servers" nullable:"false" doc:"All members, by seniority"`
 	Partitions []Partition    `json:"partitions" nullable:"false" doc:"The partitions of the log as folded here"`
 	Counters   Counters       `json:"counters" doc:"What the fold has decided since the first record"`
@@ -67,6 +71,11 @@ type ServerStatus struct {
 	Guarded     bool         `json:"guarded"`
 	LastHeard   Milliseconds `json:"last_heard_ms" doc:"Age of its last heartbeat as received here"`
 	Incarnation string       `json:"incarnation"`
+	Build       string       `json:"build"`
+	SyncMode    int          `json:"sync_mode" enum:"0,1,2" doc:"0 in sync, may take over; 1 catching up; 2 has not been at the end of the log since its start"`
+	Precedence  int          `json:"precedence,omitempty"`
+	Drained     bool         `json:"drained,omitempty" doc:"In maintenance: it does not take over"`
+	Falls       int          `json:"falls,omitempty" doc:"Epochs that it lost unasked, each within 10 minutes of the one before"`
 }
 
 // Partition is one partition of the log as folded by the answering server.

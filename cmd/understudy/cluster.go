@@ -15,7 +15,9 @@ import (
 )
 
 func clusterCommand(g *globals) *cobra.Command {
-	return group("cluster", "Look at the servers of a landscape", clusterStatusCommand(g))
+	return group("cluster", "Look at the servers of a landscape, and decide about them",
+		clusterStatusCommand(g), clusterHistoryCommand(g), clusterPolicyCommand(g), clusterPauseCommand(g), clusterResumeCommand(g),
+		clusterDrainCommand(g), clusterUndrainCommand(g), clusterLeaveCommand(g), clusterRemoveCommand(g), clusterDissolveCommand(g))
 }
 
 func clusterStatusCommand(g *globals) *cobra.Command {
@@ -123,7 +125,7 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 		t.text("landscape %s: primary %s, epoch %d, lease %s", st.Landscape, oneLine(st.Primary), st.Epoch, shortMs(st.LeaseTTL))
 	}
 	t.text("")
-	t.row("SERVER", "ADDRESS", "ROLE", "STATE", "READY", "EPOCH", "POSITION", "LAG", "HASH OK", "SENIORITY", "UPTIME", "HEARD")
+	t.row("SERVER", "ADDRESS", "ROLE", "STATE", "READY", "SYNC", "EPOCH", "POSITION", "LAG", "HASH OK", "SENIORITY", "UPTIME", "HEARD")
 	for _, m := range st.Servers {
 		epoch := ""
 		if m.Epoch != 0 {
@@ -134,12 +136,41 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 		if m.Lag == domain.LagUnknown {
 			lag = "?"
 		}
-		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), epoch, m.Position, lag, m.HashOK,
+		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), m.SyncMode, epoch, m.Position, lag, m.HashOK,
 			m.Seniority, m.Uptime.Duration().Round(time.Second), heard)
 	}
 	t.text("")
 	t.text("as server %s sees it (build %s)", oneLine(st.Server.Name), oneLine(st.Server.Build))
 	s.warnings(t, st)
+}
+
+// decisions says what operators have decided, where they have.
+func decisions(t *table, st *httpapi.Status) {
+	if st.Policy != nil {
+		t.text("%s", policyLine(st.Policy))
+	}
+	if f := failBackLine(st.FailBack); f != "" {
+		t.text("%s", f)
+	}
+	if st.Paused != nil {
+		t.text("automatic failover is PAUSED by %s%s", oneLine(st.Paused.By), oneLine(after(": ", st.Paused.Reason)))
+	}
+	for _, m := range st.Servers {
+		if m.Drained {
+			t.text("server %s is drained: it does not take over", oneLine(m.Name))
+		}
+		if m.Falls > 1 {
+			t.text("server %s has lost primacy unasked %d times, each soon after the one before", oneLine(m.Name), m.Falls)
+		}
+	}
+}
+
+// after is s behind a prefix, or nothing if there is no s.
+func after(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
 }
 
 // stopped says of a server of this machine that it is silent because its
@@ -161,6 +192,7 @@ func (s *session) stopped(m httpapi.ServerStatus) string {
 
 // warnings says what an operator should look at. No line: nothing.
 func (s *session) warnings(t *table, st *httpapi.Status) {
+	decisions(t, st)
 	for _, why := range st.Server.Reasons {
 		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(why))
 	}

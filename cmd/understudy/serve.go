@@ -124,7 +124,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	return server.Options{
 		Landscape: cfg.Landscape, Partitions: cfg.Log.Partitions, Devices: cfg.Devices,
 		Election: election.Config{
-			Member: cfg.Server.Name, Incarnation: id, Address: cfg.Advertised(), Build: thisBuild().String(),
+			Member: cfg.Server.Name, Incarnation: id, Address: cfg.Advertised(), Precedence: cfg.Server.Precedence, Build: thisBuild().String(),
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
 			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
 		},

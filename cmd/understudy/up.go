@@ -45,7 +45,7 @@ happens until Ctrl-C, and keeps its data in the folder for the next time.`,
 	f := cmd.Flags()
 	f.StringVar(&opts.Dir, "dir", up.DefaultDir, "folder for all data")
 	f.IntVar(&opts.PortBase, "port-base", 17500, "first of the ports, which all lie within the next 100; a folder keeps those that it had")
-	f.IntVar(&opts.Servers, "servers", 3, "servers, 1 to 8")
+	f.IntVar(&opts.Servers, "servers", 3, "servers, 1 to 6")
 	f.StringVar(&opts.Landscape, "landscape", "", "name of the landscape (default: the folder's, or main)")
 	f.StringSliceVar(&opts.Kafka, "kafka", nil, "use this Kafka, host:port of a listener without TLS and password, instead of the embedded broker")
 	f.StringVar(&opts.TTL, "ttl", "", "length of the lease: auto, or a duration such as 300ms")

@@ -63,6 +63,7 @@ func NewServerFrom(cfg Config, state *State) *Server {
 	state.broken = cfg.broken
 	return &Server{
 		cfg: cfg, me: identity{cfg.Member, cfg.Incarnation}, state: state, wake: Never,
+		health: Health{Sync: domain.Replaying},
 		pace:  pace{fixed: cfg.TTL, min: cfg.MinTTL, max: cfg.MaxTTL},
 		sends: reckoning{loose: !cfg.broken.keeps(ruleShrink)},
 		watch: watch{received: make(map[string]domain.Mono), since: make(map[string]domain.Mono)},
@@ -276,6 +277,9 @@ func (s *Server) Role() Role {
 	}
 	return Joining
 }
+
+// SyncMode is how far this server is from all others, as it was told last.
+func (s *Server) SyncMode() domain.SyncMode { return s.health.Sync }
 
 // isMember reports whether the fold knows this very incarnation as a member.
 func (s *Server) isMember() bool { return s.state.current(s.me) != nil }

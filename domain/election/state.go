@@ -126,6 +126,13 @@ func (s *State) Member(name string) (Member, bool) {
 	return Member{}, false
 }
 
+// Known says whether there is, or was, a member of a name, and whether it is away:
+// one that has left is no member, and may come back.
+func (s *State) Known(name string) (away, known bool) {
+	e, ok := s.members[name]
+	return ok && !e.present(), ok
+}
+
 // Members are all that have not left, by seniority; tombstones are among them.
 func (s *State) Members() []Member {
 	out := make([]Member, 0, len(s.members))

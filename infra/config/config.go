@@ -29,8 +29,9 @@ type Config struct {
 
 // Server is who this server is.
 type Server struct {
-	Name      string `koanf:"name" doc:"Name of this server, unique in the landscape"`
-	Advertise string `koanf:"advertise" doc:"URL at which others reach this server's HTTP API; empty means http.listen"`
+	Name       string `koanf:"name" doc:"Name of this server, unique in the landscape"`
+	Advertise  string `koanf:"advertise" doc:"URL at which others reach this server's HTTP API; empty means http.listen"`
+	Precedence int    `koanf:"precedence" doc:"Rank by the policy precedence: the lowest number goes first; unique in the landscape; 0 means none"`
 	// DeviceSource tells the servers of one machine apart at their devices, which
 	// know a client (and who holds a lock) by its address.
 	DeviceSource string `koanf:"device_source" doc:"Local IP address from which devices are reached; empty lets the system choose"`

@@ -17,6 +17,7 @@ import (
 const (
 	maxName         = 63 // bytes of a server's or a landscape's name: a label of DNS
 	maxPartitions   = 1024
+	maxPrecedence   = 1_000_000
 	minLease        = 15 * time.Millisecond // the shortest that was measured to hold on a quiet machine
 	maxLease        = 30 * time.Second
 	maxStagger      = time.Second
@@ -59,6 +60,9 @@ func (r *report) name(key, value, what string) {
 func (c Config) validateIdentity(r *report) {
 	r.name("server.name", c.Server.Name, "each server of the landscape")
 	r.name("landscape", c.Landscape, "the landscape")
+	if p := c.Server.Precedence; p < 0 || p > maxPrecedence {
+		r.add("server.precedence", "%d: use 1 to %d, or 0 for none", p, maxPrecedence)
+	}
 	if s := c.Server.DeviceSource; s != "" && net.ParseIP(s) == nil {
 		r.add("server.device_source", "%q is not an IP address of this machine, for example 192.0.2.11: write one, or leave it out", s)
 	}

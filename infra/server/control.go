@@ -41,6 +41,8 @@ type controlLoop struct {
 	away      atomic.Bool  // control cannot be read at the moment
 	losses    atomic.Int64 // how often that has begun
 	foreign   atomic.Int64 // records of control that no server of the landscape wrote
+	sync      atomic.Int64 // the mode, and whether failover is paused: for the metrics
+	paused    atomic.Bool
 	pollEvery atomic.Int64 // how long its reader may wait for an answer
 	inbox     *mailbox[election.Input]
 	batches   chan batch
@@ -127,7 +129,10 @@ func (c *controlLoop) step(in control.Input, message domain.Stored) {
 		}
 		c.perform(e)
 	}
-	c.pollEvery.Store(int64(c.machine.Election().PollEvery()))
+	e := c.machine.Election()
+	c.pollEvery.Store(int64(e.PollEvery()))
+	c.sync.Store(int64(e.SyncMode()))
+	c.paused.Store(e.State().Paused().On)
 }
 
 func (c *controlLoop) perform(e control.Effect) {
@@ -180,9 +185,12 @@ func (c *controlLoop) publish(p domain.Payload) {
 	c.append(p, 0)
 }
 
-// append sends a record to control without waiting for it.
-func (c *controlLoop) append(p domain.Payload, n uint64) {
-	m, err := c.codec.Encode(domain.TopicControl, 0, serverRecord(c.name, c.name, p))
+// append sends a record of this server to control without waiting for it.
+func (c *controlLoop) append(p domain.Payload, n uint64) { c.appendAbout(c.name, p, n) }
+
+// appendAbout is append for a record about any member.
+func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) {
+	m, err := c.codec.Encode(domain.TopicControl, 0, serverRecord(c.name, member, p))
 	if err != nil {
 		c.fail(err)
 		return

@@ -22,5 +22,6 @@ type Codec interface {
 	Encode(topic domain.TopicKind, partition int32, r domain.Record) (domain.Message, error)
 	Decode(topic domain.TopicKind, partition int32, m domain.Stored) domain.Record
 	DecodeAll(dst []domain.Record, topic domain.TopicKind, partition int32, messages []domain.Stored) []domain.Record
+	Original(copied domain.Copied) domain.Record
 	Bury(topic domain.TopicKind, m domain.Stored, r domain.Record) domain.DeadLetter
 }

@@ -25,6 +25,8 @@ var (
 	descPending  = prometheus.NewDesc("understudy_device_pending", "Actions without an outcome, on the primary.", []string{"device"}, nil)
 	descIdle     = prometheus.NewDesc("understudy_device_idle_seconds", "How long an action has waited although nothing but this server keeps it from being sent.", []string{"device"}, nil)
 	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
+	descSync     = prometheus.NewDesc("understudy_sync_mode", "0 in sync, and may take over; 1 catching up; 2 has not been at the end of the log since its start.", nil, nil)
+	descPaused   = prometheus.NewDesc("understudy_failover_paused", "1 while automatic failover is paused.", nil, nil)
 	descGuarded  = prometheus.NewDesc("understudy_guarded", "1 while a guard waits for the end of this process.", nil, nil)
 	descValve    = prometheus.NewDesc("understudy_valve_info", "Where the lease is checked before bytes leave.", []string{"valve"}, nil)
 )
@@ -33,7 +35,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descLosses, descGaveUp,
-		descPending, descIdle, descUp, descGuarded, descValve,
+		descPending, descIdle, descUp, descGuarded, descValve, descSync, descPaused,
 	} {
 		ch <- d
 	}
@@ -49,6 +51,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descActing, one(s.core.acting.Load()))
 	gauge(descCaughtUp, one(s.core.caughtUp.Load()))
 	gauge(descDiffers, one(s.core.differs.Load()))
+	gauge(descSync, float64(s.control.sync.Load()))
+	gauge(descPaused, one(s.control.paused.Load()))
 	gauge(descGuarded, one(s.isGuarded()))
 	gauge(descValve, 1, where(s.options.Valve))
 	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))

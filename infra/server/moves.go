@@ -57,11 +57,14 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 			refusal = fmt.Errorf("%s is not a ready member: %w", to, domain.ErrConflict)
 		case candidates == 0:
 			refusal = fmt.Errorf("no other server is ready to take over: %w", domain.ErrConflict)
+		case to == "":
+			to, _ = m.Next()
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Move{}, err
 	}
+	// The successor is always named: while failover is paused nobody else may begin.
 	s.core.tell(core.Finish{Epoch: epoch, Then: []core.Effect{
 		core.Control{Input: election.Release{Epoch: epoch, To: to, Reason: "switchover asked for by " + user}},
 	}})

@@ -87,6 +87,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	if s.control.away.Load() {
 		out.Server.Reasons = append(out.Server.Reasons, "the log does not answer")
 	}
+	s.decisionStatus(m, out)
 	for _, member := range state.Members() {
 		if member.Removed {
 			continue
@@ -114,7 +115,11 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Name = s.options.Election.Member
 		out.Server.Incarnation = s.options.Election.Incarnation
 		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "joining"
-		out.Server.Reasons = append(out.Server.Reasons, "it has not joined yet")
+		why := "it has not joined yet"
+		if refusal := m.Refusal(); refusal != "" {
+			why = "it may not join: " + refusal
+		}
+		out.Server.Reasons = append(out.Server.Reasons, why)
 	}
 	if out.Server.Role == httpapi.RolePrimary && !s.core.acting.Load() {
 		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "opening"
@@ -143,6 +148,7 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		Name: m.Name, Address: m.Address, Role: httpapi.RoleSecondary, State: "hot",
 		Position: hb.Position, Lag: hb.Lag, HashOK: hb.Hash, Seniority: m.Joined,
 		Uptime: httpapi.MillisecondsOf(hb.Uptime), Ready: m.Ready, Guarded: hb.Guarded, Incarnation: m.Incarnation,
+		SyncMode: syncMode(m), Precedence: m.Precedence, Drained: m.Drained, Falls: m.Falls, Build: m.Build,
 	}
 	if st.HashOK != domain.HashOK && st.HashOK != domain.HashDiffers {
 		st.HashOK = httpapi.HashUnknown
@@ -153,10 +159,45 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 	case primary:
 		st.Role, st.State, st.Epoch = httpapi.RolePrimary, "primary", epoch
 		st.HashOK = domain.HashOK
+	case m.Died:
+		st.State = "ended"
+	case m.Drained:
+		st.State = "drained"
 	case !m.Ready:
 		st.State = "catching up"
 	}
 	return st
+}
+
+// syncMode is that of a member as it says itself; before it has said anything, or where
+// it is not ready for another reason, it is not in sync.
+func syncMode(m election.Member) int {
+	mode := m.LastHeartbeat.Sync
+	if !m.Ready {
+		mode = max(mode, domain.CatchingUp)
+	}
+	return int(mode)
+}
+
+// decisionStatus tells what operators have decided.
+func (s *Server) decisionStatus(m *election.Server, out *httpapi.Status) {
+	if p, ok := m.State().Policy(); ok {
+		out.Policy = &httpapi.Policy{
+			Order: string(p.Order), Members: p.Members, FailBack: string(p.FailBack), MaxMembers: p.MaxMembers, By: p.By,
+		}
+		if p.FailBack == domain.FailBackAuto {
+			out.Policy.HoldDown = p.HoldDown.String()
+		}
+	}
+	if p := m.State().Paused(); p.On {
+		out.Paused = &httpapi.Paused{By: p.By, Reason: p.Reason}
+	}
+	if f, ok := m.Favourite(); ok {
+		out.FailBack = &httpapi.FailBack{To: f.Member, In: -1, Why: f.Why}
+		if f.Due != election.Never {
+			out.FailBack.In = max(0, httpapi.MillisecondsOf(f.Due-clock.Boot()))
+		}
+	}
 }
 
 // Acting says whether this server is the primary and may act at this moment.

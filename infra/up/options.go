@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 )
 
 // Limits of what one machine runs.
 const (
-	maxServers   = 8
+	maxServers   = election.DefaultMaxMembers
 	maxBrokers   = 7
 	maxPortBase  = 65535 - 100
 	minPortBase  = 1024

@@ -17,6 +17,7 @@ var serverTemplate string
 type serverFile struct {
 	Run            Run
 	Server         Server
+	Precedence     int
 	Listen         string            // of its HTTP API, host:port
 	Map            map[string]string // broker → relay
 	TTL, MinTTL    string
@@ -26,12 +27,15 @@ type serverFile struct {
 	RouterSize     int
 }
 
+// precedenceStep leaves room between the servers' numbers.
+const precedenceStep = 10
+
 // writeConfig writes the configuration file of one server, and reads it as the
 // server will.
 func (o *Options) writeConfig(run *Run, i int) error {
 	s := run.Servers[i]
 	data := serverFile{
-		Run: *run, Server: s, Listen: o.address(portServer + i), Map: make(map[string]string),
+		Run: *run, Server: s, Listen: o.address(portServer + i), Precedence: precedenceStep * (i + 1), Map: make(map[string]string),
 		TTL: o.TTL, KeysFile: run.KeysFile, TokenFile: run.TokenFile,
 		Videohub: run.Devices[0], Gate: run.Devices[1], RouterSize: routerSize,
 	}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+)
+
+func clusterPolicyCommand(g *globals) *cobra.Command {
+	var failBack string
+	var holdDown time.Duration
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "policy [longest-running | precedence | designated SERVER...]",
+		Short: "Show or set who comes next, and whether primacy comes back",
+		Long: `Without arguments: show the policy. With some: set it for the landscape, while all run.
+
+longest-running  the server that joined first comes next; primacy does not come back
+precedence       the lowest server.precedence comes next, and gets primacy back
+designated       the first of the servers that are named here, and so on
+
+Primacy comes back (auto) to a server that is preferred once it has been ready for the
+hold-down without a break: twice as long each time it falls again soon after. With
+manual an operator moves it, with never nobody is told. A move that an operator has
+made is not undone: the server that is preferred gets primacy back only after a start
+of its own.`,
+		Example: `  understudy cluster policy
+  understudy cluster policy precedence --hold-down 30s
+  understudy cluster policy designated B A --fail-back manual`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return s.showPolicy(cmd)
+			}
+			p := httpapi.Policy{Order: args[0], Members: args[1:], FailBack: failBack, MaxMembers: limit}
+			if p.FailBack == "" {
+				p.FailBack = "auto"
+				if p.Order == "longest-running" {
+					p.FailBack = "never"
+				}
+			}
+			if cmd.Flags().Changed("hold-down") {
+				p.HoldDown = holdDown.String()
+			}
+			d, err := s.client.SetPolicy(cmd.Context(), p)
+			return s.showDecision(d, err)
+		},
+	}
+	cmd.Flags().StringVar(&failBack, "fail-back", "", "never, auto or manual (default: never for longest-running, else auto)")
+	cmd.Flags().DurationVar(&holdDown, "hold-down", 10*time.Second, "auto: how long a server must have been ready")
+	cmd.Flags().IntVar(&limit, "max-members", 0, "how many servers there may be (default: 6)")
+	return cmd
+}
+
+func (s *session) showPolicy(cmd *cobra.Command) error {
+	st, err := s.client.Status(cmd.Context())
+	if err != nil {
+		return s.explain(err)
+	}
+	p := httpapi.Policy{Order: "longest-running", FailBack: "never"}
+	if st.Policy != nil {
+		p = *st.Policy
+	}
+	return s.show(p, func(t *table) {
+		t.text("%s", policyLine(&p))
+		if f := failBackLine(st.FailBack); f != "" {
+			t.text("%s", f)
+		}
+	})
+}
+
+// policyLine is a policy in a line.
+func policyLine(p *httpapi.Policy) string {
+	text := "policy " + p.Order
+	if len(p.Members) > 0 {
+		text += " (" + strings.Join(p.Members, ", ") + ")"
+	}
+	text += ", fail-back " + p.FailBack
+	if p.HoldDown != "" {
+		text += " after " + p.HoldDown
+	}
+	if p.MaxMembers > 0 {
+		text += fmt.Sprintf(", at most %d servers", p.MaxMembers)
+	}
+	if p.By != "" {
+		return text + ", set by " + oneLine(p.By)
+	}
+	return text + ", as it is where nobody has set one"
+}
+
+// failBackLine says where primacy would go back to; empty if nowhere.
+func failBackLine(f *httpapi.FailBack) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.In < 0:
+		return fmt.Sprintf("the policy prefers %s, and primacy does not go back there by itself: %s", oneLine(f.To), oneLine(f.Why))
+	}
+	return fmt.Sprintf("primacy goes back to %s in %s", oneLine(f.To), shortMs(f.In))
+}
+
+// showDecision says what an operator's decision has done.
+func (s *session) showDecision(d httpapi.Decision, err error) error {
+	if err != nil {
+		return s.explain(err)
+	}
+	return s.show(d, func(t *table) { t.text("%s", oneLine(d.Done)) })
+}
