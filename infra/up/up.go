@@ -248,6 +248,10 @@ func (u *Up) record() error {
 	return u.run.save()
 }
 
+// endedUnusable is how a guard ends whose server another start would not mend: one that
+// was removed, for example.
+var endedUnusable = fmt.Sprintf("exit status %d", guard.ExitUnusable)
+
 // onEnd deals with a part that ended by itself: before all is ready that is the
 // end of the start, later it is started again.
 func (u *Up) onEnd(c *child, how string) {
@@ -262,6 +266,8 @@ func (u *Up) onEnd(c *child, how string) {
 	case ending:
 	case !ready:
 		u.failed <- fmt.Errorf("%s could not start (%s). It said:\n  %s\nMore is in %s", c.name, how, c.lastWords(), c.log)
+	case how == endedUnusable:
+		u.opts.Printf("%s ended for good (%s); its last lines say why:\n  %s", c.name, how, c.lastWords())
 	case !restarts:
 		u.opts.Printf("%s ended (%s)", c.name, how)
 	default:
