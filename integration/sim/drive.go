@@ -364,7 +364,7 @@ func (w *world) reconfigure(h *host, arg int) {
 // broken memory would. One server does so at a time, so that another one is right.
 func (h *host) misread() {
 	w := h.w
-	if w.plan.Servers < 2 || h.server == nil || h.server.coreMachine == nil {
+	if w.staying(h) < 1 || h.server == nil || h.server.coreMachine == nil {
 		return
 	}
 	for _, o := range w.hosts {

@@ -51,15 +51,26 @@ func (w *world) policy(arg int) domain.Policy {
 	return p
 }
 
-// dispensable says whether at least one other host stays a member.
+// dispensable says whether at least one other host stays a member, or two where one has
+// misread a command: who is alone has nobody to be compared with.
 func (w *world) dispensable(h *host) bool {
-	left := 0
+	need := 1
 	for _, o := range w.hosts {
-		if o != h && !o.twin && o.name != h.name && !o.removed {
-			left++
+		if len(w.tainted) > 0 || o.server != nil && o.server.misreads {
+			need = 2
 		}
 	}
-	return left > 0 && !h.removed && !h.twin
+	return w.staying(h) >= need && !h.removed && !h.twin
+}
+
+// staying is how many members there are beside a host, and its twin.
+func (w *world) staying(h *host) (n int) {
+	for _, o := range w.hosts {
+		if !o.twin && o.name != h.name && !o.removed {
+			n++
+		}
+	}
+	return n
 }
 
 // undecide ends what keeps servers from taking over.
