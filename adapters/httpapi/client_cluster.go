@@ -42,3 +42,10 @@ func (c *Client) decide(ctx context.Context, what string, body any) (Decision, e
 	err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/cluster/" + what, body: body, limit: moveLimit + slack}, &d)
 	return d, err
 }
+
+// At is the same client for one server alone, at its base URL.
+func (c *Client) At(address string) *Client {
+	other := *c
+	other.addresses = []string{baseURL(address)}
+	return &other
+}

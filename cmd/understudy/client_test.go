@@ -76,6 +76,23 @@ func TestWhatPeopleSee(t *testing.T) {
 		{"switchover asked of another", []string{"switchover", "--server", "B"}, nil},
 		{"takeover", []string{"takeover", "--force", "--reason", "test"}, nil},
 		{"takeover without force", []string{"takeover", "--reason", "test"}, nil},
+		{"takeover preview", []string{"takeover", "--preview", "--server", "B"}, func(l *fakeLandscape) {
+			l.b.devices[1].Pending[0].Started, l.b.status.Servers[1].SyncMode = true, 1
+			l.b.status.Paused = &httpapi.Paused{By: "anna"}
+		}},
+		{"cluster policy", []string{"cluster", "policy"}, func(l *fakeLandscape) {
+			for _, f := range []*fakeServer{l.a, l.b} {
+				f.status.Policy = &httpapi.Policy{Order: "designated", Members: []string{"B", "A"}, FailBack: "auto", HoldDown: "10s", By: "anna"}
+				f.status.FailBack = &httpapi.FailBack{To: "B", In: 4200}
+			}
+		}},
+		{"cluster policy where there is none", []string{"cluster", "policy"}, nil},
+		{"cluster policy set", []string{"cluster", "policy", "precedence", "--hold-down", "30s"}, nil},
+		{"cluster pause", []string{"cluster", "pause", "--reason", "work"}, nil},
+		{"cluster drain", []string{"cluster", "drain", "B"}, nil},
+		{"cluster remove", []string{"cluster", "remove", "C", "--reason", "sold"}, nil},
+		{"cluster dissolve without yes", []string{"cluster", "dissolve", "main", "--reason", "moved"}, nil},
+		{"cluster history", []string{"cluster", "history"}, nil},
 		{"server that is not there", []string{"state", "list", "--server", "Z"}, nil},
 		{"no permission", set, func(l *fakeLandscape) {
 			if err := os.WriteFile(filepath.Join(l.dir, "token"), []byte("anna wrong\n"), 0o600); err != nil {
@@ -222,6 +239,19 @@ func TestExitCodesAreThoseOfTheAPI(t *testing.T) {
 	} {
 		if mine != theirs {
 			t.Errorf("%d here is %d there", mine, theirs)
+		}
+	}
+}
+
+func TestTheDoctorAsksEveryServerItself(t *testing.T) {
+	l := newLandscape(t)
+	code, out, errOut := l.cli(t, "", "cluster", "doctor")
+	if code != exitError {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+	for _, words := range []string{"C       reachable", "C does not answer at http://127.0.0.1:9", "no permission for BPF", "its wall clock is"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("%q is not said in:\n%s", words, out)
 		}
 	}
 }

@@ -21,7 +21,6 @@ import (
 // fakeServer is a server that remembers what it was asked and answers what it
 // was told.
 type fakeServer struct {
-	httpapi.Cluster
 	mu       sync.Mutex
 	name     string
 	role     string

@@ -36,7 +36,7 @@ func switchoverCommand(g *globals) *cobra.Command {
 }
 
 func takeoverCommand(g *globals) *cobra.Command {
-	var force bool
+	var force, look bool
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "takeover",
@@ -44,22 +44,31 @@ func takeoverCommand(g *globals) *cobra.Command {
 		Long: `Contest the primary at once. A live one yields within a round trip, a dead or cut
 one after its lease. One-shots that were under way may be in doubt afterwards;
 a switchover leaves nothing in doubt, so use that where the primary works.
---server names the server that is to take over.`,
+--server names the server that is to take over. --preview shows what could be in doubt and
+does nothing; at a terminal, without --force, it is shown and asked for the landscape's name.`,
 		Example: `  understudy takeover --force --reason "A answers but its devices do not" --server B`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !force {
+			if look {
+				return g.lookAhead(cmd)
+			}
+			if !force && !isTerminal(cmd.InOrStdin()) {
 				return fmt.Errorf("a takeover may leave actions in doubt: give --force if that is wanted, or use `%s`: %w", g.line("switchover"), domain.ErrConflict)
 			}
 			if reason == "" {
 				return usage("--reason is empty: the log keeps why you took over")
 			}
+			if !force {
+				if err := g.confirm(cmd); err != nil {
+					return err
+				}
+			}
 			return g.takeover(cmd, reason)
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "yes, at once")
+	cmd.Flags().BoolVar(&look, "preview", false, "only show what could be in doubt afterwards")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept in the log")
-	require(cmd, "reason")
 	return cmd
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+)
+
+// What operators decide, said back as it was asked.
+
+func (f *fakeServer) SetPolicy(_ context.Context, user string, p httpapi.Policy) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s sets %s [%s], fail-back %s %s", user, p.Order, strings.Join(p.Members, " "), p.FailBack, p.HoldDown)}, f.err
+}
+
+func (f *fakeServer) Pause(_ context.Context, user string, on bool, reason string) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s pauses: %t, %s", user, on, reason)}, f.err
+}
+
+func (f *fakeServer) Drain(_ context.Context, user, server string, on bool, reason string) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s drains %s: %t, %s", user, server, on, reason)}, f.err
+}
+
+func (f *fakeServer) Remove(_ context.Context, user, server string, inOrder bool, reason string) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s removes %s, in order: %t, %s", user, server, inOrder, reason)}, f.err
+}
+
+func (f *fakeServer) Dissolve(_ context.Context, user, landscape, reason string) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s dissolves %s: %s", user, landscape, reason)}, f.err
+}
+
+func (f *fakeServer) History(context.Context) ([]httpapi.Term, error) {
+	began := time.Date(2026, 1, 31, 20, 14, 7, 120e6, time.Local)
+	return []httpapi.Term{
+		{Epoch: 1, Server: "A", Cause: "start", Began: began, Lasted: 60_000, Ended: "its process ended: signal: killed"},
+		{Epoch: 2, Server: "B", Cause: "failover", Began: began.Add(time.Minute), Gap: 24, Lasted: 5000, By: "the guard of A", Evidence: "A ended: signal: killed"},
+	}, f.err
+}
