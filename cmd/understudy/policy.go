@@ -11,17 +11,18 @@ import (
 )
 
 func clusterPolicyCommand(g *globals) *cobra.Command {
-	var failBack string
+	var order, failBack string
+	var members []string
 	var holdDown time.Duration
 	var limit int
 	cmd := &cobra.Command{
-		Use:   "policy [longest-running | precedence | designated SERVER...]",
+		Use:   "policy",
 		Short: "Show or set who comes next, and whether primacy comes back",
-		Long: `Without arguments: show the policy. With some: set it for the landscape, while all run.
+		Long: `Without --order: show the policy. With it: set it for the landscape, while all run.
 
 longest-running  the server that joined first comes next; primacy does not come back
 precedence       the lowest server.precedence comes next, and gets primacy back
-designated       the first of the servers that are named here, and so on
+designated       the first of --servers, and so on
 
 Primacy comes back (auto) to a server that is preferred once it has been ready for the
 hold-down without a break: twice as long each time it falls again soon after. With
@@ -29,18 +30,18 @@ manual an operator moves it, with never nobody is told. A move that an operator 
 made is not undone: the server that is preferred gets primacy back only after a start
 of its own.`,
 		Example: `  understudy cluster policy
-  understudy cluster policy precedence --hold-down 30s
-  understudy cluster policy designated B A --fail-back manual`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
+  understudy cluster policy --order precedence --hold-down 30s
+  understudy cluster policy --order designated --servers B,A --fail-back manual`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
 				return err
 			}
-			if len(args) == 0 {
+			if order == "" {
 				return s.showPolicy(cmd)
 			}
-			p := httpapi.Policy{Order: args[0], Members: args[1:], FailBack: failBack, MaxMembers: limit}
+			p := httpapi.Policy{Order: order, Members: members, FailBack: failBack, MaxMembers: limit}
 			if p.FailBack == "" {
 				p.FailBack = "auto"
 				if p.Order == "longest-running" {
@@ -54,6 +55,8 @@ of its own.`,
 			return s.showDecision(d, err)
 		},
 	}
+	cmd.Flags().StringVar(&order, "order", "", "longest-running, precedence or designated")
+	cmd.Flags().StringSliceVar(&members, "servers", nil, "designated: who goes first")
 	cmd.Flags().StringVar(&failBack, "fail-back", "", "never, auto or manual (default: never for longest-running, else auto)")
 	cmd.Flags().DurationVar(&holdDown, "hold-down", 10*time.Second, "auto: how long a server must have been ready")
 	cmd.Flags().IntVar(&limit, "max-members", 0, "how many servers there may be (default: 6)")
