@@ -71,7 +71,7 @@ func TestAServerThatCannotRunSaysWhyAndEnds(t *testing.T) {
 	}{
 		{"a port in use", start(), []string{"http.listen", "address already in use"}},
 		{"another number of partitions", start(append(elsewhere, "devices:", "log: {partitions: 4}\ndevices:")...), []string{s.LogTopic(), "8", "4"}},
-		{"topics that are not there", start(append(elsewhere, "landscape: "+s.Run.Landscape, "landscape: other")...), []string{"understudy.other.log", "create the landscape's topics"}},
+		{"topics that are not there", start(append(elsewhere, "landscape: "+s.Run.Landscape, "landscape: other", "signing_key_file:", "# no key that signs:")...), []string{"understudy.other.log", "create the landscape's topics"}},
 		{"no keys", start(append(elsewhere, s.Run.KeysFile, "/nonexistent/keys")...), []string{"keys_file", "/nonexistent/keys"}},
 	} {
 		if c.said.Code == 0 {
