@@ -64,9 +64,9 @@ func NewServerFrom(cfg Config, state *State) *Server {
 	return &Server{
 		cfg: cfg, me: identity{cfg.Member, cfg.Incarnation}, state: state, wake: Never,
 		health: Health{Sync: domain.Replaying},
-		pace:  pace{fixed: cfg.TTL, min: cfg.MinTTL, max: cfg.MaxTTL},
-		sends: reckoning{loose: !cfg.broken.keeps(ruleShrink)},
-		watch: watch{received: make(map[string]domain.Mono), since: make(map[string]domain.Mono)},
+		pace:   pace{fixed: cfg.TTL, min: cfg.MinTTL, max: cfg.MaxTTL},
+		sends:  reckoning{loose: !cfg.broken.keeps(ruleShrink)},
+		watch:  watch{received: make(map[string]domain.Mono), since: make(map[string]domain.Mono)},
 	}
 }
 
