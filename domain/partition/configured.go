@@ -74,11 +74,18 @@ func (s *State) dropIfEmpty(d *Device) {
 }
 
 // clearCells forgets all values. What pending commands wish no longer counts as
-// the newest wish, but the cells go on counting those commands.
+// the newest wish, nor is it to be sent before a one-shot, but the cells go on counting
+// those commands.
 func (s *State) clearCells(d *Device) {
 	for _, c := range slices.Clone(d.sorted) {
 		c.Cell, c.kept, c.hasKept, c.recent = Cell{Target: c.Target}, wish{}, false, nil
 		s.keep(d, c)
+	}
+	for _, p := range d.pending {
+		if len(p.kept) > 0 {
+			p.kept = nil
+			s.recount(p)
+		}
 	}
 }
 

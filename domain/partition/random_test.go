@@ -333,7 +333,7 @@ func (a *author) nonsense() domain.Record {
 }
 
 func TestRandomHistoriesGiveWhatThePlainFoldGives(t *testing.T) {
-	histories, length := 100, 400
+	histories, length := 120, 400
 	if testing.Short() {
 		histories = 40
 	}
