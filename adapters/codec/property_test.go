@@ -74,8 +74,9 @@ func randomise(random *rand.Rand, v reflect.Value) {
 
 func few(random *rand.Rand) int { return random.IntN(20) }
 
+// text is of at most 124 bytes: a UID has room for no more than 128.
 func text(random *rand.Rand) string {
-	runes := make([]rune, random.IntN(1<<random.IntN(7)))
+	runes := make([]rune, random.IntN(1<<random.IntN(6)))
 	for i := range runes {
 		runes[i] = []rune{'a', '"', 0, 'ß', '語', '🎬', '\n'}[random.IntN(7)]
 	}
