@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/server/control"
 )
 
 // each runs a test with the way in which each of the two loops is called. The loop
@@ -46,6 +47,35 @@ func TestACallThatWasCancelledBeforeItsTurnNeverRuns(t *testing.T) {
 			t.Error("it runs later")
 		}
 	})
+}
+
+// Nobody will take its turn any more, so it waits for no timeout either.
+func TestACallOfALoopThatHasEndedNeverRuns(t *testing.T) {
+	over := make(chan struct{})
+	close(over)
+	err := callIn(t.Context(), over, func(func()) {}, func() { t.Error("it runs") })
+	if !errors.Is(err, errEnded) {
+		t.Errorf("it says %v", err)
+	}
+}
+
+// The server of which a landscape is dissolved ends by that itself: what it saw last is
+// the answer, and one that it never saw is awaited no longer.
+func TestWhatAServerSawLastStandsWhenItHasEnded(t *testing.T) {
+	c := &controlLoop{asks: newMailbox[func(*election.Server)](), over: make(chan struct{}), machine: control.New(control.Config{}, nil)}
+	close(c.over)
+	change := func() <-chan struct{} { return nil }
+	for _, stands := range []bool{true, false} {
+		if c.until(t.Context(), change, func(*election.Server) bool { return stands }) != stands {
+			t.Errorf("what was seen last is %v, and until says otherwise", stands)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.over = nil // it runs, and does not answer
+	if c.until(ctx, change, func(*election.Server) bool { return true }) {
+		t.Error("it says that something holds without having looked")
+	}
 }
 
 func TestACallThatIsCancelledWhileItRunsIsWaitedFor(t *testing.T) {

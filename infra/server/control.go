@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type controlLoop struct {
 	appends   sync.WaitGroup // the same, for the end of the server
 	next      int64          // the offset to begin with
 	ctx       context.Context
+	over      chan struct{} // closed when the loop has ended: nobody steps the machine any more
 	fail      func(error)
 	changed   func() // the role or the membership may have changed
 }
@@ -59,6 +61,7 @@ type controlLoop struct {
 // run is the loop. It ends with ctx; the caller has said goodbye before.
 func (c *controlLoop) run(ctx context.Context) error {
 	c.ctx = ctx
+	defer close(c.over)
 	c.step(control.Begin{}, domain.Stored{})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -95,10 +98,30 @@ func (c *controlLoop) elect(in election.Input) {
 }
 
 // ask runs f in the control loop and waits for it.
+// Errors: that of ctx, and errEnded.
 func (c *controlLoop) ask(ctx context.Context, f func(*election.Server)) error {
 	var m *election.Server
 	put := func(run func()) { c.asks.put(func(own *election.Server) { m = own; run() }) }
-	return callIn(ctx, put, func() { f(m) })
+	return callIn(ctx, c.over, put, func() { f(m) })
+}
+
+// until waits until something holds as this server sees the election, and says whether
+// it came to that before ctx ended. What a server saw last stands when it has ended.
+func (c *controlLoop) until(ctx context.Context, change func() <-chan struct{}, holds func(*election.Server) bool) bool {
+	for {
+		changed, standing := change(), false
+		if err := c.ask(ctx, func(m *election.Server) { standing = holds(m) }); errors.Is(err, errEnded) {
+			return holds(c.machine.Election())
+		}
+		if standing {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // take hands on what was read, one record at a time: what one of them ends is

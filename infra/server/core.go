@@ -46,6 +46,7 @@ type coreLoop struct {
 	loops      context.Context            // terms live in it
 	term       *term                      // nil on a standby
 	background *sync.WaitGroup            // what else the loop has started
+	over       chan struct{}              // closed when the loop has ended
 	waiters    waiters
 	editions   *editions
 	saves      saves
@@ -64,7 +65,7 @@ func (c *coreLoop) tell(in core.Input) { c.inbox.put(in) }
 
 // call runs f in the core loop and waits for it.
 func (c *coreLoop) call(ctx context.Context, f func()) error {
-	return callIn(ctx, c.calls.put, f)
+	return callIn(ctx, c.over, c.calls.put, f)
 }
 
 // later runs f in the core loop.
@@ -78,6 +79,7 @@ func (c *coreLoop) run(ctx context.Context) error {
 	defer timer.Stop()
 	saves := time.NewTicker(c.saves.every)
 	defer saves.Stop()
+	defer close(c.over)
 	defer c.closeAll()
 	for {
 		select {

@@ -47,16 +47,8 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Decision{}, err
 	}
-	for !standing {
-		changed := s.change()
-		if err := s.control.ask(ctx, func(m *election.Server) { standing = d.holds(m.State()) }); err != nil || standing {
-			continue
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return httpapi.Decision{}, fmt.Errorf("the log did not give the decision back within %s; see `understudy cluster status` before you try again: %w", decideWithin, domain.ErrUnknownFate)
-		}
+	if !standing && !s.control.until(ctx, s.change, func(m *election.Server) bool { return d.holds(m.State()) }) {
+		return httpapi.Decision{}, fmt.Errorf("the log did not give the decision back within %s; see `understudy cluster status` before you try again: %w", decideWithin, domain.ErrUnknownFate)
 	}
 	return httpapi.Decision{Done: d.done}, nil
 }
@@ -174,22 +166,13 @@ func inTheWay(m *election.Server, server string, goes bool) error {
 func (s *Server) awaitOther(ctx context.Context, server string) error {
 	ctx, cancel := context.WithTimeout(ctx, decideWithin)
 	defer cancel()
-	for {
-		changed := s.change()
-		gone := false
-		err := s.control.ask(ctx, func(m *election.Server) {
-			holder, _, held := m.State().Holder()
-			gone = held && holder != server
-		})
-		if err == nil && gone {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%s has not handed primacy over within %s; see `understudy cluster status`: %w", server, decideWithin, domain.ErrConflict)
-		}
+	if !s.control.until(ctx, s.change, func(m *election.Server) bool {
+		holder, _, held := m.State().Holder()
+		return held && holder != server
+	}) {
+		return fmt.Errorf("%s has not handed primacy over within %s; see `understudy cluster status`: %w", server, decideWithin, domain.ErrConflict)
 	}
+	return nil
 }
 
 // Remove implements httpapi.Cluster.

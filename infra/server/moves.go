@@ -113,22 +113,14 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 func (s *Server) await(ctx context.Context, from string, epoch uint64, began domain.Mono) (httpapi.Move, error) {
 	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
 	defer cancel()
-	for {
-		changed := s.change()
-		var move httpapi.Move
-		err := s.control.ask(ctx, func(m *election.Server) {
-			if name, _, ok := m.State().Holder(); ok && m.State().Epoch() > epoch {
-				move = httpapi.Move{From: from, To: name, Epoch: m.State().Epoch()}
-			}
-		})
-		if err == nil && move.Epoch > 0 {
-			move.Took = httpapi.MillisecondsOf(clock.Boot() - began)
-			return move, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return httpapi.Move{}, fmt.Errorf("no other server took over within %s: %w", moveTimeout, httpapi.ErrNoPrimary)
-		}
+	var move httpapi.Move
+	if !s.control.until(ctx, s.change, func(m *election.Server) bool {
+		name, _, held := m.State().Holder()
+		move = httpapi.Move{From: from, To: name, Epoch: m.State().Epoch()}
+		return held && move.Epoch > epoch
+	}) {
+		return httpapi.Move{}, fmt.Errorf("no other server took over within %s: %w", moveTimeout, httpapi.ErrNoPrimary)
 	}
+	move.Took = httpapi.MillisecondsOf(clock.Boot() - began)
+	return move, nil
 }

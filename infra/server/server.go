@@ -79,7 +79,7 @@ func New(o Options) *Server {
 		name: o.Election.Member, landscape: o.Landscape, partitions: o.Partitions,
 		log: o.Data, codec: o.Codec, logger: o.Logger, lease: s.lease, drivers: o.Drivers,
 		inbox: newMailbox[core.Input](), calls: newMailbox[func()](), batches: make(chan batch, 16),
-		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), background: &sync.WaitGroup{},
+		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), background: &sync.WaitGroup{}, over: make(chan struct{}),
 		saves:    saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
 		editions: &editions{log: o.Data, codec: o.Codec, landscape: o.Landscape},
 		fail:     s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
@@ -92,7 +92,7 @@ func New(o Options) *Server {
 		logger: o.Logger, lease: s.lease, core: s.core,
 		copier: newCopier(o.Data, o.Codec, o.Landscape, o.Election.Member, o.Logger),
 		inbox:  newMailbox[election.Input](), batches: make(chan batch, 16),
-		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight),
+		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight), over: make(chan struct{}),
 		fail: s.fail, changed: s.announce,
 	}
 	s.core.control, s.core.opened = s.control.tell, s.control.opened
