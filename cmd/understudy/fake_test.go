@@ -32,6 +32,7 @@ type fakeServer struct {
 	commands []httpapi.Command
 	verdicts []httpapi.Resolution
 	moves    []string
+	drift    httpapi.Drift
 }
 
 func (f *fakeServer) Status(context.Context) (httpapi.Status, error) {
@@ -136,7 +137,7 @@ func newLandscape(t *testing.T) *fakeLandscape {
 
 func serveFake(t *testing.T, f *fakeServer, verify func(string) (string, bool)) string {
 	t.Helper()
-	s := httptest.NewServer(httpapi.New(f, httpapi.Options{Verify: verify}))
+	s := httptest.NewServer(httpapi.New(f, httpapi.Options{Verify: verify, Configuration: fakeConfiguration{server: f}}))
 	t.Cleanup(s.Close)
 	return s.URL
 }

@@ -359,36 +359,3 @@ func changesInWords(list []configuration.Change) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
-
-func driftCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use: "drift", Short: "Tell where the devices are not as the active revision says", Args: exactly,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := g.open(cmd)
-			if err != nil {
-				return err
-			}
-			v, err := s.client.Drift(cmd.Context())
-			if err != nil {
-				return s.explain(err)
-			}
-			if err := s.show(v, func(t *table) {
-				if len(v.Changes) == 0 && len(v.Local) == 0 {
-					t.text("nothing drifts: all devices are as revision %d says", v.Active)
-				}
-				if len(v.Changes) > 0 {
-					t.text("%s", changesInWords(v.Changes))
-				}
-				for _, l := range v.Local {
-					t.text("%s", oneLine(l))
-				}
-			}); err != nil {
-				return err
-			}
-			if len(v.Changes) > 0 {
-				return withExit(exitError, fmt.Errorf("%d things are not as revision %d says: the primary is bringing them there, or cannot", len(v.Changes), v.Active))
-			}
-			return nil
-		},
-	}
-}

@@ -172,10 +172,30 @@ func (s *Server) Drift(ctx context.Context) (httpapi.Drift, error) {
 	if out.Changes, err = s.Preview(ctx, 0); err != nil {
 		return out, err
 	}
-	if n := len(s.options.Devices); n > 0 && r.Number > 0 {
-		out.Local = append(out.Local, fmt.Sprintf("the file of server %s holds %d devices: they do not count while a revision is active; take them out", s.options.Election.Member, n))
+	if r.Number > 0 {
+		out.Local, err = s.localDevices(ctx, r.Number)
 	}
-	return out, nil
+	return out, err
+}
+
+// localDevices tells of the devices in this server's own file, which do not count while
+// a revision is active.
+func (s *Server) localDevices(ctx context.Context, active uint64) ([]string, error) {
+	if len(s.options.Devices) == 0 {
+		return nil, nil
+	}
+	_, c, err := s.content(ctx, active)
+	if err != nil {
+		return nil, err
+	}
+	own := &configuration.Configuration{Devices: slices.Clone(s.options.Devices)}
+	own.Sort()
+	otherwise := "all as the revision has them"
+	if n := len(configuration.Diff(own, &configuration.Configuration{Devices: c.Devices})); n > 0 {
+		otherwise = fmt.Sprintf("%d otherwise than the revision", n)
+	}
+	return []string{fmt.Sprintf("the file of server %s holds %d devices, %s: they do not count while revision %d is active; take them out",
+		s.options.Election.Member, len(own.Devices), otherwise, active)}, nil
 }
 
 // Publish implements httpapi.Configurator.

@@ -37,7 +37,7 @@ func TestAConfigurationIsPublishedThroughAnyServer(t *testing.T) {
 	}
 	drift, err := a.Drift(s.ctx)
 	must(t, err)
-	if drift.Active != 1 || len(drift.Changes) != 0 || len(drift.Local) != 1 {
+	if drift.Active != 1 || len(drift.Changes) != 0 || len(drift.Local) != 1 || !strings.Contains(drift.Local[0], "2 devices, all as the revision has them") {
 		t.Errorf("drift %+v", drift)
 	}
 
@@ -71,6 +71,11 @@ func TestAConfigurationIsPublishedThroughAnyServer(t *testing.T) {
 	}
 	if _, err := b.Activate(s.ctx, "ann", httpapi.Activation{Revision: 1}); !errors.Is(err, domain.ErrConflict) {
 		t.Errorf("an older revision: %v", err)
+	}
+	drift, err = b.Drift(s.ctx)
+	must(t, err)
+	if len(drift.Local) != 1 || !strings.Contains(drift.Local[0], "server B holds 2 devices, 1 otherwise") {
+		t.Errorf("drift of B %+v", drift)
 	}
 	if r := s.submit(a, "videohub-1", "u1", domain.Take{Destination: 30, Source: 1}); r.Reason != domain.ReasonOutOfRange {
 		t.Errorf("a route to an output that is gone ended %s %s", r.Outcome, r.Reason)
