@@ -180,61 +180,6 @@ func (p *past) prove(cmd *cobra.Command, uid, device, checkpoint, to string) err
 	return err
 }
 
-// maxProof bounds what is read as a proof.
-const maxProof = 64 << 20
-
-func auditCheckCommand(g *globals) *cobra.Command {
-	var k keyFlags
-	cmd := &cobra.Command{
-		Use:     "check FILE",
-		Short:   "Check a proof, without the log",
-		Long:    `Check a proof that audit prove wrote. Nothing is needed but the verifier key. The exit code is 6 if it proves nothing.`,
-		Example: `  understudy audit check proof.json --key understudy.main+1a2b3c4d+AaBb…`,
-		Args:    exactly,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			keys, err := k.verifiers()
-			if err != nil {
-				return err
-			}
-			if len(keys) == 0 {
-				return usage("name the landscape's verifier key with --key")
-			}
-			screen, err := newScreen(cmd, g.Output)
-			if err != nil {
-				return err
-			}
-			return checkProof(screen, args[0], keys)
-		},
-	}
-	k.register(cmd)
-	return cmd
-}
-
-func checkProof(screen *screen, path string, keys []string) error {
-	b, err := readSmall(path, maxProof)
-	if err != nil {
-		return err
-	}
-	var proof merkle.Proof
-	if err := json.Unmarshal(b, &proof); err != nil {
-		return fmt.Errorf("%s is no proof, or was cut: %w: %w", path, domain.ErrInvalid, err)
-	}
-	head, signatures, err := proof.Check(keys...)
-	if err != nil {
-		return withExit(exitViolated, fmt.Errorf("%s proves nothing: %w", path, err))
-	}
-	return screen.show(proof, func(t *table) {
-		t.text("%s proves %d records of %s on %s, which %v has signed at %s in epoch %d:", path, len(proof.Records), proof.UID, proof.Device, signatures, head.Time.Format("2006-01-02 15:04:05.000 MST"), head.Epoch)
-		t.row("RECORD", "APPENDED", "TYPE", "SOURCE", "CE_ID")
-		for i := range proof.Records {
-			r := &proof.Records[i]
-			m := r.Stored()
-			header := func(name string) string { v, _ := m.Header(name); return string(v) }
-			t.row(fmt.Sprintf("%s/%d:%d", r.Topic, r.Partition, r.Offset), r.Appended.UTC().Format("2006-01-02 15:04:05.000"), header("ce_type"), header("ce_source"), header("ce_id"))
-		}
-	})
-}
-
 func auditConsistencyCommand(g *globals) *cobra.Command {
 	var h historyFlags
 	var k keyFlags

@@ -82,7 +82,8 @@ func driftTable(t *table, all []drifting) {
 			if i > 0 && reflect.DeepEqual(d.Changes, all[i-1].Changes) {
 				t.text("%s: the same", d.Server)
 			} else {
-				t.text("%s:\n%s", d.Server, changesInWords(d.Changes))
+				t.text("%s:", d.Server)
+				t.block(changesInWords(d.Changes))
 			}
 		}
 		for _, l := range d.Local {

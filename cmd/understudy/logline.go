@@ -71,11 +71,7 @@ func logLine(r *domain.Record) string {
 // told is what a record is about, what it says, and who wrote it.
 func told(r *domain.Record) string {
 	words := []string{fmt.Sprintf("%-12s", r.Subject), fmt.Sprintf("%-20s", r.Type)}
-	if r.Defect != domain.DefectNone {
-		words = append(words, "NOT UNDERSTOOD: "+string(r.Defect)+" ("+r.Detail+")")
-	} else {
-		words = append(words, recordInWords(r.Payload))
-	}
+	words = append(words, says(r))
 	if r.UID != "" && domain.ClassOf(r.Type) <= domain.ClassOperator {
 		words = append(words, "uid "+r.UID)
 	}
@@ -88,6 +84,14 @@ func told(r *domain.Record) string {
 		words = append(words, "from "+r.Source)
 	}
 	return oneLine(strings.Join(words, "  "))
+}
+
+// says is what a record says, or why it says nothing.
+func says(r *domain.Record) string {
+	if r.Defect != domain.DefectNone {
+		return "NOT UNDERSTOOD: " + string(r.Defect) + " (" + r.Detail + ")"
+	}
+	return recordInWords(r.Payload)
 }
 
 // deadLetterInWords says which record it was, and why it was not understood: all

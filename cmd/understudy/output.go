@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -118,8 +119,15 @@ func (t *table) field(name string, value any) {
 // text prints a line outside of the columns; those before it are aligned alone.
 func (t *table) text(format string, args ...any) {
 	t.err = firstOf(t.err, t.w.Flush())
-	t.print(strings.ReplaceAll(fmt.Sprintf(format, args...), "\t", " ") + "\n")
+	t.print(oneLine(strings.ReplaceAll(fmt.Sprintf(format, args...), "\t", " ")) + "\n")
 	t.err = firstOf(t.err, t.w.Flush())
+}
+
+// block prints several lines.
+func (t *table) block(text string) {
+	for line := range strings.Lines(text) {
+		t.text("%s", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 func (t *table) print(s string) {
@@ -137,14 +145,26 @@ func firstOf(a, b error) error {
 }
 
 // oneLine keeps what devices and producers said from moving the columns, or the
-// cursor of a terminal.
+// cursor of a terminal, and from being read in another order than it stands in.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		if moves(r) {
 			return '·'
 		}
 		return r
 	}, s)
+}
+
+// moves says whether a terminal does something else with a letter than to show it.
+func moves(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
+
+// visible is oneLine for what may have several lines.
+func visible(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = oneLine(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // short rounds a duration to what a person reads.

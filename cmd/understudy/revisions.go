@@ -253,7 +253,7 @@ func showCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return s.explain(err)
 				}
-				return s.show(v, func(t *table) { t.text("%s", strings.TrimSuffix(v.Text, "\n")) })
+				return s.show(v, func(t *table) { t.block(v.Text) })
 			}
 			v, err := s.client.Configuration(cmd.Context())
 			if err != nil {
@@ -333,7 +333,7 @@ func (s *session) showChanges(v []configuration.Change, none string, err error) 
 			t.text("%s", none)
 			return
 		}
-		t.text("%s", changesInWords(v))
+		t.block(changesInWords(v))
 	})
 }
 

@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if !reached { // flags or arguments were wrong
 		code = exitUsage
 	}
-	_, _ = fmt.Fprintf(errOut, "understudy: %s\n", domain.Plain(err))
+	_, _ = fmt.Fprintf(errOut, "understudy: %s\n", visible(domain.Plain(err)))
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(errOut, "See '%s --help'.\n", cmd.CommandPath())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/history"
 	"github.com/understudy-io/understudy/projections/merkle"
 )
 
@@ -71,20 +72,7 @@ func Prove(ctx context.Context, c Config, signed []byte, device, uid string, fil
 
 // concerns says whether a record is of a command, or tells of it.
 func concerns(r *domain.Record, device, uid string) bool {
-	if r.Subject != device {
-		return false
-	}
-	switch v := r.Payload.(type) {
-	case domain.Started:
-		return v.UID == uid
-	case domain.Ended:
-		return v.UID == uid
-	case domain.Answer:
-		return v.UID == uid
-	case domain.Resolve:
-		return v.UID == uid
-	}
-	return r.UID == uid
+	return r.Subject == device && history.About(r) == uid
 }
 
 // Compare holds the log against signed checkpoints that somebody has kept: what each

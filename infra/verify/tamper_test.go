@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/projections/audit"
 	"github.com/understudy-io/understudy/projections/merkle"
@@ -265,6 +266,69 @@ func TestAProofIsGoodWithoutTheLogAndForNothingElse(t *testing.T) {
 	}
 	if _, err := Prove(t.Context(), c, signed, "gate-1", "nobody", file); !errors.Is(err, domain.ErrNotFound) {
 		t.Errorf("of a UID that is not there: %v", err)
+	}
+}
+
+// TestAProofHasNoHeaderOfItsOwn: a good proof whose header or list of records says
+// something else than its records is none.
+func TestAProofHasNoHeaderOfItsOwn(t *testing.T) {
+	s := &stored{Corpus: load(t), few: 300}
+	ours, key := signer(t, "understudy.main")
+	signed, err := ours.Sign(headOf(s, 1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "hashes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	good, err := Prove(t.Context(), Config{Landscape: "main", Source: s, Codec: s.Codec()}, signed, "gate-1", "doubt-done", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := codec.New("main", codec.Keyring{}) // who checks has no log and no keys
+	for _, c := range []*codec.Codec{stranger, s.Codec()} {
+		checked, err := Check(good, c, key)
+		if err != nil || len(checked.Records) != 4 {
+			t.Fatalf("the good one: %v", err)
+		}
+		if v, ok := checked.Records[2].Payload.(domain.Ended); !ok || v.Outcome != domain.InDoubt {
+			t.Errorf("its outcome is read as %+v", checked.Records[2])
+		}
+	}
+	for _, f := range []struct {
+		name, says string
+		forge      func(p *merkle.Proof)
+	}{
+		{"another UID", `is about UID "doubt-done" of device "gate-1", and the proof names "another"`, func(p *merkle.Proof) { p.UID = "another" }},
+		{"another device of the partition", `and the proof names "doubt-done" of "` + sibling("gate-1"), func(p *merkle.Proof) { p.Device = sibling("gate-1") }},
+		{"a device of another partition", "stand in partition", func(p *merkle.Proof) { p.Device = "videohub-1" }},
+		{"another landscape", `the proof is of landscape "other"`, func(p *merkle.Proof) { p.Landscape = "other" }},
+		{"a record twice", "stands in it twice, or out of order", func(p *merkle.Proof) { p.Records = append(p.Records, p.Records[3]) }},
+		{"records in another order", "stands in it twice, or out of order", func(p *merkle.Proof) { slices.Reverse(p.Records) }},
+		{"a topic that there is not", `is of "elsewhere"`, func(p *merkle.Proof) { p.Records[1].Topic = "elsewhere" }},
+		{"a time that only hashes alike", "cannot be one of the log", func(p *merkle.Proof) {
+			p.Records[1].Appended = p.Records[1].Appended.Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(1 << 62) // 2^64 ns later
+		}},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			forged := *good
+			forged.Records = slices.Clone(good.Records)
+			f.forge(&forged)
+			if _, err := Check(&forged, stranger, key); err == nil || !strings.Contains(err.Error(), f.says) {
+				t.Errorf("got %v, want %q", err, f.says)
+			}
+		})
+	}
+}
+
+// sibling is another device in the same partition of the corpus's log.
+func sibling(device string) string {
+	for n := 0; ; n++ {
+		if name := fmt.Sprint("device-", n); domain.Partition(name, 8) == domain.Partition(device, 8) {
+			return name
+		}
 	}
 }
 

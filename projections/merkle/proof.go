@@ -67,9 +67,9 @@ func (p *Proof) Check(keys ...string) (Head, []Signature, error) {
 	case err != nil:
 		return head, signatures, err
 	case !trusted:
-		return head, signatures, fmt.Errorf("none of the keys given has signed the checkpoint of this proof; its signatures are by %v: give the verifier key of landscape %s: %w", signatures, head.Landscape, domain.ErrInvalid)
+		return head, signatures, fmt.Errorf("none of the keys given has signed the checkpoint of this proof; its signatures are by %v: give the verifier key of landscape %q: %w", signatures, head.Landscape, domain.ErrInvalid)
 	case head.Landscape != p.Landscape:
-		return head, signatures, fmt.Errorf("the proof is of landscape %s, and its checkpoint of %s: %w", p.Landscape, head.Landscape, domain.ErrCorrupt)
+		return head, signatures, fmt.Errorf("the proof is of landscape %q, and its checkpoint of %q: %w", p.Landscape, head.Landscape, domain.ErrCorrupt)
 	case len(p.Records) == 0:
 		return head, signatures, fmt.Errorf("the proof holds no records: %w", domain.ErrInvalid)
 	}
@@ -88,11 +88,11 @@ func (p *Proven) check(head *Head) error {
 	}
 	root, ok := head.Find(kind, p.Partition)
 	if !ok {
-		return fmt.Errorf("the checkpoint does not cover %s/%d: the proof is for another tree: %w", p.Topic, p.Partition, domain.ErrCorrupt)
+		return fmt.Errorf("the checkpoint does not cover %q/%d: the proof is for another tree: %w", p.Topic, p.Partition, domain.ErrCorrupt)
 	}
 	m := p.Stored()
 	if err := tlog.CheckRecord(p.Path, root.Size, root.Hash, p.Index, Leaf(&m)); err != nil {
-		return fmt.Errorf("the record at %s/%d:%d is not the one that was signed, or the proof is for another tree: %w", p.Topic, p.Partition, p.Offset, domain.ErrCorrupt)
+		return fmt.Errorf("the record at %q/%d:%d is not the one that was signed, or the proof is for another tree: %w", p.Topic, p.Partition, p.Offset, domain.ErrCorrupt)
 	}
 	return nil
 }
