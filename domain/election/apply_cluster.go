@@ -41,11 +41,12 @@ func (s *State) pausedIs(p domain.Paused) Ruling {
 	return counts
 }
 
-// drained takes a member out of the succession, or back into it.
+// drained takes a member out of the succession, or back into it. One that is away may
+// come back: what was said of it holds then, and can be taken back before.
 func (s *State) drained(r *domain.Record, d domain.Drained) Ruling {
 	m := s.members[r.Subject]
 	switch {
-	case m == nil || m.Removed:
+	case m == nil || m.Tombstone != "":
 		return void("%s is not a member", r.Subject)
 	case d.On == m.Drained:
 		return void("%s is that already", r.Subject)

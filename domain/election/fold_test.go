@@ -38,6 +38,8 @@ func banned(who string) written {
 
 func drain(who string) written { return written{who, domain.Drained{On: true, By: "ops"}} }
 
+func undrain(who string) written { return written{who, domain.Drained{By: "ops"}} }
+
 func preferred(by string, precedence int) written {
 	return written{by, domain.Joined{Incarnation: by, Precedence: precedence}}
 }
@@ -111,6 +113,8 @@ func TestTheFoldRules(t *testing.T) {
 		{"a failover that is resumed is on again", append(begun, paused, written{"a1", domain.Paused{By: "ops"}}, claimed("b1", 2, 2)), "", "b1"},
 		{"a drained member's claim is void", append(begun, drain("b1"), released("a1", 1), claimed("b1", 2, 2)), "b is drained", ""},
 		{"also after a restart", append(begun, drain("b1"), dead("b1"), join("b2"), released("a1", 1), claimed("b2", 2, 2)), "b is drained", ""},
+		{"and after a removal", append(begun, drain("b1"), removal("b"), join("b2"), released("a1", 1), claimed("b2", 2, 2)), "b is drained", ""},
+		{"but not when that was taken back while it was away", append(begun, drain("b1"), removal("b"), undrain("b"), join("b2"), released("a1", 1), claimed("b2", 2, 2)), "", "b2"},
 		{"unless it is named", append(begun, drain("b1"), written{"a1", domain.Contest{Epoch: 1, By: "ops", To: "b"}}, released("a1", 1), claimed("b1", 2, 2)), "", "b1"},
 		{"nobody claims in a landscape that is dissolved", append(begun, dissolved, released("a1", 1), claimed("b1", 2, 2)), "dissolved by ops", ""},
 		{"and nobody joins it", append(begun, dissolved, join("c1")), "dissolved by ops", "a1"},

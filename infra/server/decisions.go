@@ -152,7 +152,7 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 // inTheWay says why a server cannot be spared: it is not there, or nobody else could
 // take over from it.
 func inTheWay(m *election.Server, server string, goes bool) error {
-	if member, ok := m.State().Member(server); !ok || member.Removed {
+	if _, ok := m.State().Member(server); !ok || m.State().Banned(server) != "" {
 		return fmt.Errorf("%s is no server of this landscape; `understudy cluster status` shows them: %w", server, domain.ErrNotFound)
 	}
 	holder, _, held := m.State().Holder()
