@@ -52,6 +52,14 @@ func TestAReadingOfAnEarlierQueueDecidesNothing(t *testing.T) {
 	p.reports(5, "3").fresh().want("log [{crosspoint/video/5 3}]")
 }
 
+// It may have been changed since it was read, and an acknowledgement is not yet an effect.
+func TestAnAcknowledgementOfAPolledDeviceIsNotEnough(t *testing.T) {
+	p := polledPlay(t, value(5, "2")).step(emission.LinkUp{}).reports(5, "2")
+	p.route("a", 5, "2").sent("a").ack("a").want("read", "emit a [{crosspoint/video/5 2}]")
+	p.reports(5, "1").fresh().want("log [{crosspoint/video/5 1}]")
+	p.reports(5, "2").want("log [{crosspoint/video/5 2}]", "end a confirmed")
+}
+
 func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {
 	p := newPlay(t, 1).step(emission.LinkUp{})
 	p.pulse("p").step(emission.StartCounts{UID: "p"}).sent("p").want("start p", "emit p []")

@@ -74,9 +74,11 @@ func (q *Queue) newerWish(j *job, t domain.Target, value string) string {
 }
 
 // confirm ends a sent job whose items are all settled. An acknowledgement lets
-// a value count that the device had before, if nothing else under way changes it.
+// a value count that the device had before, if nothing else under way changes it. Not
+// so where the device is polled: it may have another one since it was read, and it is
+// read again after each acknowledgement.
 func (q *Queue) confirm(now domain.Mono, j *job) {
-	if j.acked {
+	if j.acked && !q.settings.Polled {
 		for i := range j.items {
 			it := &j.items[i]
 			if it.state == open && q.reported[it.Target] == it.Value.Value && !q.disputed(j, it.Target, it.Value.Value) {

@@ -39,6 +39,8 @@ var ofTheEmission = []mutant{
 		"if q.ending && (j.stage == waiting || j.Effect == domain.Queryable) {", "if false {", in(queue)},
 	{"what a device said before an action confirms it", "domain/emission/confirm.go",
 		"if j.acked && value == it.Value.Value {", "if value == it.Value.Value {", in(queue)},
+	{"an acknowledgement of a polled device lets an old value count", "domain/emission/confirm.go",
+		"if j.acked && !q.settings.Polled {", "if j.acked {", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",
 		"		j.acked = true\n", "		j.acked = true\n		q.meet(j)\n", in(queue)},
 	{"a one-shot without an answer has failed", "domain/emission/confirm.go",

@@ -533,25 +533,34 @@ func (st *station) do(c *conn, r request) {
 		st.pulses[r.action.UID]++
 		w.checks.pulsed(st, &r)
 		answer(domain.Done, "")
-	case w.now < st.idleUntil:
-		answer(domain.Acknowledged, "")
 	default:
-		if w.telling() {
-			w.tell("%s does %s: %v", st.name, r.action.UID, r.action.Wishes)
-		}
-		for _, wish := range r.action.Wishes {
-			st.set(wish.Target, wish.Value, r.action.UID)
+		idle := w.now < st.idleUntil
+		if !idle {
+			if w.telling() {
+				w.tell("%s does %s: %v", st.name, r.action.UID, r.action.Wishes)
+			}
+			for _, wish := range r.action.Wishes {
+				st.set(wish.Target, wish.Value, r.action.UID)
+			}
 		}
 		answer(domain.Acknowledged, "")
-		if st.polled {
-			wishes := r.action.Wishes
-			if !silent {
-				c.toLink(func(l *link) { l.put(device.Reported{Opening: l.opening, Values: wishes}) })
-			}
-			return
+		switch {
+		case st.polled && !silent:
+			back := st.read(r.action.Wishes)
+			c.toLink(func(l *link) { l.put(device.Reported{Opening: l.opening, Values: back}) })
+		case !st.polled && !idle:
+			st.push(r.action.Wishes)
 		}
-		st.push(r.action.Wishes)
 	}
+}
+
+// read is what a driver reads back of what was wished.
+func (st *station) read(wishes []domain.Value) []domain.Value {
+	out := make([]domain.Value, len(wishes))
+	for i, wish := range wishes {
+		out[i] = domain.Value{Target: wish.Target, Value: st.values[wish.Target]}
+	}
+	return out
 }
 
 // push tells all who are connected what has changed.
