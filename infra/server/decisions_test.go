@@ -37,12 +37,14 @@ func TestOperatorsDecideAboutTheServersOfALandscape(t *testing.T) {
 	decided(t)(a.Drain(s.ctx, "ann", "B", true, "new disks"))
 	s.holds("A", a, b, c)
 	decided(t)(a.Pause(s.ctx, "ann", true, "work on the switches"))
-	st, err := c.Status(s.ctx)
-	must(t, err)
-	drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == "B" && m.Drained && m.SyncMode == 0 })
-	if st.Policy == nil || st.Policy.Order != "designated" || st.Paused == nil || st.Paused.By != "ann" || !drained {
-		t.Errorf("the status is %+v", st)
-	}
+	s.eventually("C tells what was decided", func() error {
+		st, err := c.Status(s.ctx)
+		drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == "B" && m.Drained && m.SyncMode == 0 })
+		if err != nil || st.Policy == nil || st.Policy.Order != "designated" || st.Paused == nil || st.Paused.By != "ann" || !drained {
+			return fmt.Errorf("the status is %+v: %w", st, errors.Join(err, domain.ErrTransient))
+		}
+		return nil
+	})
 	decided(t)(a.Pause(s.ctx, "ann", false, ""))
 	decided(t)(a.Drain(s.ctx, "ann", "B", false, ""))
 	s.holds("B", a, b, c)
