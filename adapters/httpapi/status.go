@@ -26,6 +26,7 @@ type Status struct {
 
 	Primary        string       `json:"primary" doc:"Name of the server that holds the epoch; empty if none does"`
 	PrimaryAddress string       `json:"primary_address,omitempty" doc:"Base URL of its API"`
+	Next           string       `json:"next,omitempty" doc:"The server that would take over now; empty if none could"`
 	Epoch          uint64       `json:"epoch" doc:"Number of the present term of primacy"`
 	LeaseTTL       Milliseconds `json:"lease_ttl_ms" doc:"TTL of the last record of the holder that counts"`
 

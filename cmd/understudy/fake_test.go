@@ -209,7 +209,7 @@ func (f *fakeServer) fill(addressA, addressB string) {
 	third := server("C", "http://127.0.0.1:9", httpapi.RoleSecondary, 11)
 	third.HashOK, third.Guarded, third.Lag, third.LastHeard = domain.HashDiffers, false, 17, 4000
 	f.status = httpapi.Status{
-		Landscape: "main", Primary: "A", PrimaryAddress: addressA, Epoch: 7, LeaseTTL: 60, Valve: "process",
+		Landscape: "main", Primary: "A", PrimaryAddress: addressA, Next: "B", Epoch: 7, LeaseTTL: 60, Valve: "process",
 		ValveWhy: "no permission for BPF", Guarded: true, Servers: []httpapi.ServerStatus{primary, second, third},
 		Counters: httpapi.Counters{Records: 940, Accepted: 200, Refused: 3, Duplicates: 2, DeadLetters: 1},
 		Server:   httpapi.Self{State: "hot", Build: "0.1.0", Time: time.Date(2026, 1, 31, 20, 14, 9, 0, time.Local)},

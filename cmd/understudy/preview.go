@@ -41,6 +41,7 @@ func (s *session) preview(ctx context.Context, to string) (preview, error) {
 	if err != nil {
 		return preview{}, err
 	}
+	to = cmp.Or(to, st.Next)
 	p := preview{Landscape: st.Landscape, Primary: st.Primary, Successor: to, Overrides: []string{}, InDoubt: []flight{}}
 	for _, m := range st.Servers {
 		if m.Name == to {
@@ -71,13 +72,13 @@ func against(m *httpapi.ServerStatus, st *httpapi.Status) []string {
 	say(m.SyncMode != 0, "its sync_mode is %d: it takes over once that is 0, and another server that is ready may be first", m.SyncMode)
 	say(m.HashOK == domain.HashDiffers, "its state differs from the primary's: your word makes it count")
 	say(m.State == "quarantined", "it is quarantined: your word ends that if nobody acts")
-	say(m.Drained, "it is drained")
+	say(m.Drained, "it is drained: a takeover is refused until that is ended, with `understudy cluster undrain %s`", m.Name)
 	say(st.Paused != nil, "automatic failover is paused")
 	return out
 }
 
 func previewTable(t *table, p *preview) {
-	t.text("landscape %s: %s is to take over from %s", oneLine(p.Landscape), oneLine(cmp.Or(p.Successor, "whom the policy chooses")), oneLine(cmp.Or(p.Primary, "nobody")))
+	t.text("landscape %s: %s is to take over from %s", oneLine(p.Landscape), oneLine(cmp.Or(p.Successor, "nobody who could")), oneLine(cmp.Or(p.Primary, "nobody")))
 	for _, why := range p.Overrides {
 		t.text("overridden: %s", oneLine(why))
 	}

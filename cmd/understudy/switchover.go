@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 )
-
-// silentAfter is how old a heartbeat of a server may be that is to take over:
-// some of those that a secondary sends every 200 ms.
-const silentAfter = time.Second
 
 func switchoverCommand(g *globals) *cobra.Command {
 	var to string
@@ -79,41 +74,29 @@ func (g *globals) takeover(cmd *cobra.Command, reason string) error {
 	}
 	client, to := s.client, g.Server
 	if g.Server == "" && g.Address == "" {
-		if next, ok := s.successor(cmd.Context()); ok {
-			to = next.Name
-			if one, known := s.run.Server(next.Name); known {
-				at := *g
-				at.Server = one.Name
-				other, err := at.open(cmd)
-				if err != nil {
-					return err
-				}
-				client = other.client
+		to = s.successor(cmd.Context())
+		if _, known := s.run.Server(to); known {
+			at := *g
+			at.Server = to
+			other, err := at.open(cmd)
+			if err != nil {
+				return err
 			}
+			client = other.client
 		}
 	}
 	move, err := client.Takeover(cmd.Context(), reason, to)
 	return s.showMove(move, err)
 }
 
-// successor is the ready server that has been running longest. If none can be
-// found out, the server that is asked takes over itself.
-func (s *session) successor(ctx context.Context) (httpapi.ServerStatus, bool) {
-	var best httpapi.ServerStatus
-	found := false
+// successor is whom the servers would let take over. If none can be found out, the
+// server that is asked takes over itself.
+func (s *session) successor(ctx context.Context) string {
 	st, err := s.client.Status(ctx)
 	if err != nil {
-		return best, false
+		return ""
 	}
-	for _, m := range st.Servers {
-		if m.Name == st.Primary || !m.Ready || m.LastHeard.Duration() > silentAfter {
-			continue
-		}
-		if !found || m.Seniority < best.Seniority {
-			best, found = m, true
-		}
-	}
-	return best, found
+	return st.Next
 }
 
 func (s *session) showMove(m httpapi.Move, err error) error {

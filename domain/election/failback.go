@@ -71,13 +71,6 @@ func (s *Server) favourite() *entry {
 	return best
 }
 
-// fit reports whether a member could take over now, as this server hears it.
-func (s *Server) fit(e *entry) bool {
-	at, heard := s.watch.received[e.Name]
-	live := heard && s.now-at <= s.cfg.LiveWithin
-	return e.present() && e.Ready && live && !e.Quarantined && !e.Drained
-}
-
 // yield gives the epoch up in a planned move, where the holder itself is to go for
 // maintenance, or a favourite has waited for long enough. It is asked for once: what
 // was begun is brought to its end first, and then Release comes.
@@ -96,21 +89,6 @@ func (s *Server) yield() {
 		s.tenure.yielding = true
 		s.emit(Yield{Epoch: s.tenure.epoch, To: f.Member, Reason: ReasonFailBack})
 	}
-}
-
-// Next is the member that would take over if this landscape's holder gave its epoch
-// up now; nobody, if no other one could.
-func (s *Server) Next() (member string, ok bool) {
-	var best *entry
-	for _, e := range s.state.members {
-		if e.Name != s.state.holder.Name && s.fit(e) && (best == nil || s.before(e, best)) {
-			best = e
-		}
-	}
-	if best == nil {
-		return "", false
-	}
-	return best.Name, true
 }
 
 // readied notes since when a member has been ready without a break: another

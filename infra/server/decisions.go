@@ -153,7 +153,7 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 // take over from it.
 func inTheWay(m *election.Server, server string, goes bool) error {
 	if _, ok := m.State().Member(server); !ok || m.State().Banned(server) != "" {
-		return fmt.Errorf("%s is no server of this landscape; `understudy cluster status` shows them: %w", server, domain.ErrNotFound)
+		return hindered(server, election.HinderedAbsent)
 	}
 	holder, _, held := m.State().Holder()
 	if _, other := m.Next(); goes && held && holder == server && !other {
@@ -191,7 +191,7 @@ func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, 
 			}
 			_, known := m.State().Known(server)
 			if !known {
-				return fmt.Errorf("%s is no server of this landscape; `understudy cluster status` shows them: %w", server, domain.ErrNotFound)
+				return hindered(server, election.HinderedAbsent)
 			}
 			holder, _, held := m.State().Holder()
 			if _, other := m.Next(); held && holder == server && !other {

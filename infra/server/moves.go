@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
@@ -28,37 +29,14 @@ func (s *Server) holder(ctx context.Context) (name string, held bool) {
 // sending, lets what is under way be answered, and releases to the successor.
 func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move, error) {
 	began := clock.Boot()
-	me := s.options.Election.Member
 	var epoch uint64
-	var from, address string
+	var from, successor string
 	var refusal error
 	err := s.control.ask(ctx, func(m *election.Server) {
 		from, _, _ = m.State().Holder()
 		epoch = m.State().Epoch()
-		candidates := 0
-		found := false
-		for _, member := range m.State().Members() {
-			if member.Name == from {
-				address = member.Address
-			}
-			if member.Name != me && member.Ready && !member.Removed && !member.Quarantined {
-				candidates++
-				found = found || member.Name == to
-			}
-		}
-		switch {
-		case from == "":
-			refusal = fmt.Errorf("nobody holds an epoch, so there is nothing to move: %w", httpapi.ErrNoPrimary)
-		case from != me:
-			refusal = &httpapi.NotPrimary{Primary: from, Address: address}
-		case to == me:
-			refusal = fmt.Errorf("%s is the primary already: %w", to, domain.ErrConflict)
-		case to != "" && !found:
-			refusal = fmt.Errorf("%s is not a ready member: %w", to, domain.ErrConflict)
-		case candidates == 0:
-			refusal = fmt.Errorf("no other server is ready to take over: %w", domain.ErrConflict)
-		case to == "":
-			to, _ = m.Next()
+		if refusal = s.notHere(m); refusal == nil {
+			successor, refusal = s.successor(m, to)
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {
@@ -66,19 +44,67 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 	}
 	// The successor is always named: while failover is paused nobody else may begin.
 	s.core.tell(core.Finish{Epoch: epoch, Then: []core.Effect{
-		core.Control{Input: election.Release{Epoch: epoch, To: to, Reason: "switchover asked for by " + user}},
+		core.Control{Input: election.Release{Epoch: epoch, To: successor, Reason: "switchover asked for by " + user}},
 	}})
-	return s.await(ctx, from, epoch, began)
+	return s.await(ctx, from, to, epoch, began)
+}
+
+// notHere says why this server cannot hand primacy over: it is another one's.
+func (s *Server) notHere(m *election.Server) error {
+	switch holder, _, held := m.State().Holder(); {
+	case !held:
+		return fmt.Errorf("nobody holds an epoch, so there is nothing to move: %w", httpapi.ErrNoPrimary)
+	case holder != s.me():
+		member, _ := m.State().Member(holder)
+		return &httpapi.NotPrimary{Primary: holder, Address: member.Address}
+	}
+	return nil
+}
+
+// successor is whom a planned move goes to: the one that is named, or else the next.
+func (s *Server) successor(m *election.Server, to string) (string, error) {
+	if to != "" {
+		return to, hindered(to, m.Hindrance(to))
+	}
+	if next, ok := m.Next(); ok {
+		return next, nil
+	}
+	var others []string
+	for _, member := range m.State().Members() {
+		if why := m.Hindrance(member.Name); member.Name != s.me() && !member.Removed {
+			others = append(others, domain.Plain(hindered(member.Name, why)))
+		}
+	}
+	if len(others) == 0 {
+		others = append(others, "there is none: start one")
+	}
+	return "", fmt.Errorf("no other server could take over: %s: %w", strings.Join(others, "; "), domain.ErrConflict)
+}
+
+// hindered says why a server could not take over, and how to go on; nil if it could.
+func hindered(name string, why election.Hindrance) error {
+	var goOn string
+	class := domain.ErrConflict
+	switch why {
+	case "":
+		return nil
+	case election.HinderedAbsent:
+		goOn, class = "; `understudy cluster status` shows them", domain.ErrNotFound
+	case election.HinderedDrained:
+		goOn = fmt.Sprintf(": end that with `understudy cluster undrain %s`", name)
+	case election.HinderedQuarantined, election.HinderedNotReady:
+		goOn = ": `understudy cluster doctor` says why"
+	case election.HinderedEnded, election.HinderedSilent:
+		goOn = ": start it, or see what keeps it from the log"
+	}
+	return fmt.Errorf("%s %s%s: %w", name, why, goOn, class)
 }
 
 // Takeover implements httpapi.Backend: the present epoch is contested at once.
 func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi.Move, error) {
 	began := clock.Boot()
 	if to == "" {
-		to = s.options.Election.Member
-	}
-	if to == s.options.Election.Member {
-		s.core.tell(core.Vouch{User: user, Reason: reason})
+		to = s.me()
 	}
 	var epoch uint64
 	var from string
@@ -86,31 +112,41 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 	err := s.control.ask(ctx, func(m *election.Server) {
 		from, _, _ = m.State().Holder()
 		epoch = m.State().Epoch()
-		known := false
-		for _, member := range m.State().Members() {
-			vacant := from == "" && to == s.options.Election.Member && m.MayClear()
-			known = known || (member.Name == to && !member.Removed && (!member.Quarantined || vacant))
+		if refusal = s.unforceable(m, to); refusal != nil {
+			return
 		}
-		switch {
-		case !known:
-			refusal = fmt.Errorf("%s is not a member that could take over: %w", to, domain.ErrConflict)
-		case from == to:
-			refusal = fmt.Errorf("%s is the primary already: %w", to, domain.ErrConflict)
-		default:
-			if to == s.options.Election.Member {
-				s.control.elect(election.Clear{By: user, Reason: reason})
-			}
-			s.control.elect(election.Contest{By: user, Reason: reason, To: to})
+		if to == s.me() {
+			s.core.tell(core.Vouch{User: user, Reason: reason})
+			s.control.elect(election.Clear{By: user, Reason: reason})
 		}
+		s.control.elect(election.Contest{By: user, Reason: reason, To: to})
 	})
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Move{}, err
 	}
-	return s.await(ctx, from, epoch, began)
+	return s.await(ctx, from, to, epoch, began)
 }
 
-// await waits until a later epoch has a holder that is heard in it.
-func (s *Server) await(ctx context.Context, from string, epoch uint64, began domain.Mono) (httpapi.Move, error) {
+// unforceable says why not even force makes a server the primary. That it is silent or
+// not ready is what an operator may know better; this server itself may also have been
+// quarantined, where there is no primary to agree with.
+func (s *Server) unforceable(m *election.Server, to string) error {
+	_, _, held := m.State().Holder()
+	switch why := m.Hindrance(to); why {
+	case election.HinderedSilent, election.HinderedNotReady:
+		return nil
+	case election.HinderedQuarantined:
+		if !held && to == s.me() && m.MayClear() {
+			return nil
+		}
+		return hindered(to, why)
+	default:
+		return hindered(to, why)
+	}
+}
+
+// await waits until a later epoch has a holder; another one than was named is an error.
+func (s *Server) await(ctx context.Context, from, to string, epoch uint64, began domain.Mono) (httpapi.Move, error) {
 	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
 	defer cancel()
 	var move httpapi.Move
@@ -120,6 +156,9 @@ func (s *Server) await(ctx context.Context, from string, epoch uint64, began dom
 		return held && move.Epoch > epoch
 	}) {
 		return httpapi.Move{}, fmt.Errorf("no other server took over within %s: %w", moveTimeout, httpapi.ErrNoPrimary)
+	}
+	if to != "" && move.To != to {
+		return httpapi.Move{}, fmt.Errorf("%s is the primary in epoch %d, and not %s as was asked for: `understudy cluster doctor` says what keeps %s from it: %w", move.To, move.Epoch, to, to, domain.ErrConflict)
 	}
 	move.Took = httpapi.MillisecondsOf(clock.Boot() - began)
 	return move, nil

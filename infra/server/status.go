@@ -81,6 +81,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	now := clock.Boot()
 	holder, _, held := state.Holder()
 	out.Epoch = state.Epoch()
+	out.Next, _ = m.Next()
 	if held && s.heard(m, holder) {
 		out.Primary = holder
 	}
