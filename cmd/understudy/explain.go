@@ -168,7 +168,7 @@ func explainEpochCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := g.openHistory(cmd, &o)
+			p, err := g.openVerified(cmd, &o)
 			if err != nil {
 				return err
 			}
@@ -230,7 +230,7 @@ func electionTable(t *table, e *electionTold) {
 		}
 	}
 	t.text("")
-	t.row("MEMBER", "SENIORITY", "PRECEDENCE", "READY", "AT THE FIRST CLAIM")
+	t.row("MEMBER", "SENIORITY", "PRECEDENCE", "READY", "AT THE CLAIM")
 	for _, m := range e.Members {
 		ready := yesNo(m.Ready)
 		if e.Copied {

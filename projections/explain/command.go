@@ -177,7 +177,7 @@ func (c *Command) ended(r *domain.Record, ch *partition.Change, p *domain.Ended)
 		what  string
 	}{
 		{p.Steps.Started, "written ahead and read back"}, {p.Steps.Sent, "bytes handed to the device's socket"},
-		{p.Steps.Answered, "the device's answer"}, {p.Steps.Confirmed, "the device's own report"},
+		{p.Steps.Answered, "the device's answer"}, {p.Steps.Confirmed, c.confirmation()},
 	} {
 		if s.after > 0 {
 			text += fmt.Sprintf("; %s after %v", s.what, s.after.Round(time.Microsecond))
@@ -195,6 +195,18 @@ func (c *Command) ended(r *domain.Record, ch *partition.Change, p *domain.Ended)
 	if counts(ch) {
 		c.Outcome, c.open = p.Outcome, false
 	}
+}
+
+// confirmation is what confirms the command. One without targets, a one-shot for
+// example, wishes nothing that the device could report.
+func (c *Command) confirmation() string {
+	switch {
+	case c.Verdict != partition.Accepted.String():
+		return "confirmed" // the command itself was not seen
+	case len(c.targets) == 0:
+		return "confirmed by that answer, for it sets nothing that the device reports"
+	}
+	return "the device's own report"
 }
 
 // reported tells what the device says of the command's targets while it waits.

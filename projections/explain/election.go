@@ -21,7 +21,7 @@ func markOf(r *domain.Record) Mark { return Mark{r.Position.Offset, r.Appended.T
 type Election struct {
 	Epoch   uint64      `json:"epoch"`
 	Before  *Term       `json:"before,omitempty"` // the term before; nil if there was none
-	Members []Candidate `json:"members"`          // as they were at the first claim
+	Members []Candidate `json:"members"`          // as they were at the claim that counts, or else at the last one
 	Claims  []Claim     `json:"claims"`           // for this epoch, all of them
 	Winner  string      `json:"winner,omitempty"`
 	Won     *Mark       `json:"won,omitempty"`   // the claim that counts
@@ -51,7 +51,7 @@ type Ending struct {
 	Text string      `json:"text"`
 }
 
-// Candidate is a member at the moment of the first claim.
+// Candidate is a member at the moment of the claim.
 type Candidate struct {
 	Name       string `json:"name"`
 	Seniority  int64  `json:"seniority"` // offset of its join, lowest first
@@ -81,7 +81,7 @@ func (e *Election) Apply(r *domain.Record, copied bool) {
 	s := e.state
 	claim, isClaim := r.Payload.(domain.Claim)
 	ours := isClaim && claim.Epoch == e.Epoch && r.Defect == domain.DefectNone
-	if ours && len(e.Claims) == 0 {
+	if ours && e.Won == nil { // the term before went on after a void claim
 		e.Copied = copied
 		e.before(s)
 	}
@@ -162,8 +162,9 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// before notes how things were when the first claim came.
+// before notes how things were when a claim came.
 func (e *Election) before(s *election.State) {
+	e.Before, e.Members = nil, nil
 	holder, incarnation, held := s.Holder()
 	if s.Epoch() > 0 && e.last != nil {
 		e.Before = &Term{Epoch: s.Epoch(), Holder: holder, Incarnation: incarnation, Last: e.last, TTL: e.ttl, Ending: e.ending}
