@@ -105,19 +105,6 @@ where nobody of the landscape can change it can show later that the log was chan
 	return cmd
 }
 
-// openVerified opens a history whose MACs can be checked.
-func (g *globals) openVerified(cmd *cobra.Command, h *historyFlags) (*past, error) {
-	p, err := g.openHistory(cmd, h)
-	if err != nil {
-		return nil, err
-	}
-	if !p.codec.CanVerify() {
-		_ = p.close()
-		return nil, fmt.Errorf("without the landscape's keys nobody can tell which records its servers wrote; name the file with --keys-file: %w", domain.ErrInvalid)
-	}
-	return p, nil
-}
-
 func auditProveCommand(g *globals) *cobra.Command {
 	var h historyFlags
 	var device, checkpoint, to string

@@ -41,11 +41,11 @@ func TestACommandIsExplainedFromWishToReport(t *testing.T) {
 	if text := past.past(t, "explain", "u-9", "--cache", "none"); !strings.Contains(text, "refused") || !strings.Contains(text, "no outcome in the log yet") {
 		t.Errorf("a refusal:\n%s", text)
 	}
-	code, _, errOut := command(t, "explain", "u-99", "--kafka", past.address, "--landscape", "main", "--cache", "none")
+	code, _, errOut := command(t, "explain", "u-99", "--kafka", past.address, "--landscape", "main", "--cache", "none", "--keys-file", past.keys)
 	if code != exitError || !strings.Contains(errOut, "is it spelt so") {
 		t.Errorf("a UID that nobody knows: exit %d: %s", code, errOut)
 	}
-	code, _, errOut = command(t, "explain", "epoch", "7", "--kafka", past.address, "--landscape", "main")
+	code, _, errOut = command(t, "explain", "epoch", "7", "--kafka", past.address, "--landscape", "main", "--keys-file", past.keys)
 	if code != exitError || !strings.Contains(errOut, "nobody has claimed epoch 7") {
 		t.Errorf("an epoch that nobody claimed: exit %d: %s", code, errOut)
 	}

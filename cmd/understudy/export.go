@@ -74,7 +74,11 @@ func (g *globals) export(cmd *cobra.Command, o *exporting) error {
 	if err != nil {
 		return err
 	}
-	p, err := g.openHistory(cmd, &o.historyFlags)
+	open := g.openHistory
+	if o.form == "parquet" { // whose column signed is about the keys
+		open = g.openVerified
+	}
+	p, err := open(cmd, &o.historyFlags)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type past struct {
 	landscape string
 	source    history.Source
 	codec     *codec.Codec
+	ends      bool // a folder alone, which ends where it was exported
 	close     func() error
 }
 
@@ -80,6 +81,55 @@ func (g *globals) openHistory(cmd *cobra.Command, h *historyFlags) (*past, error
 	return p, nil
 }
 
+// openVerified opens a history whose MACs can be checked: for all that derives
+// something from what servers wrote. Without the keys nothing of theirs counts, and what
+// comes out is false.
+func (g *globals) openVerified(cmd *cobra.Command, h *historyFlags) (*past, error) {
+	p, err := g.openHistory(cmd, h)
+	if err != nil {
+		return nil, err
+	}
+	if !p.codec.CanVerify() {
+		return nil, errors.Join(usage("without the landscape's keys nobody can tell which records its servers wrote, and none of them counts: name the file with --keys-file"), p.close())
+	}
+	if err := p.keysFit(cmd.Context()); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// keysFit looks at the first record of each partition, where servers' records stand.
+// If there are some, and none has a MAC by these keys, they are those of another landscape.
+func (p *past) keysFit(ctx context.Context) error {
+	topic := domain.Topic(p.landscape, domain.TopicLog)
+	bounds, err := p.source.Bounds(ctx, topic)
+	if err != nil {
+		return p.unread(err)
+	}
+	var foreign *domain.Record
+	for i, b := range bounds {
+		m, err := history.At(ctx, p.source, topic, int32(i), b.Start, b.End)
+		if err != nil {
+			return p.unread(err)
+		}
+		if m == nil {
+			continue
+		}
+		r := p.codec.Decode(domain.TopicLog, int32(i), *m)
+		switch {
+		case r.Signed:
+			return nil
+		case domain.ClassOf(r.Type) == domain.ClassPrimary:
+			foreign = &r
+		}
+	}
+	if foreign == nil {
+		return nil
+	}
+	return fmt.Errorf("the keys do not fit this history: no partition begins with a record that they have signed (%s: %s); name the file with all keys that landscape %s ever had with --keys-file: %w",
+		foreign.Position, foreign.Detail, p.landscape, domain.ErrConflict)
+}
+
 // join puts a sealed folder before the log of the brokers.
 func (p *past) join(ctx context.Context, folder string) error {
 	old, err := archive.Open(folder)
@@ -113,7 +163,7 @@ func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &past{landscape: landscape, source: log, codec: codec.New(landscape, keys), close: log.Close}, nil
+	return &past{landscape: landscape, source: log, codec: codec.New(landscape, keys), ends: true, close: log.Close}, nil
 }
 
 // spanFlags are --since and --until.
@@ -137,6 +187,9 @@ func (s *spanFlags) span(now time.Time) (history.Span, error) {
 		if err != nil {
 			return out, usage("--%s %q: %v", f.name, f.text, err)
 		}
+		if err := notAhead(t, now); err != nil {
+			return out, usage("--%s %s", f.name, err)
+		}
 		*f.to = t
 	}
 	if out.Until != 0 && out.Until <= out.Since {
@@ -156,4 +209,15 @@ func parseMoment(text string, now time.Time) (domain.Instant, error) {
 		}
 	}
 	return 0, fmt.Errorf("write it as 2026-11-21T20:14:07.25Z, with Z or an offset such as +01:00, or as 15m for so long ago")
+}
+
+// clocksApart is how far the brokers' clocks may be ahead of ours.
+const clocksApart = time.Minute
+
+// notAhead refuses a time that has not come yet: nobody knows what will be then.
+func notAhead(t domain.Instant, now time.Time) error {
+	if t.Time().After(now.Add(clocksApart)) {
+		return fmt.Errorf("%v has not come yet: by this machine's clock it is %v", t, domain.InstantOf(now))
+	}
+	return nil
 }

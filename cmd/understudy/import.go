@@ -136,14 +136,11 @@ func (g *globals) seal(cmd *cobra.Command, o *sealing) error {
 	if err != nil {
 		return err
 	}
-	p, err := g.openHistory(cmd, &o.historyFlags)
+	p, err := g.openVerified(cmd, &o.historyFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }()
-	if !p.codec.CanVerify() {
-		return usage("seal folds what it has written, and needs the landscape's keys for that: name them with --keys-file")
-	}
 	out := sealed{}
 	if out.exported, err = p.export(cmd.Context(), archive.Lines(), o.to, history.Span{}, o.notes(cmd)); err != nil {
 		return err

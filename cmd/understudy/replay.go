@@ -29,14 +29,11 @@ the log of the running one. Exit code 6 if one differs.`,
 			if err != nil {
 				return err
 			}
-			past, err := g.openHistory(cmd, &o)
+			past, err := g.openVerified(cmd, &o)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = past.close() }()
-			if !past.codec.CanVerify() {
-				return usage("without the landscape's keys nothing of a server's counts: name them with --keys-file")
-			}
 			m := newMeter(p.notes(cmd), "fold", 0, time.Now())
 			t := &history.Traveller{Source: past.source, Decoder: past.codec, Landscape: past.landscape, Note: func(n int) { m.add(n, time.Now()) }}
 			checked, err := t.Check(cmd.Context(), past.codec)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func (g *globals) travel(cmd *cobra.Command, o *travelFlags) (*traveller, error)
 	if err != nil {
 		return nil, err
 	}
-	p, err := g.openHistory(cmd, &o.historyFlags)
+	p, err := g.openVerified(cmd, &o.historyFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +70,6 @@ func (g *globals) travel(cmd *cobra.Command, o *travelFlags) (*traveller, error)
 	}
 	if folder := cacheFolder(o.cache); folder != "" {
 		t.Marks = history.NewMarks(folder, p.landscape, time.Now)
-	}
-	if !p.codec.CanVerify() {
-		t.notes("without the landscape's keys no record of a server can be told to be genuine, so none of them counts; name them with --keys-file")
 	}
 	return t, nil
 }
@@ -99,8 +97,15 @@ func (w *whenFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.cut, "cut", "", "the next offset of each partition, as an answer has printed it")
 }
 
-// cutOf maps a moment to positions.
-func (t *traveller) cutOf(ctx context.Context, w *whenFlags) (cut history.Cut, asked string, err error) {
+// asked is a moment as it was asked for: exactly one of the three.
+type asked struct {
+	time     domain.Instant
+	position *domain.Position
+	cut      string
+}
+
+// parse reads the flags, before any log is opened.
+func (w *whenFlags) parse(now time.Time) (asked, error) {
 	given := 0
 	for _, f := range []string{w.time, w.position, w.cut} {
 		if f != "" {
@@ -108,41 +113,60 @@ func (t *traveller) cutOf(ctx context.Context, w *whenFlags) (cut history.Cut, a
 		}
 	}
 	if given != 1 {
-		return nil, "", usage("give one of --time, --position and --cut")
+		return asked{}, usage("give one of --time, --position and --cut")
 	}
 	switch {
 	case w.time != "":
-		at, err := parseMoment(w.time, time.Now())
+		at, err := parseMoment(w.time, now)
 		if err != nil {
-			return nil, "", usage("--time %q: %v", w.time, err)
+			return asked{}, usage("time %q: %v", w.time, err)
 		}
-		cut, err = history.CutAt(ctx, t.source, t.topic, at)
-		return cut, "the time " + at.String(), t.unreadable(err)
+		if err := notAhead(at, now); err != nil {
+			return asked{}, usage("time %v", err)
+		}
+		return asked{time: at}, nil
 	case w.position != "":
 		at, err := domain.ParsePosition(w.position)
 		if err != nil {
-			return nil, "", usage("--position: %v", err)
+			return asked{}, usage("%v", err)
 		}
-		cut, appended, err := history.CutBehind(ctx, t.source, t.topic, at)
-		return cut, fmt.Sprintf("position %s, appended at %s", at, appended), t.unreadable(err)
+		return asked{position: &at}, nil
 	}
+	if _, err := history.ParseCut(w.cut, strings.Count(w.cut, ",")+1); err != nil {
+		return asked{}, withExit(exitUsage, err)
+	}
+	return asked{cut: w.cut}, nil
+}
+
+// cutOf maps a moment to positions, and says in words which it is.
+func (t *traveller) cutOf(ctx context.Context, a asked) (cut history.Cut, words string, err error) {
 	bounds, err := t.source.Bounds(ctx, t.topic)
 	if err != nil {
 		return nil, "", t.unread(err)
 	}
-	cut, err = history.ParseCut(w.cut, len(bounds))
-	if err != nil {
-		return nil, "", withExit(exitUsage, err)
+	switch {
+	case a.position != nil:
+		cut, appended, err := history.CutBehind(ctx, t.source, t.topic, *a.position)
+		return cut, fmt.Sprintf("position %s, appended at %s", a.position, appended), err
+	case a.cut != "":
+		cut, err = history.ParseCut(a.cut, len(bounds))
+		return cut, "the cut", withExit(exitUsage, err)
 	}
-	return cut, "the cut", nil
+	cut, err = history.CutAt(ctx, t.source, t.topic, a.time)
+	if err == nil && t.ends && t.isEnd(cut, bounds) {
+		t.notes("%v is behind the last record of this folder: what came after its export is not in the answer", a.time)
+	}
+	return cut, "the time " + a.time.String(), err
 }
 
-// unreadable explains errors that are not about the moment itself.
-func (t *traveller) unreadable(err error) error {
-	if err == nil {
-		return nil
+// isEnd says whether nothing stands behind a cut.
+func (t *traveller) isEnd(cut history.Cut, bounds []domain.Bounds) bool {
+	for p, b := range bounds {
+		if cut[p] < b.End {
+			return false
+		}
 	}
-	return t.unread(err)
+	return true
 }
 
 // wanted says which partitions are folded.
@@ -205,12 +229,16 @@ the next offset of each partition.`,
   understudy state at --time 15m -o json --file /backup/main --keys-file keys`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			at, err := w.parse(time.Now())
+			if err != nil {
+				return err
+			}
 			t, err := g.travel(cmd, &o)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = t.close() }()
-			return t.stateAt(cmd.Context(), &w)
+			return t.stateAt(cmd.Context(), at)
 		},
 	}
 	w.register(cmd)
@@ -218,16 +246,16 @@ the next offset of each partition.`,
 	return cmd
 }
 
-func (t *traveller) stateAt(ctx context.Context, w *whenFlags) error {
-	cut, asked, err := t.cutOf(ctx, w)
+func (t *traveller) stateAt(ctx context.Context, at asked) error {
+	cut, words, err := t.cutOf(ctx, at)
 	if err != nil {
 		return err
 	}
-	states, err := t.fold(ctx, cut, w.cut != "")
+	states, err := t.fold(ctx, cut, at.cut != "")
 	if err != nil {
 		return err
 	}
-	out := stateAt{Landscape: t.landscape, Asked: asked, Cut: cut, State: moment.Of(states, t.device)}
+	out := stateAt{Landscape: t.landscape, Asked: words, Cut: cut, State: moment.Of(states, t.device)}
 	if out.Edges, err = history.Edges(ctx, t.source, t.topic, cut); err != nil {
 		return err
 	}

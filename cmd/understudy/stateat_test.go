@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,8 +181,95 @@ func TestAMomentThatIsNotThereIsSaid(t *testing.T) {
 			t.Errorf("%v: exit %d, %s%s", c.args, code, out, errOut)
 		}
 	}
-	code, _, errOut := command(t, "state", "at", "--time", "0s", "--kafka", past.address, "--landscape", "main", "--cache", "none")
-	if code != exitOK || !strings.Contains(errOut, "without the landscape's keys") {
-		t.Errorf("without keys: exit %d: %s", code, errOut)
+	dir := filepath.Join(t.TempDir(), "export")
+	past.past(t, "export", "--to", dir)
+	code, _, errOut := command(t, "state", "at", "--time", "0s", "--file", dir, "--keys-file", past.keys, "--cache", "none")
+	if code != exitOK || !strings.Contains(errOut, "what came after its export is not in the answer") {
+		t.Errorf("a time behind the end of a folder: exit %d: %s", code, errOut)
+	}
+}
+
+// TestWithoutTheKeysNothingIsDerived: every record of a server would be void, and what
+// is told false; nor with the keys of another landscape.
+func TestWithoutTheKeysNothingIsDerived(t *testing.T) {
+	past := newPast(t)
+	dir := filepath.Join(t.TempDir(), "export")
+	past.past(t, "export", "--to", dir)
+	other := newLog(t)
+	for _, args := range [][]string{
+		{"state", "at", "--time", "0s", "--cache", "none"},
+		{"state", "diff", "--from", "1m", "--to", "0s", "--cache", "none"},
+		{"explain", "u-1", "--cache", "none"},
+		{"explain", "epoch", "1"},
+		{"timeline"},
+		{"replay", "check"},
+		{"audit", "verify"},
+		{"export", "--format", "parquet", "--to", filepath.Join(t.TempDir(), "tables")},
+	} {
+		for _, from := range [][]string{{"--file", dir}, {"--kafka", past.address, "--landscape", "main"}} {
+			line := append(slices.Clone(args), from...)
+			if code, out, errOut := command(t, line...); code != exitUsage || out != "" || !strings.Contains(errOut, "name the file with --keys-file") {
+				t.Errorf("%v without keys: exit %d: %s%s", line, code, out, errOut)
+			}
+			line = append(line, "--keys-file", other.keys)
+			if code, out, errOut := command(t, line...); code != exitRefused || out != "" || !strings.Contains(errOut, "the keys do not fit this history") {
+				t.Errorf("%v with other keys: exit %d: %s%s", line, code, out, errOut)
+			}
+		}
+	}
+}
+
+func TestWhatHasNotComeYetIsNotTold(t *testing.T) {
+	past := newPast(t)
+	base := []string{"--kafka", past.address, "--landscape", "main", "--keys-file", past.keys}
+	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for _, args := range [][]string{
+		{"state", "at", "--time", future},
+		{"state", "at", "--time", "-15m"},
+		{"state", "diff", "--from", "1m", "--to", future},
+		{"timeline", "--since", future},
+		{"timeline", "--until", future},
+		{"explain", "u-1", "--since", future},
+		{"export", "--to", t.TempDir(), "--until", future},
+		{"audit", "verify", "--until", future},
+	} {
+		if code, out, errOut := command(t, append(args, base...)...); code != exitUsage || out != "" || !strings.Contains(errOut, "has not come yet") {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errOut)
+		}
+	}
+	// An input fault is told as such, whatever the brokers do.
+	nobody := []string{"--kafka", "127.0.0.1:1", "--landscape", "main", "--keys-file", past.keys}
+	for _, args := range [][]string{
+		{"state", "at", "--position", "3"}, {"state", "at", "--time", "yesterday"}, {"state", "at", "--cut", "x"},
+		{"state", "diff", "--from", "3:x", "--to", "0s"}, {"state", "at", "--time", future},
+	} {
+		if code, _, errOut := command(t, append(args, nobody...)...); code != exitUsage || strings.Contains(errOut, "broker") {
+			t.Errorf("%v: exit %d: %s", args, code, errOut)
+		}
+	}
+	for _, args := range [][]string{
+		{"state", "at", "--position", "9:0"}, {"state", "at", "--time", "2001-01-01T00:00:00Z"}, {"state", "at", "--position", past.first.String() + "99"},
+	} {
+		if code, _, errOut := command(t, append(args, base...)...); code != exitError || strings.Contains(errOut, "broker") {
+			t.Errorf("%v: exit %d: %s", args, code, errOut)
+		}
+	}
+}
+
+func TestADeviceThatNobodyKnowsIsSaid(t *testing.T) {
+	past := newPast(t)
+	base := []string{"--kafka", past.address, "--landscape", "main", "--keys-file", past.keys}
+	for _, args := range [][]string{
+		{"state", "at", "--time", "0s", "--device", "gate-9", "--cache", "none"},
+		{"state", "diff", "--from", past.first.String(), "--to", "0s", "--device", "gate-9", "--cache", "none"},
+		{"timeline", "--device", "gate-9"},
+		{"explain", "u-1", "--device", "gate-9", "--cache", "none"},
+	} {
+		if code, out, errOut := command(t, append(args, base...)...); code != exitError || out != "" || errOut == "" {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errOut)
+		}
+	}
+	if code, _, errOut := command(t, append(base, "timeline", "--device", "videohub-1", "--uid", "nobody")...); code != exitOK || !strings.Contains(errOut, "no record is what was asked for") {
+		t.Errorf("a device with nothing to tell: exit %d: %s", code, errOut)
 	}
 }

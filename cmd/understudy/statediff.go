@@ -42,12 +42,22 @@ position (3:81234) or a cut that an answer has printed.`,
 			if from == "" || to == "" {
 				return usage("give both --from and --to")
 			}
+			now := time.Now()
+			w, v := when(from), when(to)
+			begin, err := w.parse(now)
+			if err != nil {
+				return fmt.Errorf("--from: %w", err)
+			}
+			end, err := v.parse(now)
+			if err != nil {
+				return fmt.Errorf("--to: %w", err)
+			}
 			t, err := g.travel(cmd, &o)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = t.close() }()
-			return t.stateDiff(cmd.Context(), from, to)
+			return t.stateDiff(cmd.Context(), begin, end)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the earlier moment")
@@ -72,14 +82,13 @@ func when(text string) whenFlags {
 	return whenFlags{position: text}
 }
 
-func (t *traveller) stateDiff(ctx context.Context, from, to string) error {
-	w, v := when(from), when(to)
+func (t *traveller) stateDiff(ctx context.Context, from, to asked) error {
 	out := stateDiff{Landscape: t.landscape, Changes: []moment.Change{}}
 	var err error
-	if out.From.Cut, out.From.Asked, err = t.cutOf(ctx, &w); err != nil {
+	if out.From.Cut, out.From.Asked, err = t.cutOf(ctx, from); err != nil {
 		return err
 	}
-	if out.To.Cut, out.To.Asked, err = t.cutOf(ctx, &v); err != nil {
+	if out.To.Cut, out.To.Asked, err = t.cutOf(ctx, to); err != nil {
 		return err
 	}
 	for p := range out.From.Cut {
@@ -87,7 +96,7 @@ func (t *traveller) stateDiff(ctx context.Context, from, to string) error {
 			return usage("--to is before --from in partition %d: %d and %d", p, out.To.Cut[p], out.From.Cut[p])
 		}
 	}
-	states, err := t.fold(ctx, out.From.Cut, w.cut != "")
+	states, err := t.fold(ctx, out.From.Cut, from.cut != "")
 	if err != nil {
 		return err
 	}

@@ -69,15 +69,16 @@ func (g *globals) timeline(cmd *cobra.Command, o *telling) error {
 	if err != nil {
 		return err
 	}
-	p, err := g.openHistory(cmd, &o.historyFlags)
+	p, err := g.openVerified(cmd, &o.historyFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }()
-	return p.timeline(cmd.Context(), o, span, screen)
+	return p.timeline(cmd, o, span, screen)
 }
 
-func (p *past) timeline(ctx context.Context, o *telling, span history.Span, screen *screen) error {
+func (p *past) timeline(cmd *cobra.Command, o *telling, span history.Span, screen *screen) error {
+	ctx := cmd.Context()
 	var streams []history.Stream
 	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicControl, domain.TopicLog} {
 		of, err := history.Streams(ctx, p.source, domain.Topic(p.landscape, kind), span)
@@ -91,8 +92,16 @@ func (p *past) timeline(ctx context.Context, o *telling, span history.Span, scre
 		return p.unread(err)
 	}
 	t := &teller{past: p, telling: o, out: &tail{screen: screen}, held: control[0].Start, last: -1}
-	if err := history.Merge(ctx, p.source, streams, t.tell); err != nil || !o.follow {
+	if err := history.Merge(ctx, p.source, streams, t.tell); err != nil {
 		return err
+	}
+	if t.shown == 0 {
+		if err := t.nothing(cmd); err != nil {
+			return err
+		}
+	}
+	if !o.follow {
+		return nil
 	}
 	return history.Merge(ctx, p.source, history.Follow(streams), t.tell)
 }
@@ -104,6 +113,24 @@ type teller struct {
 	out  *tail
 	held int64 // the first offset that control holds
 	last int64 // of control, that was told from elections
+
+	shown int
+}
+
+// nothing says that no record is what was asked for: nobody must take a slip of the pen
+// for silence.
+func (t *teller) nothing(cmd *cobra.Command) error {
+	if t.Device != "" {
+		known, err := history.Knows(cmd.Context(), t.source, t.landscape, t.Device)
+		if err != nil {
+			return t.unread(err)
+		}
+		if !known {
+			return fmt.Errorf("no record of landscape %s is of a device or a server %q; is it spelt so? %w", t.landscape, t.Device, domain.ErrNotFound)
+		}
+	}
+	_, err := fmt.Fprintln(cmd.ErrOrStderr(), "understudy: no record is what was asked for")
+	return err
 }
 
 func (t *teller) tell(s *history.Stream, m *domain.Stored) error {
@@ -126,6 +153,7 @@ func (t *teller) tell(s *history.Stream, m *domain.Stored) error {
 	if !t.Matches(&r, history.About(&r)) {
 		return nil
 	}
+	t.shown++
 	t.out.topic = domain.Topic(t.landscape, kind)
 	if t.out.form != formTable {
 		return t.out.print(&r)

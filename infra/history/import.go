@@ -48,7 +48,10 @@ func Import(ctx context.Context, from Source, to Importer, landscape string, not
 	}()
 	for i, topic := range topics {
 		done, err := importTopic(ctx, from, to, topic, Kinds[i] == domain.TopicLog, note)
-		if err != nil {
+		switch {
+		case errors.Is(err, domain.ErrInvalid), errors.Is(err, domain.ErrConflict), errors.Is(err, domain.ErrCorrupt):
+			return out, fmt.Errorf("import %s: %w", topic, err)
+		case err != nil:
 			return out, fmt.Errorf("import %s; give the same command again to go on: %w", topic, err)
 		}
 		out = append(out, done)

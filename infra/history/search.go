@@ -48,6 +48,41 @@ func (t *Traveller) Search(ctx context.Context, uid, device string, span Span) (
 	return found, err
 }
 
+// Knows says whether any record is of a device, or of a server.
+func Knows(ctx context.Context, source Source, landscape, subject string) (bool, error) {
+	for _, kind := range []domain.TopicKind{domain.TopicLog, domain.TopicElections, domain.TopicControl} {
+		topic := domain.Topic(landscape, kind)
+		bounds, err := source.Bounds(ctx, topic)
+		if err != nil {
+			return false, err
+		}
+		for p := range bounds {
+			if kind == domain.TopicLog && domain.Partition(subject, int32(len(bounds))) != int32(p) {
+				bounds[p] = domain.Bounds{}
+			}
+		}
+		err = Read(ctx, source, topic, bounds, func(run Run) error {
+			for i := range run.Messages {
+				if of, _ := run.Messages[i].Header("ce_subject"); string(of) == subject {
+					return errEnough
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return isEnough(err), unlessEnough(err)
+		}
+	}
+	return false, nil
+}
+
+func unlessEnough(err error) error {
+	if isEnough(err) {
+		return nil
+	}
+	return err
+}
+
 // About is the UID of the command that a record is or is about; empty for none.
 func About(r *domain.Record) string {
 	switch p := r.Payload.(type) {
