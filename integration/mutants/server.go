@@ -120,6 +120,8 @@ var ofTheServer = []mutant{
 		"m.next[p], m.verify[p] = f.Offset+1, true", "m.next[p], m.verify[p] = f.Offset+2, false", in(readers)},
 	{"the age of a command begins with its receipt", "domain/server/reader/machine.go",
 		"m.since[p] = asked\n", "m.since[p] = now\n", in(readers)},
+	{"an epoch that the log has seen already is kept", "domain/server/core/term.go",
+		"		m.tooLate(s)\n", "", in(cores)},
 	{"the last heartbeat before a claim is not copied", "domain/server/copier/machine.go",
 		"		m.keep(*m.heard)\n", "", in(together)},
 	{"a heartbeat is copied only if something waits before it", "domain/server/copier/machine.go",

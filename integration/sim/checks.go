@@ -22,20 +22,22 @@ const longestLease = election.DefaultMaxTTL * 100 / 85
 // checks judges a history while it is played. What it knows it has from the world
 // itself: true time, what stands in the log, who wrote to which device when.
 type checks struct {
-	w       *world
-	control *election.State          // the fold of control, up to its end
-	states  []*partition.State       // the fold of the log, up to its end
-	hashes  [][]domain.Hash          // the state's hash behind each record
-	out     map[string]bool          // incarnations of which a death or farewell stands in control
-	removed map[string]time.Duration // incarnations that an operator has removed, and when
-	won     map[uint64]string        // who holds which epoch
-	wrote   uint64                   // the highest epoch of a write to a device
-	opener  string                   // who opened an epoch last
-	paused  bool                     // what operators have decided, as the records say
-	drained map[string]bool
-	banned  map[string]bool // members that were removed for good
-	last    string          // who was given an epoch last
-	beat    int64           // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
+	w           *world
+	control     *election.State          // the fold of control, up to its end
+	states      []*partition.State       // the fold of the log, up to its end
+	hashes      [][]domain.Hash          // the state's hash behind each record
+	out         map[string]bool          // incarnations of which a death or farewell stands in control
+	removed     map[string]time.Duration // incarnations that an operator has removed, and when
+	won         map[uint64]string        // who holds which epoch
+	wrote       uint64                   // the highest epoch of a write to a device
+	writer      string                   // who did that
+	opener      string                   // who opened an epoch last
+	controlLost bool                     // once at least
+	paused      bool                     // what operators have decided, as the records say
+	drained     map[string]bool
+	banned      map[string]bool // members that were removed for good
+	last        string          // who was given an epoch last
+	beat        int64           // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
 	known   []orderKey                          // in log order
@@ -205,7 +207,8 @@ func (c *checks) inControl(r *domain.Record) {
 			w.stats.void++
 			break
 		}
-		if v.Epoch <= c.wrote {
+		// One that began with a log that did not show its end gives it back unused.
+		if v.Epoch <= c.wrote && !c.controlLost {
 			w.failf("epoch %d is given, and epoch %d has written to a device (G2)", v.Epoch, c.wrote)
 		}
 		if v.Epoch <= epoch {
@@ -314,11 +317,13 @@ func (c *checks) write(s *server, st *station, e device.Emit) {
 		w.failf("%s writes %s to %s, and was removed long ago", s.incarnation, a.UID, st.name)
 	case c.won[e.Epoch] != s.incarnation:
 		w.failf("%s writes %s to %s for epoch %d, which is %q's", s.incarnation, a.UID, st.name, e.Epoch, c.won[e.Epoch])
+	case e.Epoch == c.wrote && c.writer != s.incarnation:
+		w.failf("%s writes %s to %s for epoch %d, in which %s has written (G2)", s.incarnation, a.UID, st.name, e.Epoch, c.writer)
 	case e.Epoch < c.wrote:
 		w.failf("%s writes %s to %s for epoch %d, and epoch %d has written before (G2)", s.incarnation, a.UID, st.name, e.Epoch, c.wrote)
 	}
 	c.alone(s)
-	c.wrote = max(c.wrote, e.Epoch)
+	c.wrote, c.writer = max(c.wrote, e.Epoch), s.incarnation
 	o := c.orders[orderKey{st.name, a.UID}]
 	if o == nil || o.refused != "" || o.at != a.Command {
 		w.failf("%s writes %s of %s to %s, and no such command was accepted (G6)", s.incarnation, a.UID, a.Command, st.name)
@@ -452,7 +457,7 @@ func (c *checks) loaded(s *server, states []*partition.State) {
 
 // loseControl forgets what the control topic held.
 func (c *checks) loseControl() {
-	c.control, c.beat = election.NewState(), -1
+	c.control, c.beat, c.controlLost = election.NewState(), -1, true
 	c.paused, c.last = false, ""
 	clear(c.drained)
 	clear(c.banned)

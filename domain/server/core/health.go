@@ -32,7 +32,7 @@ func (s *sight) missing(now domain.Mono) []int {
 	return out
 }
 
-// tellFloor tells the election the highest epoch that the log has seen: a
+// tellFloor tells the election the highest epoch that the log has shown: a
 // control topic that was lost must not fall behind it.
 func (m *Machine) tellFloor() {
 	var highest uint64

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"fmt"
+
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/domain/emission"
@@ -79,6 +81,17 @@ func (m *Machine) abdicate(in Broken) {
 	m.do(Control{election.Release{Epoch: in.Epoch, Reason: in.Cause}})
 }
 
+// tooLate gives up an epoch whose mark does not count, because the partition has seen
+// that epoch before, or a higher one. Where control was lost the next claim then is
+// above it: when this server read the log up to its end, the broker did not show all.
+func (m *Machine) tooLate(s *partition.State) {
+	m.tellFloor()
+	m.abdicate(Broken{
+		Epoch: m.term.epoch,
+		Cause: fmt.Sprintf("partition %d is in epoch %d of another server already", s.Partition(), s.Epoch()),
+	})
+}
+
 // suspend stops sending. What is under way may still be answered, and its
 // outcomes logged.
 func (m *Machine) suspend(lapsed bool) {
@@ -108,6 +121,10 @@ func (m *Machine) act(s *partition.State, in *Read, r *domain.Record, change par
 	own := applied && r.Epoch == m.term.epoch
 	if r.Type == domain.TypeEpochOpened && own {
 		m.markFolded(s, in, r)
+		return
+	}
+	if opened, ok := r.Payload.(domain.EpochOpened); ok && change.Verdict == partition.Fenced && r.Epoch == m.term.epoch && opened.Incarnation == m.cfg.Incarnation {
+		m.tooLate(s)
 		return
 	}
 	if _, known := m.devices[r.Subject]; !known || !m.term.opened[in.Partition] {

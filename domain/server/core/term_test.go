@@ -250,6 +250,16 @@ func TestABrokenJournalGivesTheEpochUp(t *testing.T) {
 	primary(t).step(Broken{Epoch: 1}).wants().step(Broken{Epoch: 2}).wants("endterm", "demote", "release")
 }
 
+// Control was lost, and the log did not show its end when this server read it: the
+// epoch is one that there was, and the next one must be above all that the log shows now.
+func TestAnEpochThatALogHasSeenAlreadyIsGivenBack(t *testing.T) {
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").step(Won{Epoch: 2}).mark(0, 5, "C")
+	p.quietly().mark(0, 2, "A").wants("endterm", "release")
+	if floor := Effect(Control{election.Floor{Epoch: 5}}); !slices.Contains(p.last, floor) || p.m.Acting() {
+		t.Errorf("it acts: %v, and did %+v", p.m.Acting(), p.last)
+	}
+}
+
 // An epoch whose end was not noticed yet ends before the next one begins.
 func TestANewEpochEndsTheOneBefore(t *testing.T) {
 	primary(t).step(Won{Epoch: 3}).wants("endterm", "demote", "beginterm", "journal 0:epoch.opened.v1")
