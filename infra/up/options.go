@@ -16,13 +16,15 @@ import (
 const (
 	maxServers   = election.DefaultMaxMembers
 	maxBrokers   = 7
-	maxPortBase  = 65535 - 100
+	portsWide    = 100 // all ports lie so far from the base at most
+	maxPortBase  = 65535 - portsWide
 	minPortBase  = 1024
 	startWithin  = 60 * time.Second       // until all is ready
 	stopWithin   = 6 * time.Second        // for one kind of process to end in good order
 	killWithin   = 2 * time.Second        // for a killed process to be gone
 	goneWithin   = 10 * time.Second       // the same for one of an earlier run: it may wait for a disk, and nothing else can begin
 	restartAfter = time.Second            // before a process that ended by itself is started again
+	sayAfter     = 3 * time.Second        // of a wait for the same, it is said what for
 	readyPace    = 20 * time.Millisecond  // between two looks whether all is ready
 	probeWithin  = 500 * time.Millisecond // for one answer of a server
 )

@@ -28,6 +28,7 @@ const (
 	envBase = "UP_TEST_BASE"
 	envFail = "UP_TEST_FAIL" // a part that cannot start, by its first argument
 	envDeaf = "UP_TEST_DEAF" // a part that hears neither signals nor its lifeline
+	envMute = "UP_TEST_MUTE" // a server that cannot listen, and tries again and again
 )
 
 func TestMain(m *testing.M) {
@@ -89,6 +90,11 @@ func playServer(ctx context.Context, config string) {
 	for _, s := range run.Servers {
 		if s.Config != config {
 			continue
+		}
+		if os.Getenv(envMute) == s.Name {
+			fmt.Println("address already in use")
+			<-ctx.Done()
+			return
 		}
 		mux := http.NewServeMux()
 		mux.HandleFunc("/readyz", func(http.ResponseWriter, *http.Request) {})

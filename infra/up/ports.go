@@ -68,16 +68,31 @@ func (o *Options) checkPorts() error {
 		strings.Join(lines, "\n  "), o.otherBase(), domain.ErrConflict)
 }
 
-// otherBase proposes a base whose ports are free now.
+// otherBase proposes a base whose ports are free now, and stay so.
 func (o *Options) otherBase() int {
-	for base := o.PortBase + 100; base <= maxPortBase; base += 100 {
+	for step := 100; step <= maxPortBase; step += 100 {
 		other := *o
-		other.PortBase = base
-		if other.allFree() {
-			return base
+		other.PortBase = minPortBase + (o.PortBase-minPortBase+step)%(maxPortBase-minPortBase)
+		if !other.lent() && other.allFree() {
+			return other.PortBase
 		}
 	}
 	return minPortBase
+}
+
+// lent reports whether some of the ports are of those that the system gives to outgoing
+// connections: one may be taken whenever a server wants it again.
+func (o *Options) lent() bool {
+	first, last := outgoing()
+	return last > 0 && o.PortBase <= last && o.PortBase+portsWide > first
+}
+
+// warnOfPorts says so.
+func (o *Options) warnOfPorts() {
+	if first, last := outgoing(); o.lent() {
+		o.Printf("warning: this machine gives the ports %d to %d to outgoing connections, so one of %d to %d may be taken when a server starts again; choose others, such as --port-base %d",
+			first, last, o.PortBase, o.PortBase+portsWide-1, o.otherBase())
+	}
 }
 
 func (o *Options) allFree() bool {

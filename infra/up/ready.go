@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
@@ -14,10 +15,15 @@ import (
 // awaitReady waits until a primary acts, all servers are ready and the primary
 // reaches all devices.
 func (u *Up) awaitReady(ctx context.Context) error {
+	said, pause := time.Now(), sayAfter
 	for {
 		missing := u.missing(ctx)
 		if missing == "" {
 			return nil
+		}
+		if time.Since(said) >= pause && ctx.Err() == nil {
+			said, pause = time.Now(), 2*pause
+			u.opts.Printf("still waiting: %s%s", missing, u.reasons(ctx))
 		}
 		if err := u.pause(ctx); err != nil {
 			if errors.Is(err, domain.ErrTransient) {
@@ -62,18 +68,36 @@ func (u *Up) missingDevice(ctx context.Context) string {
 	return ""
 }
 
-// reasons are those of the servers themselves for not being ready.
+// reasons are those of the servers themselves for not being ready, or what one that
+// does not answer has logged last.
 func (u *Up) reasons(ctx context.Context) string {
 	out := ""
 	for _, s := range u.run.Servers {
+		asked, cancel := context.WithTimeout(ctx, probeWithin)
 		client := httpapi.NewClient([]string{s.Address}, u.token)
-		st, err := client.Status(ctx)
+		st, err := client.Status(asked)
 		client.Close()
-		if err == nil && len(st.Server.Reasons) > 0 {
+		cancel()
+		switch {
+		case err != nil:
+			out += fmt.Sprintf("\n  server %s does not answer at %s; it said last:\n  %s", s.Name, s.Address, u.lastWords(guardName(s.Name)))
+		case len(st.Server.Reasons) > 0:
 			out += fmt.Sprintf("\n  server %s: %s", s.Name, strings.Join(st.Server.Reasons, "; "))
 		}
 	}
 	return out
+}
+
+// lastWords are the last lines that a part has logged.
+func (u *Up) lastWords(part string) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.children {
+		if c.name == part {
+			return c.lastWords()
+		}
+	}
+	return ""
 }
 
 // Primary is the name of the server that acts; empty if none does.

@@ -128,6 +128,7 @@ func (u *Up) clear() error {
 	if u.opts.Landscape == "" {
 		u.opts.Landscape = defaultLandscape
 	}
+	u.opts.warnOfPorts()
 	return u.opts.checkPorts()
 }
 
