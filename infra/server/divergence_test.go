@@ -288,6 +288,16 @@ func TestABuildThatFoldsOtherwiseIsSeenOnBothSidesAndDoesNotTakeOver(t *testing.
 		}
 		return err
 	})
+	// What A says when it has left counts no more: B would be the only one that is right.
+	s.eventually("all hear that A is right", func() error {
+		for _, m := range s.read(domain.TopicControl) {
+			r := s.codec.Decode(domain.TopicControl, 0, m)
+			if h, ok := r.Payload.(domain.Heartbeat); ok && r.Subject == "A" && h.Hash == domain.HashRight {
+				return nil
+			}
+		}
+		return fmt.Errorf("no heartbeat says so: %w", domain.ErrTransient)
+	})
 	if _, err := a.Switchover(s.ctx, "test", "B"); !errors.Is(err, domain.ErrConflict) {
 		t.Fatalf("a switchover to another build: %v", err)
 	}
