@@ -42,9 +42,13 @@ func Plain(err error) string {
 	return text
 }
 
-// without drops a word that stands alone between colons, unless it is all there is.
+// without drops a word that stands alone between colons or behind a question, unless it
+// is all there is.
 func without(text, word string) string {
 	text = strings.TrimPrefix(text, word+": ")
+	if rest, found := strings.CutSuffix(text, "? "+word); found {
+		text = rest + "?"
+	}
 	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(text, ": "+word)

@@ -19,6 +19,7 @@ func TestPeopleReadNoClasses(t *testing.T) {
 		{fmt.Errorf("dial: %w: %w", domain.ErrTransient, refused), "dial: connection refused"},
 		{errors.Join(fmt.Errorf("a: %w", domain.ErrInvalid), fmt.Errorf("b: %w", domain.ErrInvalid)), "a\nb"},
 		{fmt.Errorf("it ended (%w)", fmt.Errorf("x: %w", domain.ErrFenced)), "it ended (x)"},
+		{fmt.Errorf("is it spelt so? %w", domain.ErrNotFound), "is it spelt so?"},
 		{fmt.Errorf("append: %w", domain.ErrUnknownFate), "append: unknown fate"},
 		{fmt.Errorf("%w: %w: x", domain.ErrInvalid, domain.ErrNotFound), "x"},
 		{fmt.Errorf("field: invalidated: %w", domain.ErrInvalid), "field: invalidated"},

@@ -265,16 +265,9 @@ log was changed; then nothing is signed.`,
 			if err != nil {
 				return err
 			}
-			screen, err := newScreen(cmd, g.Output)
-			if err != nil {
-				return err
-			}
-			p, err := g.openVerified(cmd, &h)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = p.close() }()
-			return p.witness(cmd.Context(), screen, keys, witness, seen)
+			return g.look(cmd, &h, func(p *past, screen *screen) error {
+				return p.witness(cmd.Context(), screen, keys, witness, seen)
+			})
 		},
 	}
 	f := cmd.Flags()

@@ -88,7 +88,7 @@ func (g *globals) addresses(run *up.Run) ([]string, error) {
 	if g.Server != "" {
 		one, ok := run.Server(g.Server)
 		if !ok {
-			return nil, usage("no server %q in landscape %s: give one of %s", g.Server, run.Landscape, strings.Join(serverNames(run), ", "))
+			return nil, fmt.Errorf("no server %q in landscape %s: give one of %s: %w", g.Server, run.Landscape, strings.Join(serverNames(run), ", "), domain.ErrNotFound)
 		}
 		return []string{one.Address}, nil
 	}

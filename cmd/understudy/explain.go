@@ -164,16 +164,9 @@ func explainEpochCommand(g *globals) *cobra.Command {
 			if err != nil || epoch == 0 {
 				return usage("epoch %q: give a whole number from 1", args[0])
 			}
-			screen, err := newScreen(cmd, g.Output)
-			if err != nil {
-				return err
-			}
-			p, err := g.openVerified(cmd, &o)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = p.close() }()
-			return p.explainEpoch(cmd.Context(), epoch, screen)
+			return g.look(cmd, &o, func(p *past, screen *screen) error {
+				return p.explainEpoch(cmd.Context(), epoch, screen)
+			})
 		},
 	}
 	o.register(cmd)

@@ -98,6 +98,20 @@ func (g *globals) openVerified(cmd *cobra.Command, h *historyFlags) (*past, erro
 	return p, nil
 }
 
+// look opens a history whose MACs can be checked for one who shows something of it.
+func (g *globals) look(cmd *cobra.Command, h *historyFlags, do func(p *past, screen *screen) error) error {
+	screen, err := newScreen(cmd, g.Output)
+	if err != nil {
+		return err
+	}
+	p, err := g.openVerified(cmd, h)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	return do(p, screen)
+}
+
 // keysFit looks at the first record of each partition, where servers' records stand.
 // If there are some, and none has a MAC by these keys, they are those of another landscape.
 func (p *past) keysFit(ctx context.Context) error {

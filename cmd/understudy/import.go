@@ -132,15 +132,10 @@ func (g *globals) seal(cmd *cobra.Command, o *sealing) error {
 	case o.folder != "":
 		return usage("seal reads the log of a landscape, not a folder: leave --file out")
 	}
-	screen, err := newScreen(cmd, g.Output)
-	if err != nil {
-		return err
-	}
-	p, err := g.openVerified(cmd, &o.historyFlags)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = p.close() }()
+	return g.look(cmd, &o.historyFlags, func(p *past, screen *screen) error { return p.seal(cmd, o, screen) })
+}
+
+func (p *past) seal(cmd *cobra.Command, o *sealing, screen *screen) (err error) {
 	out := sealed{}
 	if out.exported, err = p.export(cmd.Context(), archive.Lines(), o.to, history.Span{}, o.notes(cmd)); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,30 +26,26 @@ the log of the running one. Exit code 6 if one differs.`,
   /opt/new/understudy replay check --config /etc/understudy/server.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			screen, err := newScreen(cmd, g.Output)
-			if err != nil {
-				return err
-			}
-			past, err := g.openVerified(cmd, &o)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = past.close() }()
-			m := newMeter(p.notes(cmd), "fold", 0, time.Now())
-			t := &history.Traveller{Source: past.source, Decoder: past.codec, Landscape: past.landscape, Note: func(n int) { m.add(n, time.Now()) }}
-			checked, err := t.Check(cmd.Context(), past.codec)
-			if err != nil {
-				return err
-			}
-			if err := screen.show(checked, func(t *table) { checkedTable(t, checked) }); err != nil {
-				return err
-			}
-			return differs(checked)
+			return g.look(cmd, &o, func(past *past, screen *screen) error {
+				return past.foldAgain(cmd.Context(), newMeter(p.notes(cmd), "fold", 0, time.Now()), screen)
+			})
 		},
 	}
 	o.register(cmd)
 	p.register(cmd)
 	return cmd
+}
+
+func (p *past) foldAgain(ctx context.Context, m *meter, screen *screen) error {
+	t := &history.Traveller{Source: p.source, Decoder: p.codec, Landscape: p.landscape, Note: func(n int) { m.add(n, time.Now()) }}
+	checked, err := t.Check(ctx, p.codec)
+	if err != nil {
+		return err
+	}
+	if err := screen.show(checked, func(t *table) { checkedTable(t, checked) }); err != nil {
+		return err
+	}
+	return differs(checked)
 }
 
 func checkedTable(t *table, c *history.Checked) {

@@ -65,16 +65,9 @@ func (g *globals) timeline(cmd *cobra.Command, o *telling) error {
 	case o.follow && (o.until != "" || o.folder != ""):
 		return usage("--follow goes on for ever: leave out --until and --file")
 	}
-	screen, err := newScreen(cmd, g.Output)
-	if err != nil {
-		return err
-	}
-	p, err := g.openVerified(cmd, &o.historyFlags)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = p.close() }()
-	return p.timeline(cmd, o, span, screen)
+	return g.look(cmd, &o.historyFlags, func(p *past, screen *screen) error {
+		return p.timeline(cmd, o, span, screen)
+	})
 }
 
 func (p *past) timeline(cmd *cobra.Command, o *telling, span history.Span, screen *screen) error {

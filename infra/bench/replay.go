@@ -28,32 +28,16 @@ func aboutReplay(o *Options) time.Duration {
 // measureReplay reads and folds a log as a server does that starts without a
 // snapshot. Its limit is kafka-go's own reader on the same records.
 func measureReplay(ctx context.Context, b *bench) (err error) {
-	l, err := b.open(ctx, max(8, min(b.Devices, 1000)))
+	l, err := b.longLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	records, err := l.fill(ctx, b, b.Records, b.UIDs)
-	if err != nil {
-		return err
-	}
-	topic := domain.Topic(l.name, domain.TopicLog)
-	bounds, err := l.log.Bounds(ctx, topic)
-	if err != nil {
-		return err
-	}
 	fold := func(ctx context.Context) (float64, error) {
-		took, err := l.replay(ctx, bounds)
-		return perSecond(records, took), err
+		took, err := l.replay(ctx, l.bounds)
+		return perSecond(l.records, took), err
 	}
-	read := func(ctx context.Context) (float64, error) {
-		n, took, err := bareRead(ctx, l.kafka, topic, bounds)
-		if err == nil && n != records {
-			err = fmt.Errorf("kafka-go read %d records of %d: %w", n, records, domain.ErrCorrupt)
-		}
-		return perSecond(records, took), err
-	}
-	p, err := b.inTurn(ctx, fold, read)
+	p, err := b.inTurn(ctx, fold, l.bare)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"time"
-
-	"github.com/understudy-io/understudy/domain"
 )
 
 func aboutVerify(o *Options) time.Duration {
@@ -19,21 +17,12 @@ func aboutVerify(o *Options) time.Duration {
 // measureVerify has a process of its own verify a log. Its limit is kafka-go's own
 // reader on the same records.
 func measureVerify(ctx context.Context, b *bench) (err error) {
-	l, err := b.open(ctx, max(8, min(b.Devices, 1000)))
+	l, err := b.longLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	records, err := l.fill(ctx, b, b.Records, b.UIDs)
-	if err != nil {
-		return err
-	}
 	settings, err := l.addServer(0) // it is not started: its configuration names the log
-	if err != nil {
-		return err
-	}
-	topic := domain.Topic(l.name, domain.TopicLog)
-	bounds, err := l.log.Bounds(ctx, topic)
 	if err != nil {
 		return err
 	}
@@ -45,17 +34,10 @@ func measureVerify(ctx context.Context, b *bench) (err error) {
 			return 0, err
 		}
 		most = max(most, peakMemory(state))
-		used = (state.UserTime() + state.SystemTime()).Seconds() * 1e6 / float64(records)
-		return perSecond(records, time.Since(began)), nil
+		used = (state.UserTime() + state.SystemTime()).Seconds() * 1e6 / float64(l.records)
+		return perSecond(l.records, time.Since(began)), nil
 	}
-	read := func(ctx context.Context) (float64, error) {
-		n, took, err := bareRead(ctx, l.kafka, topic, bounds)
-		if err == nil && n != records {
-			err = fmt.Errorf("kafka-go read %d records of %d: %w", n, records, domain.ErrCorrupt)
-		}
-		return perSecond(records, took), err
-	}
-	p, err := b.inTurn(ctx, verify, read)
+	p, err := b.inTurn(ctx, verify, l.bare)
 	if err != nil {
 		return err
 	}

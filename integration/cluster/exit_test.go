@@ -24,7 +24,6 @@ func TestExitCodes(t *testing.T) {
 		{1, "24 h", []string{"command", "status", "never-asked"}},
 		{1, "state list", []string{"state", "get", "videohub-9"}},
 		{2, "--help", []string{"route", "set", up.VideohubID}},
-		{2, "give one of", []string{"state", "get", up.VideohubID, "--server", "Z"}},
 		{3, "out_of_range", []string{"route", "set", up.VideohubID, "--dest", "41", "--source", "1"}},
 		{1, "not in doubt", []string{"indoubt", "resolve", "never-asked", "--as", "done", "--reason", "x"}},
 	} {
@@ -35,6 +34,50 @@ func TestExitCodes(t *testing.T) {
 	nowhere := cluster.Run(t.Context(), program(), "cluster", "status", "--dir", filepath.Join(folder, "nowhere"))
 	if nowhere.Code != 1 || !strings.Contains(nowhere.Err, "understudy up") && !strings.Contains(nowhere.Err, " up --dir") {
 		t.Errorf("no landscape: %s", nowhere)
+	}
+}
+
+// TestAnUnknownThingEndsWithOne: whatever it is, and whichever command is asked about it.
+// Only what was logged for it, and refused by the fold, ends as refused.
+func TestAnUnknownThingEndsWithOne(t *testing.T) {
+	s := common(t)
+	file := filepath.Join(t.TempDir(), "nothing")
+	for _, c := range []struct {
+		says string
+		line []string
+	}{
+		{"give one of", []string{"state", "get", up.VideohubID, "--server", "Z"}},
+		{"give one of", []string{"cluster", "status", "--server", "Z"}},
+		{"give one of", []string{"takeover", "--force", "--reason", "x", "--server", "Z"}},
+		{"no server", []string{"switchover", "--to", "Z"}},
+		{"no server", []string{"cluster", "drain", "Z", "--reason", "x"}},
+		{"no server", []string{"cluster", "undrain", "Z", "--reason", "x"}},
+		{"no server", []string{"cluster", "remove", "Z", "--reason", "x"}},
+		{"no server", []string{"cluster", "leave", "Z", "--reason", "x"}},
+		{"is configured", []string{"state", "get", "gate-9"}},
+		{"no device", []string{"state", "at", "--time", "0s", "--device", "gate-9"}},
+		{"no record", []string{"log", "tail", "--device", "gate-9"}},
+		{"is it spelt so", []string{"timeline", "--device", "gate-9"}},
+		{"24 h", []string{"command", "status", "never-asked"}},
+		{"not in doubt", []string{"indoubt", "resolve", "never-asked", "--as", "done", "--reason", "x"}},
+		{"is it spelt so", []string{"explain", "never-asked"}},
+		{"nobody has claimed", []string{"explain", "epoch", "999"}},
+		{"has partitions", []string{"state", "at", "--position", "99:1"}},
+		{"up to, not including", []string{"state", "at", "--position", "0:99999999"}},
+		{"revision 99", []string{"config", "show", "99"}},
+		{"revision", []string{"config", "activate", "99"}},
+		{"revision 98", []string{"config", "diff", "98", "99"}},
+		{"manifest.json", []string{"audit", "verify", "--file", file}},
+		{"manifest.json", []string{"state", "at", "--time", "0s", "--file", file}},
+		{"manifest.json", []string{"import", "--from", file}},
+		{"no such file", []string{"audit", "verify", "--checkpoint", file}},
+	} {
+		if said := s.cli(1, c.line...); !strings.Contains(said.Err, c.says) {
+			t.Errorf("%v does not say %q: %s", c.line, c.says, said)
+		}
+	}
+	if said := s.cli(3, "command", "send", "gate-9", "pulse"); !strings.Contains(said.Err+said.Out, "refused") {
+		t.Errorf("a command for a device that nobody has configured: %s", said)
 	}
 }
 
