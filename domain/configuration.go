@@ -58,10 +58,21 @@ type RevisionApplied struct {
 	Revision uint64 `msgpack:"revision" json:"revision"`
 }
 
-func (RevisionPart) Type() Type    { return TypeRevisionPart }
-func (Published) Type() Type       { return TypePublished }
-func (Activated) Type() Type       { return TypeActivated }
-func (RevisionApplied) Type() Type { return TypeRevisionApplied }
+// RevisionAcknowledged is a server's own word, in control, about the revision that is active:
+// it knows what is in it, and has folded that all devices have it; or why it cannot.
+type RevisionAcknowledged struct {
+	Incarnation string `msgpack:"incarnation" json:"incarnation"`
+	Revision    uint64 `msgpack:"revision" json:"revision"`
+	Hash        string `msgpack:"hash" json:"hash"` // of what the server has read, as in Published
+	At          int64  `msgpack:"at" json:"at"`     // offset of the record that activated it, in the partition of revisions
+	Failure     string `msgpack:"failure,omitempty" json:"failure,omitempty"`
+}
+
+func (RevisionPart) Type() Type         { return TypeRevisionPart }
+func (Published) Type() Type            { return TypePublished }
+func (Activated) Type() Type            { return TypeActivated }
+func (RevisionApplied) Type() Type      { return TypeRevisionApplied }
+func (RevisionAcknowledged) Type() Type { return TypeAcknowledged }
 
 // Why the fold refuses a change of the configuration.
 const (

@@ -61,6 +61,8 @@ const (
 	TypePaused      Type = "failover.paused.v1"
 	TypeDrained     Type = "member.drained.v1"
 	TypeDissolved   Type = "landscape.dissolved.v1"
+
+	TypeAcknowledged Type = "configuration.acknowledged.v1"
 )
 
 // TypeDeadLetter wraps what could not be understood, in the dead-letter topic.
@@ -97,7 +99,7 @@ func ClassOf(t Type) Class {
 		return ClassRevision
 	case TypeJoined, TypeHeartbeat, TypeClaim, TypeRelease, TypeDied, TypeContest, TypeLeft,
 		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned,
-		TypePolicy, TypePaused, TypeDrained, TypeDissolved:
+		TypePolicy, TypePaused, TypeDrained, TypeDissolved, TypeAcknowledged:
 		return ClassControl
 	case TypeDeadLetter, TypeElection:
 		return ClassCopy

@@ -90,5 +90,25 @@ func readRevisionApplied(r *reader) (a domain.RevisionApplied) {
 	return a
 }
 
+func readAcknowledged(r *reader) (a domain.RevisionAcknowledged) {
+	for o := r.object(); o.next(); {
+		switch string(o.key) {
+		case "incarnation":
+			a.Incarnation = r.text()
+		case "revision":
+			a.Revision = r.uint()
+		case "hash":
+			a.Hash = r.text()
+		case "at":
+			a.At = r.int()
+		case "failure":
+			a.Failure = r.text()
+		default:
+			r.skip()
+		}
+	}
+	return a
+}
+
 // clean is text that is kept, in memory of its own and in UTF-8.
 func clean(s string) string { return strings.ToValidUTF8(strings.Clone(s), "�") }

@@ -68,6 +68,8 @@ var registry = map[domain.Type]decoder{
 	domain.TypeDrained:     payload(readDrained),
 	domain.TypeDissolved:   payload(readDissolved),
 
+	domain.TypeAcknowledged: payload(readAcknowledged),
+
 	domain.TypeDeadLetter: payload(readDeadLetter),
 	domain.TypeElection:   payload(readCopied),
 }

@@ -97,6 +97,7 @@ var samples = []domain.Record{
 	control(domain.Paused{On: true, By: "alice", Reason: "work on the switches"}),
 	control(domain.Drained{On: true, By: "alice", Reason: "new disks"}),
 	control(domain.Dissolved{By: "alice", Reason: "moved"}),
+	control(domain.RevisionAcknowledged{Incarnation: "00ff", Revision: 12, Hash: "00ff", At: 5_000_000_000, Failure: "the disk is full"}),
 
 	fact(domain.DeadLetter{
 		Topic: "understudy.main.log", Record: domain.Position{Partition: 3, Offset: 9}, Appended: instant, Reason: domain.DefectPayload,

@@ -34,11 +34,19 @@ type Configurator interface {
 
 // Configuration is the landscape's, by its revisions.
 type Configuration struct {
-	Latest    uint64     `json:"latest" doc:"Number of the newest revision; 0 if there is none"`
-	Active    uint64     `json:"active" doc:"Number of the one that the landscape is to have; 0: the servers' own files say what devices there are"`
-	Applied   uint64     `json:"applied" doc:"The one that all devices have"`
-	Locked    string     `json:"locked,omitempty" doc:"Why the configuration cannot be changed at the moment, and what lifts that"`
-	Revisions []Revision `json:"revisions" nullable:"false" doc:"Those that are remembered, the newest first"`
+	Latest    uint64           `json:"latest" doc:"Number of the newest revision; 0 if there is none"`
+	Active    uint64           `json:"active" doc:"Number of the one that the landscape is to have; 0: the servers' own files say what devices there are"`
+	Applied   uint64           `json:"applied" doc:"The one that all devices have"`
+	Locked    string           `json:"locked,omitempty" doc:"Why the configuration cannot be changed at the moment, and what lifts that"`
+	Servers   []ServerRevision `json:"servers" nullable:"false" doc:"Which revision each server has gone over to"`
+	Revisions []Revision       `json:"revisions" nullable:"false" doc:"Those that are remembered, the newest first"`
+}
+
+// ServerRevision is how far a server is with the configuration.
+type ServerRevision struct {
+	Name      string `json:"name"`
+	Revision  uint64 `json:"revision" doc:"The last one that it has gone over to, by its own word; 0 for none since it started"`
+	Unapplied string `json:"unapplied,omitempty" doc:"Why it has not gone over to the active one, though it should have by now"`
 }
 
 // Revision is one revision without what it holds.
@@ -90,6 +98,7 @@ type Revised struct {
 	Revision uint64          `json:"revision"`
 	Active   bool            `json:"active"`
 	Applied  bool            `json:"applied" doc:"All devices have it already"`
+	Waiting  []string        `json:"waiting,omitempty" doc:"Servers that have not said yet that they have gone over to it"`
 	Position domain.Position `json:"position" doc:"Where the record stands"`
 	Move     *Move           `json:"move,omitempty"`
 }
@@ -141,7 +150,7 @@ func (r *routes) configuration(c Configurator) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
 			defer cancel()
 			v, err := c.Configuration(ctx)
-			v.Revisions = notNil(v.Revisions)
+			v.Revisions, v.Servers = notNil(v.Revisions), notNil(v.Servers)
 			return answer(v, r.readFailed(err))
 		})
 	huma.Register(r.api, r.operation("get-revision", http.MethodGet, "/api/v1/configuration/revisions/{revision}",

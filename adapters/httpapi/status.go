@@ -39,6 +39,8 @@ type Status struct {
 	Paused   *Paused   `json:"paused,omitempty" doc:"Automatic failover is paused"`
 	FailBack *FailBack `json:"fail_back,omitempty" doc:"A ready server is preferred to the primary"`
 
+	Revision uint64 `json:"revision,omitempty" doc:"The active revision of the configuration; 0: the servers' own files count"`
+
 	Servers    []ServerStatus `json:"servers" nullable:"false" doc:"All members, by seniority"`
 	Partitions []Partition    `json:"partitions" nullable:"false" doc:"The partitions of the log as folded here"`
 	Counters   Counters       `json:"counters" doc:"What the fold has decided since the first record"`
@@ -77,6 +79,8 @@ type ServerStatus struct {
 	Precedence  int          `json:"precedence,omitempty"`
 	Drained     bool         `json:"drained,omitempty" doc:"In maintenance: it does not take over"`
 	Falls       int          `json:"falls,omitempty" doc:"Epochs that it lost unasked, each within 10 minutes of the one before"`
+	Revision    uint64       `json:"revision,omitempty" doc:"The last revision of the configuration that it has gone over to, by its own word; 0 for none since it started"`
+	Unapplied   string       `json:"unapplied,omitempty" doc:"Why it has not gone over to the active revision, though it should have by now"`
 }
 
 // Partition is one partition of the log as folded by the answering server.

@@ -162,6 +162,9 @@ func decisions(t *table, st *httpapi.Status) {
 		if m.Falls > 1 {
 			t.text("server %s has lost primacy unasked %d times, each soon after the one before", oneLine(m.Name), m.Falls)
 		}
+		if m.Unapplied != "" {
+			t.text("ALARM: %s", oneLine(m.Unapplied))
+		}
 	}
 }
 

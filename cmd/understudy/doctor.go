@@ -103,6 +103,7 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	for _, one := range st.Servers {
 		if one.Name == m.Name {
 			a.SyncMode, a.Lag, a.Hash, a.Drained, a.Falls = one.SyncMode, one.Lag, one.HashOK, one.Drained, one.Falls
+			a.Behind = one.Unapplied
 		} else if one.State == httpapi.StateSilent {
 			a.Heard[one.Name] = shortMs(one.LastHeard)
 		}

@@ -123,8 +123,10 @@ func (s *session) showRevised(r httpapi.Revised, err error) error {
 	}
 	return s.show(r, func(t *table) {
 		switch {
+		case r.Applied && len(r.Waiting) > 0:
+			t.text("revision %d is active, and all devices have it; not yet gone over to it: %s, see `%s`", r.Revision, oneLine(strings.Join(r.Waiting, ", ")), s.line("config", "show"))
 		case r.Applied:
-			t.text("revision %d is active, and all devices have it", r.Revision)
+			t.text("revision %d is active, all devices have it, and all servers have gone over to it", r.Revision)
 		case r.Active:
 			t.text("revision %d is active; not all devices have it yet: %s", r.Revision, s.line("config", "show"))
 		default:
@@ -272,6 +274,13 @@ func showConfiguration(t *table, v httpapi.Configuration) {
 	}
 	if v.Locked != "" {
 		t.text("%s", oneLine(v.Locked))
+	}
+	if v.Active > 0 {
+		t.row("SERVER", "REVISION", "WHAT IS WRONG")
+		for _, m := range v.Servers {
+			t.row(m.Name, m.Revision, m.Unapplied)
+		}
+		t.text("")
 	}
 	if len(v.Revisions) > 0 {
 		t.row("REVISION", "PUBLISHED", "AUTHOR", "ACTIVATED", "HASH", "COMMENT")

@@ -99,6 +99,8 @@ func (s *State) rule(r *domain.Record) Ruling {
 		return s.drained(r, p)
 	case domain.Dissolved:
 		return s.dissolvedIs(p)
+	case domain.RevisionAcknowledged:
+		return s.acknowledged(r, p)
 	case domain.Checkpoint, domain.View, domain.Signed:
 		return noted
 	}

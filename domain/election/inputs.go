@@ -40,6 +40,7 @@ type (
 		Agreed        int64  // offset of the last checkpoint that agreed; 0 for none
 		OldestPending time.Duration
 		Sync          domain.SyncMode
+		Acknowledged  domain.RevisionAcknowledged // zero: nothing to say of the active revision yet
 	}
 	// Guarded says whether a guard waits for the end of this process: that it is
 	// gone, or that another one has taken the process on.

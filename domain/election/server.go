@@ -35,6 +35,7 @@ type Server struct {
 	wasMember        bool
 	joinAt           domain.Mono // when to send the next join
 	clearedAt        domain.Mono // when the last cleared was sent
+	acknowledgeAt    domain.Mono // when to say again what is not read back
 	refusal          string      // why the last join was void
 	floor            uint64
 	floorAt          domain.Mono
@@ -158,6 +159,7 @@ func (s *Server) take(in Input) {
 func (s *Server) proceed() {
 	s.join()
 	s.clear()
+	s.acknowledgeRevision()
 	s.drain()
 	s.yield()
 	s.beat()
@@ -177,6 +179,9 @@ func (s *Server) appendFailed(n uint64) {
 func (s *Server) healthIs(h Health) {
 	if h.Ready != s.health.Ready || h.Hash != s.health.Hash {
 		s.beatAt = s.now
+	}
+	if h.Acknowledged != s.health.Acknowledged {
+		s.acknowledgeAt = s.now
 	}
 	s.health = h
 }

@@ -43,7 +43,11 @@ func (s *Server) Configuration(ctx context.Context) (httpapi.Configuration, erro
 	if primary, _ := s.holder(ctx); keeper != "" && primary != keeper {
 		out.Locked = lockedBy(keeper, primary)
 	}
-	return out, nil
+	st, err := s.Status(ctx)
+	for _, m := range st.Servers {
+		out.Servers = append(out.Servers, httpapi.ServerRevision{Name: m.Name, Revision: m.Revision, Unapplied: m.Unapplied})
+	}
+	return out, err
 }
 
 func lockedBy(keeper, primary string) string {
@@ -237,7 +241,7 @@ func (s *Server) Publish(ctx context.Context, user string, p httpapi.Publication
 	}
 	out.Revision, out.Active = published.Revision, published.Activate
 	if published.Activate {
-		out.Applied = s.awaitApplied(ctx, published.Revision)
+		out.Applied, out.Waiting = s.awaitApplied(ctx, published.Revision)
 	}
 	if p.TakeOver {
 		move, err := s.transferred(ctx, user, published)
@@ -328,7 +332,8 @@ func (s *Server) Activate(ctx context.Context, user string, a httpapi.Activation
 	if err != nil {
 		return out, err
 	}
-	out.Revision, out.Active, out.Applied = a.Revision, true, s.awaitApplied(ctx, a.Revision)
+	out.Revision, out.Active = a.Revision, true
+	out.Applied, out.Waiting = s.awaitApplied(ctx, a.Revision)
 	return out, nil
 }
 
@@ -404,14 +409,23 @@ func (s *Server) awaitKnown(ctx context.Context, revision uint64) {
 	})
 }
 
-// appliedWithin is how long a caller waits until all devices have a revision.
+// appliedWithin is how long a caller waits until all devices, and all servers, have a
+// revision.
 const appliedWithin = 5 * time.Second
 
-// awaitApplied waits until all devices have a revision, as this server has folded.
-func (s *Server) awaitApplied(ctx context.Context, revision uint64) bool {
+// awaitApplied waits until all devices have a revision, as this server has folded, and
+// each server that is heard has said that it has gone over to it. It tells who has not.
+func (s *Server) awaitApplied(ctx context.Context, revision uint64) (applied bool, waiting []string) {
 	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 	defer cancel()
-	return s.awaitRevision(ctx, func(m *core.Machine) bool { return m.AppliedRevision() >= revision })
+	if !s.awaitRevision(ctx, func(m *core.Machine) bool { return m.AppliedRevision() >= revision }) {
+		return false, nil
+	}
+	s.control.until(ctx, s.change, func(m *election.Server) bool {
+		waiting = s.waiting(m, revision)
+		return len(waiting) == 0
+	})
+	return true, waiting
 }
 
 func (s *Server) awaitRevision(ctx context.Context, done func(*core.Machine) bool) bool {

@@ -32,8 +32,17 @@ func TestAConfigurationIsPublishedThroughAnyServer(t *testing.T) {
 
 	first, err := b.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Comment: "from the file", Activate: true})
 	must(t, err)
-	if first.Revision != 1 || !first.Applied {
+	if first.Revision != 1 || !first.Applied || len(first.Waiting) > 0 {
 		t.Fatalf("published as %+v", first)
+	}
+	for _, m := range []*member{a, b} {
+		s.eventually("says that both servers have gone over to revision 1", func() error {
+			v, err := m.Configuration(s.ctx)
+			if err == nil && (len(v.Servers) != 2 || v.Servers[0].Revision != 1 || v.Servers[1].Revision != 1 || v.Servers[0].Unapplied != "") {
+				err = fmt.Errorf("%s says of the servers %+v", m.name, v.Servers)
+			}
+			return err
+		})
 	}
 	drift, err := a.Drift(s.ctx)
 	must(t, err)

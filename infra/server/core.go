@@ -58,7 +58,12 @@ type coreLoop struct {
 	acting   atomic.Bool
 	differs  atomic.Bool // the state, from the primary's
 	counts   counts
+
+	revision struct{ active, since, applied atomic.Int64 } // of the configuration
 }
+
+// activeSince is when this server has seen that the active revision is.
+func (c *coreLoop) activeSince() domain.Mono { return domain.Mono(c.revision.since.Load()) }
 
 // tell hands the machine an input, later.
 func (c *coreLoop) tell(in core.Input) { c.inbox.put(in) }
@@ -154,6 +159,11 @@ func (c *coreLoop) step(in core.Input) {
 		c.background.Go(debug.FreeOSMemory)
 	}
 	c.acting.Store(c.machine.Acting())
+	c.revision.active.Store(int64(c.machine.ActiveRevision()))
+	c.revision.since.Store(int64(c.machine.ActiveSince()))
+	if said := c.machine.Acknowledged(); said.Failure == "" {
+		c.revision.applied.Store(int64(said.Revision))
+	}
 	differs, _ := c.machine.Differs()
 	c.differs.Store(differs)
 	for _, e := range effects {

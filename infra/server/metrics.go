@@ -27,6 +27,8 @@ var (
 	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
 	descSync     = prometheus.NewDesc("understudy_sync_mode", "0 in sync, and may take over; 1 catching up; 2 has not been at the end of the log since its start.", nil, nil)
 	descPaused   = prometheus.NewDesc("understudy_failover_paused", "1 while automatic failover is paused.", nil, nil)
+	descActive   = prometheus.NewDesc("understudy_configuration_active_revision", "The revision of the configuration that the landscape is to have; 0 without one.", nil, nil)
+	descApplied  = prometheus.NewDesc("understudy_configuration_applied_revision", "The last one that this server has gone over to; 0 for none since its start.", nil, nil)
 	descGuarded  = prometheus.NewDesc("understudy_guarded", "1 while a guard waits for the end of this process.", nil, nil)
 	descValve    = prometheus.NewDesc("understudy_valve_info", "Where the lease is checked before bytes leave.", []string{"valve"}, nil)
 )
@@ -35,7 +37,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descLosses, descGaveUp,
-		descPending, descIdle, descUp, descGuarded, descValve, descSync, descPaused,
+		descPending, descIdle, descUp, descGuarded, descValve, descSync, descPaused, descActive, descApplied,
 	} {
 		ch <- d
 	}
@@ -53,6 +55,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descDiffers, one(s.core.differs.Load()))
 	gauge(descSync, float64(s.control.sync.Load()))
 	gauge(descPaused, one(s.control.paused.Load()))
+	gauge(descActive, float64(s.core.revision.active.Load()))
+	gauge(descApplied, float64(s.core.revision.applied.Load()))
 	gauge(descGuarded, one(s.isGuarded()))
 	gauge(descValve, 1, where(s.options.Valve))
 	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))

@@ -73,6 +73,7 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 		reasons = append(reasons, fmt.Sprintf("the definition of device %s is not in the log yet", device))
 	}
 	out.Server.Reasons = reasons
+	out.Revision = c.machine.ActiveRevision()
 }
 
 // electionStatus runs in the control loop.
@@ -128,6 +129,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Ready = false
 	}
 	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
+	s.revisionStatus(m, out)
 }
 
 // silentAfter is how long a member may say nothing until it is shown as silent.

@@ -42,7 +42,7 @@ func in(checks ...check) []check { return checks }
 
 // all are the planted faults.
 func all() []mutant {
-	return slices.Concat(ofTheElection, ofTheDecisions, ofTheLease, ofThePartition, ofTheEmission, ofTheServer, ofTheSnapshot)
+	return slices.Concat(ofTheElection, ofTheDecisions, ofTheConfiguration, ofTheLease, ofThePartition, ofTheEmission, ofTheServer, ofTheSnapshot)
 }
 
 // planted is the text of a mutant's file with the fault in it.

@@ -193,6 +193,9 @@ func (c *checks) inControl(r *domain.Record) {
 		if ruling.Counts {
 			c.beat = r.Position.Offset
 		}
+	case domain.RevisionAcknowledged:
+		c.toCopy[r.Position.Offset] = r.Type
+		c.acknowledged(r, &v, ruling)
 	case domain.Checkpoint:
 	case domain.View:
 		w.broker.views = append(w.broker.views, r.Position.Offset)

@@ -525,7 +525,7 @@ func (w *world) quiet() bool {
 	if s == nil || s.coreMachine == nil || !s.coreMachine.Acting() || !s.mayAct() {
 		return false
 	}
-	if len(w.checks.toCopy) > 0 {
+	if len(w.checks.toCopy) > 0 || w.checks.unacknowledged() != "" {
 		return false
 	}
 	if w.busy() {

@@ -111,6 +111,9 @@ func (c *checks) left() string {
 	case s.coreMachine == nil || !s.coreMachine.Acting():
 		say(s.incarnation + " holds the epoch and does not act")
 	}
+	if who := c.unacknowledged(); who != "" {
+		say(who + " has not acknowledged the active revision")
+	}
 	for p, state := range c.states {
 		if active := c.states[domain.PartitionOfRevisions].ActiveRevision(); state.AppliedRevision() != active {
 			say(fmt.Sprintf("partition %d has revision %d, not %d", p, state.AppliedRevision(), active))

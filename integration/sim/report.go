@@ -43,7 +43,7 @@ func (s *Stats) Report(took time.Duration) string {
 	line("%d freezes between the lease's check and the write, %d of those writes refused by the kernel", s.gaps, s.valved)
 	line("%d snapshots written, %d begun with, %d refused, %d renames and removals undone by a crash; %d audits; %d records compared with the oracle",
 		s.saved, s.loaded, s.refusedFiles, s.undone, s.audits, s.compared)
-	line("configuration: %d histories end with a revision", s.revisions)
+	line("configuration: %d histories end with a revision, acknowledged %d times by servers, %d times they could not", s.revisions, s.acknowledged, s.unable)
 	line("control: %d starts with a view, its beginning dropped %d times", s.views, s.cuts)
 	line("%d commands misread by a server, %d of them taken out for it, %d times an operator had to decide", s.misread, s.quarantined, s.decided)
 	line("appends: %d lost, %d late, %d twice, %d unacknowledged, %d both", s.fates[lost], s.fates[late], s.fates[twice], s.fates[unsaid], s.fates[unsaidDu])

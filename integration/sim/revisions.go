@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/domain/server/core"
 )
@@ -66,6 +67,48 @@ func (s *server) loadRevision(r partition.Revision) {
 	})
 }
 
+// acknowledged sees that a server says no more than is true: every server goes over to
+// a revision at the same position, after the devices of every partition have it.
+func (c *checks) acknowledged(r *domain.Record, v *domain.RevisionAcknowledged, ruling election.Ruling) {
+	if ruling.Void != "" {
+		return
+	}
+	revision, ok := c.states[domain.PartitionOfRevisions].Revision(v.Revision)
+	if !ok || revision.Hash != v.Hash || revision.Activated == 0 || revision.ActivatedAt != v.At {
+		c.w.failf("%s acknowledges %+v, and the log has %+v", r.Subject, *v, revision)
+		return
+	}
+	if v.Failure != "" {
+		c.w.stats.unable++
+		return
+	}
+	c.w.stats.acknowledged++
+	for p, s := range c.states {
+		if s.AppliedRevision() < v.Revision {
+			c.w.failf("%s acknowledges revision %d, and partition %d has come to %d", r.Subject, v.Revision, p, s.AppliedRevision())
+		}
+	}
+}
+
+// unacknowledged is a living member that has not said that it has gone over to the
+// active revision; empty if all have.
+func (c *checks) unacknowledged() string {
+	active := c.states[domain.PartitionOfRevisions].ActiveRevision()
+	for _, h := range c.w.hosts {
+		if h.server == nil || active == 0 {
+			continue
+		}
+		m, ok := c.control.Member(h.name)
+		if !ok || m.Removed || m.Died || m.Incarnation != h.server.incarnation {
+			continue
+		}
+		if said := m.Acknowledged; said.Revision != active || said.Failure != "" {
+			return m.Incarnation
+		}
+	}
+	return ""
+}
+
 // revisions sees that in the end all devices are as the active revision has them.
 func (c *checks) revisions() {
 	active := c.states[domain.PartitionOfRevisions].ActiveRevision()
@@ -74,6 +117,9 @@ func (c *checks) revisions() {
 	}
 	r, _ := c.states[domain.PartitionOfRevisions].Revision(active)
 	c.w.stats.revisions++
+	if who := c.unacknowledged(); who != "" {
+		c.w.failf("revision %d is active, and %s has not acknowledged it", active, who)
+	}
 	wanted := 0
 	for _, def := range c.w.editions[r.Hash].devices {
 		s := c.states[domain.Partition(def.Device, c.w.plan.Partitions)]

@@ -24,6 +24,7 @@ type Stats struct {
 	saved, loaded, refusedFiles   int
 	audits, compared, views       int
 	revisions                     int // active at the end
+	acknowledged, unable          int // by servers
 	undone, cuts                  int
 	misread, quarantined, decided int
 	slowest                       time.Duration // until somebody acted after a healing
@@ -67,6 +68,8 @@ func (s *Stats) Add(o *Stats) {
 	s.audits, s.compared = s.audits+o.audits, s.compared+o.compared
 	s.views += o.views
 	s.revisions += o.revisions
+	s.acknowledged += o.acknowledged
+	s.unable += o.unable
 	s.misread, s.quarantined, s.decided = s.misread+o.misread, s.quarantined+o.quarantined, s.decided+o.decided
 	s.undone, s.cuts = s.undone+o.undone, s.cuts+o.cuts
 	s.slowest = max(s.slowest, o.slowest)

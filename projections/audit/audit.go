@@ -37,12 +37,14 @@ type Auditor struct {
 	checked   int64 // the highest checkpoint that was taken
 	flushed   bool
 	trees     trees
+	words     []word // of servers, about revisions
+	heard     int64  // the highest of them
 }
 
 // New is an auditor that has seen nothing.
 func New(o Options) *Auditor {
 	a := &Auditor{
-		findings: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, compared: make(map[int64]uint64),
+		findings: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, heard: -1, compared: make(map[int64]uint64),
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
 		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
 	}
@@ -140,7 +142,7 @@ type life struct {
 
 // begin goes over to a control that was made anew.
 func (a *Auditor) begin(o *original) {
-	a.folded, a.through, a.checked, a.trees.newest = o.life, -1, -1, -1
+	a.folded, a.through, a.checked, a.heard, a.trees.newest = o.life, -1, -1, -1, -1
 	clear(a.compared)
 	a.elections.end("control was lost", o.Appended)
 	a.elections.begins(0)
@@ -167,6 +169,7 @@ func (a *Auditor) release() {
 	}
 	a.elections.apply(r)
 	a.checkpoint(&r)
+	a.acknowledged(&r)
 	a.signed(&r)
 }
 
@@ -186,6 +189,7 @@ func (a *Auditor) Control(r *domain.Record) {
 	}
 	a.control.apply(*r)
 	a.checkpoint(r)
+	a.acknowledged(r)
 	a.signed(r)
 }
 
@@ -233,6 +237,7 @@ func (a *Auditor) Finish() *Report {
 		a.take(&l.findings)
 		report.add(l)
 	}
+	a.revisions()
 	a.take(&a.elections.findings)
 	a.take(&a.control.findings)
 	report.Verdicts, report.Terms = a.verdicts(), terms

@@ -57,6 +57,7 @@ type Answer struct {
 	Clock    time.Duration     // its wall clock less the asker's
 	Within   time.Duration     // how exactly that is known
 	Heard    map[string]string // members that it does not hear, and since when
+	Behind   string            // why it has not gone over to the active revision of the configuration
 }
 
 // clockOff is how far wall clocks may be apart until it is said: nothing is decided by
@@ -138,6 +139,7 @@ func of(a *Answer, primary string, builds []string) []Finding {
 	judge("succession", !a.Drained, Warns, "it is drained: it does not take over")
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
+	judge("configuration", a.Behind == "", Fails, "%s", a.Behind)
 	var silent []string
 	for name, since := range a.Heard {
 		silent = append(silent, name+" (for "+since+")")

@@ -43,6 +43,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"maintenance":    {func(a *checkup.Answer) { a.Drained = true }, checkup.Warns, "it is drained"},
 		"paused":         {func(a *checkup.Answer) { a.Paused = "ann" }, checkup.Warns, "paused by ann"},
 		"flapping":       {func(a *checkup.Answer) { a.Falls = 3 }, checkup.Warns, "unasked 3 times"},
+		"behind":         {func(a *checkup.Answer) { a.Behind = "B has not gone over to revision 4" }, checkup.Fails, "B has not gone over to revision 4"},
 		"deaf":           {func(a *checkup.Answer) { a.Heard = map[string]string{"C": "5s"} }, checkup.Fails, "it does not hear C (for 5s)"},
 	} {
 		b := well("B")

@@ -41,8 +41,10 @@ type Machine struct {
 	plan     plan                       // the landscape's own, which counts instead where there is one
 	devices  map[string]device.Settings // that are open
 	names    []string                   // theirs, in order
-	term     *term                      // of the epoch that this server holds; nil for none
-	leaving  bool                       // a term that begins now begins nothing more
+	since    since                      // when the active revision became so
+	said     domain.RevisionAcknowledged
+	term     *term // of the epoch that this server holds; nil for none
+	leaving  bool  // a term that begins now begins nothing more
 
 	settlings  []*settling
 	lastSettle uint64
@@ -220,6 +222,7 @@ func (m *Machine) isCaughtUp() bool {
 // wake does what is due.
 func (m *Machine) wake() {
 	now := m.now.Mono
+	m.watchActive()
 	if now >= m.healthAt {
 		m.healthAt = now + healthEvery
 		m.tellHealth()

@@ -23,6 +23,8 @@ type plan struct {
 	isWanted map[string]bool
 	loading  uint64      // asked for; 0 for none
 	again    domain.Mono // when to ask again; 0 for never
+	failed   uint64      // what could not be read, and why
+	failure  string
 }
 
 // rollout is how far a primary has brought a revision to one partition.
@@ -71,6 +73,7 @@ func (m *Machine) loaded(in Loaded) {
 	if in.Err != nil {
 		m.do(Notice{Event: Unreadable, Revision: in.Revision, Cause: in.Err})
 		m.plan.loading, m.plan.again = in.Revision, m.now.Mono+loadAgainAfter
+		m.plan.failed, m.plan.failure = in.Revision, domain.Plain(in.Err)
 		return
 	}
 	wanted, isWanted := m.byPartition(in.Devices)

@@ -1,0 +1,34 @@
+package election
+
+import "github.com/understudy-io/understudy/domain"
+
+// acknowledged notes what a member says of the active revision. It changes nothing
+// else: who has not applied it is no worse a successor for that.
+func (s *State) acknowledged(r *domain.Record, a domain.RevisionAcknowledged) Ruling {
+	id, ok := who(r, a.Incarnation)
+	if !ok {
+		return noIncarnation
+	}
+	m := s.current(id)
+	switch {
+	case m == nil:
+		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+	case a.Revision == 0 || a.At < 0 || !sound(a.Hash, domain.MaxText) || !sound(a.Failure, domain.MaxText):
+		return void("is no sound acknowledgement")
+	case a.Revision < m.Acknowledged.Revision:
+		return void("%s has acknowledged revision %d already", id.Name, m.Acknowledged.Revision)
+	}
+	m.Acknowledged = a
+	return noted
+}
+
+// acknowledgeRevision says what this server has to say of the active revision, until the log
+// gives it back.
+func (s *Server) acknowledgeRevision() {
+	m, want := s.state.current(s.me), s.health.Acknowledged
+	if m == nil || want.Revision == 0 || want == m.Acknowledged || s.now < s.acknowledgeAt {
+		return
+	}
+	s.acknowledgeAt = s.now + joinRetry
+	s.emit(Append{Type: domain.TypeAcknowledged, Payload: want})
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/infra/clock"
+	"github.com/understudy-io/understudy/projections/checkup"
+)
+
+// revisionStatus tells which members have gone over to the active revision, by their own
+// words in control.
+func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
+	waited := clock.Boot() - s.core.activeSince()
+	for i := range out.Servers {
+		st := &out.Servers[i]
+		member, ok := m.State().Member(st.Name)
+		if !ok {
+			continue
+		}
+		said := member.Acknowledged
+		if said.Failure == "" {
+			st.Revision = said.Revision
+		}
+		if member.Died {
+			continue // it says nothing any more, and comes back as another process
+		}
+		st.Unapplied = checkup.Unapplied(st.Name, out.Revision, said, min(waited, time.Duration(member.LastHeartbeat.Uptime)))
+		if st.Unapplied != "" && st.Name == s.options.Election.Member {
+			out.Server.Reasons = append(out.Server.Reasons, st.Unapplied)
+			out.Server.Ready = false
+		}
+	}
+}
+
+// waiting are the servers that are heard, and have not gone over to a revision.
+func (s *Server) waiting(m *election.Server, revision uint64) (out []string) {
+	for _, member := range m.State().Members() {
+		received, ok := m.LastHeard(member.Name)
+		if member.Removed || member.Died || !ok || clock.Boot()-received > silentAfter {
+			continue
+		}
+		if said := member.Acknowledged; said.Revision < revision || said.Revision == revision && said.Failure != "" {
+			out = append(out, member.Name)
+		}
+	}
+	return out
+}
