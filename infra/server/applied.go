@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
@@ -26,7 +24,7 @@ func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
 		if member.Died {
 			continue // it says nothing any more, and comes back as another process
 		}
-		st.Unapplied = checkup.Unapplied(st.Name, out.Revision, said, min(waited, time.Duration(member.LastHeartbeat.Uptime)))
+		st.Unapplied = checkup.Unapplied(st.Name, out.Revision, said, min(waited, member.LastHeartbeat.Uptime))
 		if st.Unapplied != "" && st.Name == s.options.Election.Member {
 			out.Server.Reasons = append(out.Server.Reasons, st.Unapplied)
 			out.Server.Ready = false
