@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// SetPolicy says who comes next, and whether primacy comes back.
-func (c *Client) SetPolicy(ctx context.Context, p Policy) (Decision, error) {
+// SetPolicy says who comes next, and whether primacy comes back; what is left out stays.
+func (c *Client) SetPolicy(ctx context.Context, p PolicyChange) (Decision, error) {
 	return c.decide(ctx, "policy", p)
 }
 

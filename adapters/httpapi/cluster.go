@@ -11,8 +11,9 @@ import (
 // Cluster is what operators decide about the servers of a landscape: each decision
 // is a record in the log, and is waited for until this server has folded it.
 type Cluster interface {
-	// SetPolicy says who comes next, and whether primacy comes back.
-	SetPolicy(ctx context.Context, user string, p Policy) (Decision, error)
+	// SetPolicy says who comes next, and whether primacy comes back. What is not given
+	// stays as it is.
+	SetPolicy(ctx context.Context, user string, p PolicyChange) (Decision, error)
 	// Pause suspends automatic failover, or ends that.
 	Pause(ctx context.Context, user string, on bool, reason string) (Decision, error)
 	// Drain takes a server out of the succession for maintenance, or back into it. A
@@ -35,6 +36,17 @@ type Policy struct {
 	HoldDown   string   `json:"hold_down,omitempty" maxLength:"32" doc:"Of auto: how long that server must have been ready" example:"10s"`
 	MaxMembers int      `json:"max_members,omitempty" minimum:"0" maximum:"64" doc:"How many servers there may be; 6 if left out"`
 	By         string   `json:"by,omitempty" readOnly:"true" doc:"Who has set it"`
+}
+
+// PolicyChange is what is to change of the policy in force; what is left out stays. Where
+// nobody has set one, longest-running is in force, and fail-back is never for that and auto
+// for the others.
+type PolicyChange struct {
+	Order      string   `json:"order,omitempty" enum:"longest-running,precedence,designated" doc:"How servers are ranked"`
+	Members    []string `json:"members,omitempty" nullable:"false" maxItems:"64" doc:"Of designated: who goes first"`
+	FailBack   string   `json:"fail_back,omitempty" enum:"never,auto,manual" doc:"When primacy goes back to a server that is preferred"`
+	HoldDown   string   `json:"hold_down,omitempty" maxLength:"32" doc:"Of auto: how long that server must have been ready" example:"10s"`
+	MaxMembers *int     `json:"max_members,omitempty" minimum:"0" maximum:"64" doc:"How many servers there may be; 0: as many as each server has it by default, 6"`
 }
 
 // Paused says that automatic failover is.
@@ -96,8 +108,8 @@ type dissolveBody struct {
 
 func (r *routes) cluster() {
 	b := r.backend
-	decision(r, "set-policy", "policy", "Say who comes next", "A policy of the landscape, changed while all run.",
-		func(ctx context.Context, in Policy) (Decision, error) { return b.SetPolicy(ctx, userOf(ctx), in) })
+	decision(r, "set-policy", "policy", "Say who comes next", "A policy of the landscape, changed while all run. What is left out stays as it is.",
+		func(ctx context.Context, in PolicyChange) (Decision, error) { return b.SetPolicy(ctx, userOf(ctx), in) })
 	decision(r, "pause-failover", "pause", "Pause or resume automatic failover", "Planned and forced moves go on meanwhile.",
 		func(ctx context.Context, in pauseBody) (Decision, error) {
 			return b.Pause(ctx, userOf(ctx), in.On, in.Reason)

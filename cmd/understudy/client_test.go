@@ -88,6 +88,7 @@ func TestWhatPeopleSee(t *testing.T) {
 		}},
 		{"cluster policy where there is none", []string{"cluster", "policy"}, nil},
 		{"cluster policy set", []string{"cluster", "policy", "--order", "precedence", "--hold-down", "30s"}, nil},
+		{"cluster policy set in a piece", []string{"cluster", "policy", "--max-members", "8"}, nil},
 		{"cluster pause", []string{"cluster", "pause", "--reason", "work"}, nil},
 		{"cluster drain", []string{"cluster", "drain", "B"}, nil},
 		{"cluster remove", []string{"cluster", "remove", "C", "--reason", "sold"}, nil},

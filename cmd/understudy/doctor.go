@@ -63,20 +63,35 @@ func doctorTable(t *table, findings []checkup.Finding, all bool) {
 	}
 }
 
-// askAll asks each member of the landscape, at the address that it has joined with.
+// askAll asks each member of the landscape, at the address that it has joined with, and
+// each server of the folder: one that may not join is no member, and says why.
 func (s *session) askAll(ctx context.Context) ([]checkup.Answer, error) {
 	st, err := s.client.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]checkup.Answer, len(st.Servers))
+	servers := s.everyServer(st.Servers)
+	answers := make([]checkup.Answer, len(servers))
 	var asked sync.WaitGroup
-	for i, m := range st.Servers {
+	for i, m := range servers {
 		asked.Go(func() { answers[i] = s.askOne(ctx, m) })
 	}
 	asked.Wait()
 	slices.SortFunc(answers, func(a, b checkup.Answer) int { return cmp.Compare(a.Server, b.Server) })
 	return answers, nil
+}
+
+func (s *session) everyServer(members []httpapi.ServerStatus) []httpapi.ServerStatus {
+	all := slices.Clone(members)
+	if s.run == nil || s.Address != "" {
+		return all
+	}
+	for _, own := range s.run.Servers {
+		if !slices.ContainsFunc(members, func(m httpapi.ServerStatus) bool { return m.Name == own.Name }) {
+			all = append(all, httpapi.ServerStatus{Name: own.Name, Address: own.Address})
+		}
+	}
+	return all
 }
 
 func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.Answer {
@@ -96,8 +111,12 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	a.Ready, a.Reasons, a.Build = st.Server.Ready, st.Server.Reasons, st.Server.Build
 	a.Guarded, a.Valve, a.ValveWhy, a.Suspect = st.Guarded, st.Valve, st.ValveWhy, st.ClockSuspect
 	a.Clock, a.Within = st.Server.Time.Sub(began.Add(took/2)), took/2
+	a.Members = len(st.Servers)
+	if st.Policy != nil {
+		a.Limit = st.Policy.MaxMembers
+	}
 	if st.Paused != nil {
-		a.Paused = st.Paused.By
+		a.Paused = st.Paused.By + after(": ", st.Paused.Reason)
 	}
 	a.Heard = make(map[string]string)
 	for _, one := range st.Servers {

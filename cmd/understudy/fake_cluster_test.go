@@ -11,8 +11,12 @@ import (
 
 // What operators decide, said back as it was asked.
 
-func (f *fakeServer) SetPolicy(_ context.Context, user string, p httpapi.Policy) (httpapi.Decision, error) {
-	return httpapi.Decision{Done: fmt.Sprintf("%s sets %s [%s], fail-back %s %s", user, p.Order, strings.Join(p.Members, " "), p.FailBack, p.HoldDown)}, f.err
+func (f *fakeServer) SetPolicy(_ context.Context, user string, p httpapi.PolicyChange) (httpapi.Decision, error) {
+	limit := "as it is"
+	if p.MaxMembers != nil {
+		limit = fmt.Sprint(*p.MaxMembers)
+	}
+	return httpapi.Decision{Done: fmt.Sprintf("%s sets %q [%s], fail-back %q %q, limit %s", user, p.Order, strings.Join(p.Members, " "), p.FailBack, p.HoldDown, limit)}, f.err
 }
 
 func (f *fakeServer) Pause(_ context.Context, user string, on bool, reason string) (httpapi.Decision, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ func clusterPolicyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Show or set who comes next, and whether primacy comes back",
-		Long: `Without --order: show the policy. With it: set it for the landscape, while all run.
+		Long: `Without a flag: show the policy. With one: change it for the landscape, while all run; what
+is not given stays as it is.
 
 longest-running  the server that joined first comes next; primacy does not come back
 precedence       the lowest server.precedence comes next, and gets primacy back
@@ -31,35 +33,34 @@ made is not undone: the server that is preferred gets primacy back only after a 
 of its own.`,
 		Example: `  understudy cluster policy
   understudy cluster policy --order precedence --hold-down 30s
-  understudy cluster policy --order designated --servers B,A --fail-back manual`,
+  understudy cluster policy --order designated --servers B,A --fail-back manual
+  understudy cluster policy --max-members 8`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
 				return err
 			}
-			if order == "" {
-				return s.showPolicy(cmd)
-			}
-			p := httpapi.Policy{Order: order, Members: members, FailBack: failBack, MaxMembers: limit}
-			if p.FailBack == "" {
-				p.FailBack = "auto"
-				if p.Order == "longest-running" {
-					p.FailBack = "never"
-				}
-			}
-			if cmd.Flags().Changed("hold-down") {
+			flags := cmd.Flags()
+			p := httpapi.PolicyChange{Order: order, Members: members, FailBack: failBack}
+			if flags.Changed("hold-down") {
 				p.HoldDown = holdDown.String()
+			}
+			if flags.Changed("max-members") {
+				p.MaxMembers = &limit
+			}
+			if !slices.ContainsFunc([]string{"order", "servers", "fail-back", "hold-down", "max-members"}, flags.Changed) {
+				return s.showPolicy(cmd)
 			}
 			d, err := s.client.SetPolicy(cmd.Context(), p)
 			return s.showDecision(d, err)
 		},
 	}
-	cmd.Flags().StringVar(&order, "order", "", "longest-running, precedence or designated")
+	cmd.Flags().StringVar(&order, "order", "", "longest-running, precedence or designated (if none was ever set: longest-running)")
 	cmd.Flags().StringSliceVar(&members, "servers", nil, "designated: who goes first")
-	cmd.Flags().StringVar(&failBack, "fail-back", "", "never, auto or manual (default: never for longest-running, else auto)")
-	cmd.Flags().DurationVar(&holdDown, "hold-down", 10*time.Second, "auto: how long a server must have been ready")
-	cmd.Flags().IntVar(&limit, "max-members", 0, "how many servers there may be (default: 6)")
+	cmd.Flags().StringVar(&failBack, "fail-back", "", "never, auto or manual (if none was ever set: never for longest-running, else auto)")
+	cmd.Flags().DurationVar(&holdDown, "hold-down", 0, "auto: how long a server must have been ready (if none was ever set: 10s)")
+	cmd.Flags().IntVar(&limit, "max-members", 0, "how many servers there may be; 0: the default of 6")
 	return cmd
 }
 

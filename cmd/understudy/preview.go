@@ -72,7 +72,7 @@ func against(m *httpapi.ServerStatus, st *httpapi.Status) []string {
 	say(m.SyncMode != 0, "its sync_mode is %d: it takes over once that is 0, and another server that is ready may be first", m.SyncMode)
 	say(m.HashOK == domain.HashDiffers, "its state differs from the primary's: your word makes it count")
 	say(m.State == "quarantined", "it is quarantined: your word ends that if nobody acts")
-	say(m.Drained, "it is drained: a takeover is refused until that is ended, with `understudy cluster undrain %s`", m.Name)
+	say(m.Drained, "it is drained, and a takeover is refused until `understudy cluster undrain %s`", m.Name)
 	say(st.Paused != nil, "automatic failover is paused")
 	return out
 }
@@ -80,7 +80,7 @@ func against(m *httpapi.ServerStatus, st *httpapi.Status) []string {
 func previewTable(t *table, p *preview) {
 	t.text("landscape %s: %s is to take over from %s", oneLine(p.Landscape), oneLine(cmp.Or(p.Successor, "nobody who could")), oneLine(cmp.Or(p.Primary, "nobody")))
 	for _, why := range p.Overrides {
-		t.text("overridden: %s", oneLine(why))
+		t.text("against it: %s", oneLine(why))
 	}
 	if len(p.InDoubt) == 0 {
 		t.text("nothing is under way now that could be in doubt afterwards")

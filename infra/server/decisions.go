@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
@@ -16,15 +14,11 @@ import (
 // decideWithin bounds the wait for a decision to come back from the log.
 const decideWithin = 5 * time.Second
 
-// defaultHoldDown is how long a server must have been ready until primacy goes back
-// to it, where nobody says.
-const defaultHoldDown = 10 * time.Second
-
 // decision is an operator's: about whom, what it is, why it is refused as things stand,
 // and how it is known to hold.
 type decision struct {
 	subject string
-	record  domain.Payload
+	record  func() domain.Payload // asked for once nothing refuses it
 	refused func(m *election.Server) error
 	holds   func(s *election.State) bool
 	done    string
@@ -32,8 +26,6 @@ type decision struct {
 
 // decide appends a decision and waits until it is folded here.
 func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, decideWithin)
-	defer cancel()
 	var refusal error
 	standing := false
 	err := s.control.ask(ctx, func(m *election.Server) {
@@ -41,80 +33,22 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 			return
 		}
 		if standing = d.holds(m.State()); !standing {
-			s.control.appendAbout(d.subject, d.record, 0)
+			s.control.appendAbout(d.subject, d.record(), 0)
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Decision{}, err
 	}
-	if !standing && !s.control.until(ctx, s.change, func(m *election.Server) bool { return d.holds(m.State()) }) {
+	if !standing && !s.within(ctx, decideWithin, func(m *election.Server) bool { return d.holds(m.State()) }) {
 		return httpapi.Decision{}, fmt.Errorf("the log did not give the decision back within %s; see `understudy cluster status` before you try again: %w", decideWithin, domain.ErrUnknownFate)
 	}
 	return httpapi.Decision{Done: d.done}, nil
 }
 
+// just gives a record that does not depend on how things stand.
+func just(p domain.Payload) func() domain.Payload { return func() domain.Payload { return p } }
+
 func (s *Server) me() string { return s.options.Election.Member }
-
-// SetPolicy implements httpapi.Cluster.
-func (s *Server) SetPolicy(ctx context.Context, user string, in httpapi.Policy) (httpapi.Decision, error) {
-	p := domain.Policy{
-		By: user, Order: domain.PolicyOrder(in.Order), Members: in.Members, FailBack: domain.FailBack(in.FailBack), MaxMembers: in.MaxMembers,
-	}
-	if p.FailBack == domain.FailBackAuto {
-		p.HoldDown = defaultHoldDown
-	}
-	if in.HoldDown != "" {
-		d, err := time.ParseDuration(in.HoldDown)
-		if err != nil {
-			return httpapi.Decision{}, fmt.Errorf("hold_down %q is no duration such as 10s: %w", in.HoldDown, domain.ErrInvalid)
-		}
-		p.HoldDown = d
-	}
-	if why := election.FaultOf(p); why != "" {
-		return httpapi.Decision{}, fmt.Errorf("%s: %w", why, domain.ErrInvalid)
-	}
-	return s.decide(ctx, decision{
-		subject: s.me(), record: p,
-		refused: func(m *election.Server) error { return unfitting(m.State(), p) },
-		holds: func(st *election.State) bool {
-			now, ok := st.Policy()
-			return ok && now.By == p.By && now.Order == p.Order && slices.Equal(now.Members, p.Members) &&
-				now.FailBack == p.FailBack && now.HoldDown == p.HoldDown && now.MaxMembers == p.MaxMembers
-		},
-		done: policyInWords(p),
-	})
-}
-
-// unfitting says why a policy does not go with the members that there are.
-func unfitting(st *election.State, p domain.Policy) error {
-	var faults []string
-	for _, m := range st.Members() {
-		if p.Order == domain.OrderPrecedence && m.Precedence == 0 && !m.Removed {
-			faults = append(faults, m.Name+" has no precedence: set server.precedence in its configuration, and start it again")
-		}
-	}
-	for _, name := range p.Members {
-		if m, ok := st.Member(name); !ok || m.Removed {
-			faults = append(faults, name+" is no server of this landscape")
-		}
-	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", strings.Join(faults, "; "), domain.ErrConflict)
-}
-
-func policyInWords(p domain.Policy) string {
-	text := "the policy is " + string(p.Order)
-	if len(p.Members) > 0 {
-		text += " (" + strings.Join(p.Members, ", ") + ")"
-	}
-	text += ", fail-back " + string(p.FailBack)
-	if p.FailBack == domain.FailBackAuto {
-		text += fmt.Sprintf(" once a server has been ready for %s", p.HoldDown)
-	}
-	return text
-}
 
 // Pause implements httpapi.Cluster.
 func (s *Server) Pause(ctx context.Context, user string, on bool, reason string) (httpapi.Decision, error) {
@@ -123,7 +57,7 @@ func (s *Server) Pause(ctx context.Context, user string, on bool, reason string)
 		done = "automatic failover is paused: if the primary falls, nobody takes over but it itself, or whom an operator names"
 	}
 	return s.decide(ctx, decision{
-		subject: s.me(), record: domain.Paused{On: on, By: user, Reason: reason}, done: done,
+		subject: s.me(), record: just(domain.Paused{On: on, By: user, Reason: reason}), done: done,
 		refused: func(*election.Server) error { return nil },
 		holds:   func(st *election.State) bool { return st.Paused().On == on },
 	})
@@ -136,7 +70,7 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 		done = server + " is drained: it folds and answers, and does not take over"
 	}
 	d, err := s.decide(ctx, decision{
-		subject: server, record: domain.Drained{On: on, By: user, Reason: reason}, done: done,
+		subject: server, record: just(domain.Drained{On: on, By: user, Reason: reason}), done: done,
 		refused: func(m *election.Server) error { return inTheWay(m, server, on) },
 		holds: func(st *election.State) bool {
 			m, ok := st.Member(server)
@@ -164,9 +98,7 @@ func inTheWay(m *election.Server, server string, goes bool) error {
 
 // awaitOther waits until a server does not hold the epoch any more.
 func (s *Server) awaitOther(ctx context.Context, server string) error {
-	ctx, cancel := context.WithTimeout(ctx, decideWithin)
-	defer cancel()
-	if !s.control.until(ctx, s.change, func(m *election.Server) bool {
+	if !s.within(ctx, decideWithin, func(m *election.Server) bool {
 		holder, _, held := m.State().Holder()
 		return held && holder != server
 	}) {
@@ -183,7 +115,7 @@ func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, 
 		}
 	}
 	return s.decide(ctx, decision{
-		subject: server, record: domain.Removed{By: user, Reason: reason, Out: true},
+		subject: server, record: just(domain.Removed{By: user, Reason: reason, Out: true}),
 		done: server + " is removed for good: under its name nobody takes part any more",
 		refused: func(m *election.Server) error {
 			if m.State().Banned(server) != "" {
@@ -209,7 +141,7 @@ func (s *Server) Dissolve(ctx context.Context, user, landscape, reason string) (
 		return httpapi.Decision{}, fmt.Errorf("this is landscape %s, and not %s: name the one that is to be dissolved: %w", s.options.Landscape, landscape, domain.ErrConflict)
 	}
 	return s.decide(ctx, decision{
-		subject: s.me(), record: domain.Dissolved{By: user, Reason: reason},
+		subject: s.me(), record: just(domain.Dissolved{By: user, Reason: reason}),
 		done:    "landscape " + landscape + " is dissolved: its servers end, and nobody acts in it any more; its log stays",
 		refused: func(*election.Server) error { return nil },
 		holds: func(st *election.State) bool {

@@ -25,13 +25,13 @@ func TestOperatorsDecideAboutTheServersOfALandscape(t *testing.T) {
 	b, c := s.startWith("B", precedence(20)), s.startWith("C", precedence(30))
 	s.primary(a, b, c)
 
-	if _, err := b.SetPolicy(s.ctx, "ann", httpapi.Policy{Order: "designated", Members: []string{"Z"}, FailBack: "auto"}); !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "Z is no server") {
+	if _, err := b.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "designated", Members: []string{"Z"}, FailBack: "auto"}); !errors.Is(err, domain.ErrNotFound) || !strings.Contains(err.Error(), "Z is no server") {
 		t.Errorf("a policy that names nobody: %v", err)
 	}
-	if _, err := b.SetPolicy(s.ctx, "ann", httpapi.Policy{Order: "oldest", FailBack: "auto"}); !errors.Is(err, domain.ErrInvalid) {
+	if _, err := b.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "oldest", FailBack: "auto"}); !errors.Is(err, domain.ErrInvalid) {
 		t.Errorf("a policy that is none: %v", err)
 	}
-	decided(t)(c.SetPolicy(s.ctx, "ann", httpapi.Policy{Order: "designated", Members: []string{"B", "A"}, FailBack: "auto", HoldDown: "300ms"}))
+	decided(t)(c.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "designated", Members: []string{"B", "A"}, FailBack: "auto", HoldDown: "300ms"}))
 	s.holds("B", a, b, c) // fail-back, at once: it has been ready for long
 
 	decided(t)(a.Drain(s.ctx, "ann", "B", true, "new disks"))

@@ -145,12 +145,18 @@ func (s *Server) unforceable(m *election.Server, to string) error {
 	}
 }
 
+// within waits for a time at most until something holds as this server sees the
+// election, and says whether it came to that.
+func (s *Server) within(ctx context.Context, d time.Duration, holds func(*election.Server) bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return s.control.until(ctx, s.change, holds)
+}
+
 // await waits until a later epoch has a holder; another one than was named is an error.
 func (s *Server) await(ctx context.Context, from, to string, epoch uint64, began domain.Mono) (httpapi.Move, error) {
-	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
-	defer cancel()
 	var move httpapi.Move
-	if !s.control.until(ctx, s.change, func(m *election.Server) bool {
+	if !s.within(ctx, moveTimeout, func(m *election.Server) bool {
 		name, _, held := m.State().Holder()
 		move = httpapi.Move{From: from, To: name, Epoch: m.State().Epoch()}
 		return held && move.Epoch > epoch

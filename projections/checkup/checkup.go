@@ -52,6 +52,8 @@ type Answer struct {
 	ValveWhy string
 	Drained  bool
 	Falls    int
+	Members  int               // how many servers take part, as it sees it
+	Limit    int               // how many may
 	Paused   string            // by whom automatic failover is, as it sees it
 	Suspect  bool              // a record's time was too far ahead
 	Clock    time.Duration     // its wall clock less the asker's
@@ -137,6 +139,7 @@ func of(a *Answer, primary string, builds []string) []Finding {
 	judge("clock", a.Clock.Abs() <= clockOff+a.Within, Warns, "its wall clock is %s off this machine's", a.Clock.Round(time.Millisecond))
 	judge("log time", !a.Suspect, Warns, "a record's time was too far ahead to be believed; check the clocks of brokers and producers")
 	judge("succession", !a.Drained, Warns, "it is drained: it does not take over")
+	judge("members", a.Limit == 0 || a.Members <= a.Limit, Fails, "%d servers take part, and the policy allows %d: one that starts again stays out. Raise the limit with `understudy cluster policy --max-members`, or take some out", a.Members, a.Limit)
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
 	judge("configuration", a.Behind == "", Fails, "%s", a.Behind)
