@@ -68,6 +68,9 @@ const (
 // TypeDeadLetter wraps what could not be understood, in the dead-letter topic.
 const TypeDeadLetter Type = "deadletter.v1"
 
+// TypeLetterDecided is what an operator decides about a dead letter, in the same topic.
+const TypeLetterDecided Type = "deadletter.decided.v1"
+
 // TypeElection wraps a control record copied to the elections topic.
 const TypeElection Type = "control.copy.v1"
 
@@ -82,7 +85,7 @@ const (
 	ClassRevision       // likewise, about the landscape's configuration
 	ClassPrimary        // the primary, to the log, with (epoch, sequence)
 	ClassControl        // servers and guards, to the control topic
-	ClassCopy           // the primary, to the elections and dead-letter topics
+	ClassCopy           // servers, to the elections and dead-letter topics
 )
 
 // ClassOf gives the class of a type; ClassUnknown for one never heard of.
@@ -101,7 +104,7 @@ func ClassOf(t Type) Class {
 		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned,
 		TypePolicy, TypePaused, TypeDrained, TypeDissolved, TypeAcknowledged:
 		return ClassControl
-	case TypeDeadLetter, TypeElection:
+	case TypeDeadLetter, TypeLetterDecided, TypeElection:
 		return ClassCopy
 	}
 	return ClassUnknown

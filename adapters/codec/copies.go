@@ -28,12 +28,17 @@ func Copy(control domain.Stored) domain.Copied {
 // Original decodes the control record that a copy holds, MAC included, as if it
 // were read from the control topic.
 func (c *Codec) Original(copied domain.Copied) domain.Record {
-	m := domain.Stored{Offset: copied.Control, Appended: copied.Time}
-	m.Value = copied.Value
-	for _, name := range slices.Sorted(maps.Keys(copied.Headers)) {
-		m.Headers = append(m.Headers, domain.Header{Key: name, Value: []byte(copied.Headers[name])})
+	return c.Decode(domain.TopicControl, 0, kept(copied.Control, copied.Time, copied.Headers, copied.Value))
+}
+
+// kept is the message that another record keeps.
+func kept(offset int64, appended domain.Instant, headers map[string]string, value []byte) domain.Stored {
+	m := domain.Stored{Offset: offset, Appended: appended}
+	m.Value = value
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		m.Headers = append(m.Headers, domain.Header{Key: name, Value: []byte(headers[name])})
 	}
-	return c.Decode(domain.TopicControl, 0, m)
+	return m
 }
 
 // Bury wraps a record of a topic that was found defective: the message as it

@@ -72,6 +72,8 @@ var registry = map[domain.Type]decoder{
 
 	domain.TypeDeadLetter: payload(readDeadLetter),
 	domain.TypeElection:   payload(readCopied),
+
+	domain.TypeLetterDecided: payload(readLetterDecided),
 }
 
 // recordType is what a type's name says, looked up once for each record.

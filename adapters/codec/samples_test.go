@@ -103,6 +103,7 @@ var samples = []domain.Record{
 		Topic: "understudy.main.log", Record: domain.Position{Partition: 3, Offset: 9}, Appended: instant, Reason: domain.DefectPayload,
 		Detail: "detail", Key: []byte("k"), Headers: map[string]string{"ce_id": "u", "b": "\xff", "a": ""}, Value: []byte("{"), Truncated: true,
 	}),
+	decidedLetter(domain.LetterDecided{Letter: 17, As: domain.Requeued, Reason: "this version knows it"}),
 	fact(domain.Copied{Control: 12, Headers: map[string]string{"ce_id": "u", "ce_type": "t"}, Value: []byte{0x80}, Time: instant}),
 }
 
@@ -132,6 +133,12 @@ func fact(p domain.Payload) domain.Record {
 		Type: p.Type(), UID: "0199-abcd", Source: "/understudy/server/A", Subject: "videohub-1",
 		Created: instant, Epoch: 7, Sequence: 42, Signed: true, Payload: p,
 	}
+}
+
+func decidedLetter(p domain.Payload) domain.Record {
+	r := control(p)
+	r.Subject, r.User = "videohub-1", "alice"
+	return r
 }
 
 func control(p domain.Payload) domain.Record {

@@ -37,6 +37,7 @@ type Backend interface {
 	// Takeover contests the primary at once, from any server.
 	Takeover(ctx context.Context, user, reason, to string) (Move, error)
 	Cluster
+	Letters
 }
 
 // Errors for which domain has no class of its own.

@@ -17,6 +17,7 @@ import (
 // fake is a backend that remembers what it was asked and answers what it was told.
 type fake struct {
 	httpapi.Cluster
+	httpapi.Letters
 	mu       sync.Mutex
 	name     string
 	role     string

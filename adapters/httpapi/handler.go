@@ -49,6 +49,7 @@ func New(backend Backend, opts Options) http.Handler {
 		r.configuration(opts.Configuration)
 	}
 	r.cluster()
+	r.letters()
 	spec := describe(r.api)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")

@@ -20,7 +20,7 @@ import (
 // clientCommands are the commands that talk to a running landscape.
 func clientCommands(g *globals) []*cobra.Command {
 	return []*cobra.Command{
-		routeCommand(g), labelCommand(g), commandCommand(g), indoubtCommand(g),
+		routeCommand(g), labelCommand(g), commandCommand(g), indoubtCommand(g), deadLetterCommand(g),
 		stateCommand(g), clusterCommand(g), switchoverCommand(g), takeoverCommand(g), logCommand(g), drillCommand(g),
 		timelineCommand(g), explainCommand(g), exportCommand(g), importCommand(g), sealCommand(g), replayCommand(g), auditCommand(g),
 	}

@@ -42,3 +42,13 @@ func (f *fakeServer) History(context.Context) ([]httpapi.Term, error) {
 		{Epoch: 2, Server: "B", Cause: "failover", Began: began.Add(time.Minute), Gap: 24, Lasted: 5000, By: "the guard of A", Evidence: "A ended: signal: killed"},
 	}, f.err
 }
+
+func (f *fakeServer) Requeue(_ context.Context, user string, letter int64, reason string) (httpapi.Result, error) {
+	r := f.result
+	r.UID, r.Device, r.User, r.Detail = fmt.Sprint("of letter ", letter), "videohub-1", user, reason
+	return r, f.err
+}
+
+func (f *fakeServer) Discard(_ context.Context, user string, letter int64, reason string) (httpapi.Decision, error) {
+	return httpapi.Decision{Done: fmt.Sprintf("%s discards %d: %s", user, letter, reason)}, f.err
+}

@@ -128,6 +128,8 @@ func recordInWords(p domain.Payload) string {
 		return fmt.Sprintf("%s: repeat at %s answered: %s", p.UID, p.Repeat, inPlain(p.Outcome))
 	case domain.DeadLetter:
 		return deadLetterInWords(&p)
+	case domain.LetterDecided:
+		return fmt.Sprintf("dead letter %d is %s: %s", p.Letter, p.As, p.Reason)
 	case domain.EpochOpened:
 		return "opened by " + p.Server
 	}

@@ -24,4 +24,6 @@ type Codec interface {
 	DecodeAll(dst []domain.Record, topic domain.TopicKind, partition int32, messages []domain.Stored) []domain.Record
 	Original(copied domain.Copied) domain.Record
 	Bury(topic domain.TopicKind, m domain.Stored, r domain.Record) domain.DeadLetter
+	// Exhume decodes the record that a dead letter holds, as it stood.
+	Exhume(*domain.DeadLetter) domain.Record
 }
