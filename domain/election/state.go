@@ -99,12 +99,18 @@ func (s *State) Holder() (member, incarnation string, ok bool) {
 	return s.holder.Name, s.holder.Incarnation, true
 }
 
+// LastHolder is who holds the epoch, or has held the latest one; empty for nobody.
+func (s *State) LastHolder() (member, incarnation string) { return s.holder.Name, s.holder.Incarnation }
+
 // Contested reports whether the holder's heartbeats have ceased to count.
 func (s *State) Contested() bool { return s.held && s.contested }
 
 // Heard is the offset of the last record of the latest holder that counts; -1
 // for none.
 func (s *State) Heard() int64 { return s.heard }
+
+// HeardN is the number of this record.
+func (s *State) HeardN() uint64 { return s.heardN }
 
 // TTL is the one that this record carries.
 func (s *State) TTL() time.Duration { return s.ttl }
@@ -137,10 +143,16 @@ func (s *State) Known(name string) (away, known bool) {
 }
 
 // Members are all that have not left, by seniority; tombstones are among them.
-func (s *State) Members() []Member {
+func (s *State) Members() []Member { return s.list(false) }
+
+// Former are those that have left, by seniority. What was decided about one holds when
+// it comes back.
+func (s *State) Former() []Member { return s.list(true) }
+
+func (s *State) list(left bool) []Member {
 	out := make([]Member, 0, len(s.members))
 	for _, e := range s.members {
-		if !e.Left {
+		if e.Left == left {
 			out = append(out, e.Member)
 		}
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -18,6 +19,10 @@ type ballot struct {
 	heardN    uint64
 	ttl       time.Duration
 	contested bool
+	successor string // whom a release or a contest has named
+	paused    bool
+	dissolved bool
+	limit     int // of members; 0 for none
 	seats     map[string]*seat
 	over      map[process]bool
 }
@@ -31,6 +36,9 @@ type seat struct {
 	gone        bool // left or removed, until it joins anew
 	dead        bool
 	quarantined bool
+	drained     bool
+	banned      bool // removed for good
+	precedence  int
 }
 
 func newBallot() *ballot {
@@ -40,12 +48,26 @@ func newBallot() *ballot {
 // ballotFrom goes on from a view.
 func ballotFrom(s *election.State) *ballot {
 	b := newBallot()
-	b.epoch, b.heard, b.ttl, b.contested = s.Epoch(), s.Heard(), s.TTL(), s.Contested()
-	b.holder.name, b.holder.incarnation, b.held = s.Holder()
+	b.epoch, b.heard, b.heardN, b.ttl, b.contested = s.Epoch(), s.Heard(), s.HeardN(), s.TTL(), s.Contested()
+	b.holder.name, b.holder.incarnation = s.LastHolder()
+	_, _, b.held = s.Holder()
+	b.successor, b.paused = s.Successor(), s.Paused().On
+	_, b.dissolved = s.Dissolved()
+	policy, _ := s.Policy()
+	b.limit = policy.MaxMembers
+	sit := func(m election.Member, gone bool) {
+		b.seats[m.Name] = &seat{
+			incarnation: m.Incarnation, gone: gone, dead: m.Died, quarantined: m.Quarantined,
+			drained: m.Drained, banned: !b.dissolved && s.Banned(m.Name) != "", precedence: m.Precedence,
+		}
+	}
+	for _, m := range s.Former() {
+		sit(m, true)
+	}
 	for _, m := range s.Members() {
-		b.seats[m.Name] = &seat{incarnation: m.Incarnation, gone: m.Removed, dead: m.Died, quarantined: m.Quarantined}
+		sit(m, m.Removed)
 		if m.Name == b.holder.name && m.LastSeen == b.heard {
-			b.heardN, b.heardAt = m.LastHeartbeat.N, m.LastAppended
+			b.heardAt = m.LastAppended
 		}
 	}
 	return b
@@ -58,8 +80,8 @@ type call struct {
 	ended string        // why the term of the holder is over
 }
 
-// limit is the longest TTL that a record may carry.
-const limit = time.Minute
+// longestTTL is the longest that a record may carry.
+const longestTTL = time.Minute
 
 func (b *ballot) take(r *domain.Record) (c call) {
 	if r.Defect != domain.DefectNone || !r.Signed {
@@ -67,9 +89,9 @@ func (b *ballot) take(r *domain.Record) (c call) {
 	}
 	switch v := r.Payload.(type) {
 	case domain.Joined:
-		b.joined(process{r.Subject, v.Incarnation})
+		b.joined(process{r.Subject, v.Incarnation}, v.Precedence)
 	case domain.Heartbeat:
-		if b.held && !b.contested && b.holder == (process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch && v.N > b.heardN && v.TTL > 0 && v.TTL <= limit {
+		if b.held && !b.contested && b.holder == (process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch && v.N > b.heardN && v.TTL > 0 && v.TTL <= longestTTL {
 			b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
 		}
 	case domain.Claim:
@@ -77,17 +99,16 @@ func (b *ballot) take(r *domain.Record) (c call) {
 	case domain.Release:
 		if b.holds(process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch {
 			c.ended, b.held, b.contested = r.Subject+" gave it up", false, false
+			b.successor = cmp.Or(v.To, b.successor)
 		}
 	case domain.Died:
 		c.ended = b.leaves(process{r.Subject, v.Incarnation}, "the process of "+r.Subject+" ended ("+v.Exit+")", func(s *seat) { s.dead = true })
 	case domain.Left:
 		c.ended = b.leaves(process{r.Subject, v.Incarnation}, r.Subject+" left", func(s *seat) { s.gone = true })
 	case domain.Contest:
-		if b.held && v.Epoch == b.epoch && !b.contested {
-			c.ended, b.contested = "contested by "+v.By+": "+v.Reason, true
-		}
+		c.ended = b.contest(&v)
 	case domain.Removed:
-		c.ended = b.removed(r.Subject)
+		c.ended = b.removed(r.Subject, v.Out)
 	case domain.Quarantined:
 		if s := b.sits(process{r.Subject, v.Incarnation}); s != nil {
 			s.quarantined = true
@@ -100,8 +121,52 @@ func (b *ballot) take(r *domain.Record) (c call) {
 		if !b.held && v.Epoch > b.epoch && v.Epoch <= 1<<62 {
 			b.epoch = v.Epoch
 		}
+	default:
+		c.ended = b.decide(r)
 	}
 	return c
+}
+
+// decide takes what operators say of the cluster.
+func (b *ballot) decide(r *domain.Record) (ended string) {
+	switch v := r.Payload.(type) {
+	case domain.Policy:
+		b.limit = v.MaxMembers
+	case domain.Paused:
+		b.paused = v.On
+	case domain.Drained:
+		if s := b.seats[r.Subject]; s != nil && !s.banned {
+			s.drained = v.On
+		}
+	case domain.Dissolved:
+		if b.dissolved = true; b.held && !b.contested {
+			b.contested = true
+			return "the landscape was dissolved by " + v.By
+		}
+	}
+	return ""
+}
+
+// contest ends the term of the holder. One that names a server lets that one follow,
+// also where nobody holds the epoch while failover is paused.
+func (b *ballot) contest(v *domain.Contest) (ended string) {
+	if v.Epoch != b.epoch || !b.held && !b.paused {
+		return ""
+	}
+	b.successor = cmp.Or(v.To, b.successor)
+	if !b.held || b.contested {
+		return ""
+	}
+	b.contested = true
+	return "contested by " + v.By + ": " + v.Reason
+}
+
+// barred says that operators, or the server itself, keep it from claiming.
+func (b *ballot) barred(name string, s *seat) bool {
+	if b.dissolved || s.quarantined {
+		return true
+	}
+	return name != b.successor && (s.drained || b.paused && b.holder.name != "" && b.holder.name != name)
 }
 
 func (b *ballot) holds(p process) bool { return b.held && b.holder == p }
@@ -114,8 +179,8 @@ func (b *ballot) sits(p process) *seat {
 	return nil
 }
 
-func (b *ballot) joined(p process) {
-	if p.incarnation == "" || b.over[p] || b.sits(p) != nil {
+func (b *ballot) joined(p process, precedence int) {
+	if p.incarnation == "" || b.over[p] || b.sits(p) != nil || !b.welcome(p.name, precedence) {
 		return
 	}
 	s := b.seats[p.name]
@@ -125,7 +190,26 @@ func (b *ballot) joined(p process) {
 	} else {
 		b.over[process{p.name, s.incarnation}] = true
 	}
-	s.incarnation, s.gone, s.dead = p.incarnation, false, false
+	s.incarnation, s.gone, s.dead, s.precedence = p.incarnation, false, false, precedence
+}
+
+// welcome says that a server may join: the landscape is not dissolved, it was not
+// removed for good, no other has its precedence, and there is room for it.
+func (b *ballot) welcome(name string, precedence int) bool {
+	if s := b.seats[name]; b.dissolved || s != nil && s.banned {
+		return false
+	}
+	others := 0
+	for other, s := range b.seats {
+		if other == name || s.gone {
+			continue
+		}
+		if precedence != 0 && s.precedence == precedence {
+			return false
+		}
+		others++
+	}
+	return b.limit == 0 || others < b.limit
 }
 
 func (b *ballot) leaves(p process, why string, rise func(*seat)) string {
@@ -142,9 +226,13 @@ func (b *ballot) leaves(p process, why string, rise func(*seat)) string {
 	return why
 }
 
-func (b *ballot) removed(name string) string {
+func (b *ballot) removed(name string, out bool) string {
 	s := b.seats[name]
-	if s == nil || s.gone {
+	if s == nil {
+		return ""
+	}
+	s.banned = s.banned || out
+	if s.gone {
 		return ""
 	}
 	b.over[process{name, s.incarnation}] = true
@@ -156,19 +244,19 @@ func (b *ballot) removed(name string) string {
 	return name + " was removed"
 }
 
-// claim is valid for the next epoch, of a member that may, if nobody holds the present
+// claim is valid for the next epoch, of a member that nothing bars, if nobody holds the present
 // one or the claimant has seen the holder's last record that counts.
 func (b *ballot) claim(r *domain.Record, v *domain.Claim) (c call) {
 	p := process{r.Subject, v.Incarnation}
 	s := b.sits(p)
-	if s == nil || s.quarantined || v.Epoch != b.epoch+1 || v.TTL <= 0 || v.TTL > limit || v.Seen >= r.Position.Offset || b.held && v.Seen < b.heard {
+	if s == nil || b.barred(p.name, s) || v.Epoch != b.epoch+1 || v.TTL <= 0 || v.TTL > longestTTL || v.Seen >= r.Position.Offset || b.held && v.Seen < b.heard {
 		return c
 	}
 	if waited := r.Appended.Sub(b.heardAt); b.held && b.heardAt > 0 {
 		c.early = max(0, time.Duration(float64(b.ttl)*(1-margin))-waited)
 	}
 	c.valid = true
-	b.epoch, b.holder, b.held, b.contested = v.Epoch, p, true, false
+	b.epoch, b.holder, b.held, b.contested, b.successor = v.Epoch, p, true, false, ""
 	b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
 	return c
 }
