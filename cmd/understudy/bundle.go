@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,42 +11,6 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/config"
 )
-
-// bundle is an exported configuration: a file that can be published, whose first line
-// says where it is from. There is nothing of a server's own in it.
-type bundle struct {
-	landscape string
-	revision  uint64
-	hash      string
-	text      []byte
-}
-
-const bundleMark = "# understudy configuration"
-
-func (b *bundle) write() []byte {
-	return fmt.Appendf(nil, "%s landscape=%s revision=%d hash=%s\n%s", bundleMark, b.landscape, b.revision, b.hash, b.text)
-}
-
-func readBundle(text []byte) (*bundle, error) {
-	first, _, _ := bufio.NewReader(bytes.NewReader(text)).ReadLine()
-	rest, ok := strings.CutPrefix(string(first), bundleMark)
-	b := &bundle{text: text}
-	for word := range strings.FieldsSeq(rest) {
-		key, value, _ := strings.Cut(word, "=")
-		switch key {
-		case "landscape":
-			b.landscape = value
-		case "revision":
-			b.revision, _ = strconv.ParseUint(value, 10, 64)
-		case "hash":
-			b.hash = value
-		}
-	}
-	if !ok || b.landscape == "" || b.hash == "" {
-		return nil, fmt.Errorf("this was not exported by `understudy config export`: its first line does not say so; `understudy config publish` takes any file: %w", domain.ErrInvalid)
-	}
-	return b, nil
-}
 
 func configExportCommand(g *globals) *cobra.Command {
 	var to string
@@ -70,12 +30,12 @@ func configExportCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return s.explain(err)
 			}
-			b := bundle{landscape: status.Landscape, revision: v.Revision, hash: v.Hash, text: []byte(v.Text)}
+			b := config.Bundle{Landscape: status.Landscape, Revision: v.Revision, Hash: v.Hash, Text: []byte(v.Text)}
 			if to == "-" {
-				_, err = cmd.OutOrStdout().Write(b.write())
+				_, err = cmd.OutOrStdout().Write(b.Write())
 				return err
 			}
-			if err := os.WriteFile(to, b.write(), 0o600); err != nil {
+			if err := os.WriteFile(to, b.Write(), 0o600); err != nil {
 				return fmt.Errorf("write the configuration: %w", err)
 			}
 			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "revision %d of landscape %s is in %s\n", v.Revision, status.Landscape, to)
@@ -101,7 +61,7 @@ changed since (publish takes any file), and if it is from another landscape, unl
 			if err != nil {
 				return err
 			}
-			b, err := readBundle(text)
+			b, err := config.ReadBundle(text)
 			if err != nil {
 				return err
 			}
@@ -109,8 +69,8 @@ changed since (publish takes any file), and if it is from another landscape, unl
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			if _, hash, err := codec.EncodeConfiguration(parsed); err != nil || hash != b.hash {
-				return fmt.Errorf("%s was changed since it was exported, its hash is %.12s and not %.12s: if that is meant, use `%s`: %w", args[0], hash, b.hash, g.line("config", "publish", args[0]), domain.ErrConflict)
+			if _, hash, err := codec.EncodeConfiguration(parsed); err != nil || hash != b.Hash {
+				return fmt.Errorf("%s was changed since it was exported, its hash is %.12s and not %.12s: if that is meant, use `%s`: %w", args[0], hash, b.Hash, g.line("config", "publish", args[0]), domain.ErrConflict)
 			}
 			s, err := g.open(cmd)
 			if err != nil {
@@ -120,11 +80,11 @@ changed since (publish takes any file), and if it is from another landscape, unl
 			if err != nil {
 				return s.explain(err)
 			}
-			if status.Landscape != b.landscape && !another {
-				return fmt.Errorf("%s was exported from landscape %s, and this is landscape %s, whose devices may be others: if that is meant, say --from-another: %w", args[0], b.landscape, status.Landscape, domain.ErrConflict)
+			if status.Landscape != b.Landscape && !another {
+				return fmt.Errorf("%s was exported from landscape %s, and this is landscape %s, whose devices may be others: if that is meant, say --from-another: %w", args[0], b.Landscape, status.Landscape, domain.ErrConflict)
 			}
 			if c.comment == "" {
-				c.comment = fmt.Sprintf("imported: revision %d of landscape %s", b.revision, b.landscape)
+				c.comment = fmt.Sprintf("imported: revision %d of landscape %s", b.Revision, b.Landscape)
 			}
 			r, err := s.client.Publish(cmd.Context(), httpapi.Publication{Text: string(text), Comment: c.comment, Activate: c.activate, Override: c.override, IfMatch: c.ifMatch})
 			return s.showRevised(r, err)

@@ -24,6 +24,7 @@ import (
 	"github.com/understudy-io/understudy/adapters/snapshotfile"
 	"github.com/understudy-io/understudy/adapters/treefile"
 	"github.com/understudy-io/understudy/adapters/videohub"
+	"github.com/understudy-io/understudy/adapters/vmcfile"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
@@ -136,7 +137,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 			}),
 		},
 		Valve: ways.valve, ValveWhy: ways.why, Unfit: ways.unfit,
-		Signer: signer, Trees: treefile.New(filepath.Join(cfg.Dir, "trees")),
+		Signer: signer, Trees: treefile.New(filepath.Join(cfg.Dir, "trees")), Kept: vmcfile.In(cfg.Dir),
 		Store: store, SaveEvery: cfg.Snapshot.Every, SaveRecords: cfg.Snapshot.Records,
 		Logger: logger,
 	}, nil

@@ -3,18 +3,28 @@ package server_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/adapters/vmcfile"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/config"
 	"github.com/understudy-io/understudy/infra/server"
 )
 
 // startConfigured starts a server whose file could be a configuration.
-func (s *stage) startConfigured(name string) *member {
+func (s *stage) startConfigured(name string) *member { return s.startKeeping(name, "") }
+
+// startKeeping starts one that keeps what it goes over to in a folder.
+func (s *stage) startKeeping(name, dir string) *member {
 	return s.startWith(name, func(o *server.Options) {
+		if dir != "" {
+			o.Kept = vmcfile.In(dir)
+		}
 		for i := range o.Devices {
 			o.Devices[i].ValidAbsolute, o.Devices[i].ValidOneShot = time.Minute, 10*time.Second
 		}
@@ -125,4 +135,52 @@ func TestAConfigurationIsLockedWhileItsKeeperIsNotPrimary(t *testing.T) {
 	if v.Active != 2 || v.Revisions[0].TookOver == "" || v.Revisions[0].Comment != "it is gone" || v.Locked == "" {
 		t.Errorf("the log says %+v", v)
 	}
+}
+
+// V35: every server keeps what it has gone over to in a file of its own, whose first line
+// says what it is; a disk that does not take it is an alarm, and nothing more.
+func TestEveryServerKeepsTheRevisionThatItHasGoneOverTo(t *testing.T) {
+	s := newStage(t)
+	dir, gone := t.TempDir(), filepath.Join(t.TempDir(), "gone")
+	a, b := s.startKeeping("A", dir), s.startKeeping("B", gone)
+	first := s.primary(a, b)
+	text, err := first.Text(s.ctx, 0)
+	must(t, err)
+	revised, err := first.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Activate: true})
+	must(t, err)
+	if !revised.Applied || len(revised.Waiting) != 1 || revised.Waiting[0] != "B" {
+		t.Errorf("published as %+v", revised)
+	}
+	file, err := vmcfile.In(dir).Load(config.MaxLandscapeFile)
+	must(t, err)
+	bundle, err := config.ReadBundle(file)
+	must(t, err)
+	if bundle.Landscape != "test" || bundle.Revision != 1 || bundle.Hash != text.Hash || bundle.Epoch == 0 {
+		t.Errorf("the file begins with %+v", bundle)
+	}
+	if c, err := config.ParseLandscape(file); err != nil || len(c.Devices) != 2 {
+		t.Errorf("the file holds %+v, %v", c, err)
+	}
+	s.eventually("says what is wrong", func() error {
+		v, err := a.Configuration(s.ctx)
+		for _, m := range v.Servers {
+			if bad := strings.Contains(m.Unapplied, vmcfile.Name); err == nil && bad != (m.Name == "B") {
+				err = fmt.Errorf("of %s is said %q", m.Name, m.Unapplied)
+			}
+		}
+		return err
+	})
+	if st, err := b.Status(s.ctx); err != nil || st.Server.Ready || !strings.Contains(strings.Join(st.Server.Reasons, " "), "cannot go over to revision 1") {
+		t.Errorf("B says of itself %+v, %v", st.Server, err)
+	}
+	must(t, os.Mkdir(gone, 0o700)) // there is room again
+	s.eventually("goes over", func() error {
+		v, err := a.Configuration(s.ctx)
+		for _, m := range v.Servers {
+			if err == nil && m.Revision != 1 {
+				err = fmt.Errorf("%s has revision %d: %s", m.Name, m.Revision, m.Unapplied)
+			}
+		}
+		return err
+	})
 }

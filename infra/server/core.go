@@ -49,6 +49,7 @@ type coreLoop struct {
 	over       chan struct{}              // closed when the loop has ended
 	waiters    waiters
 	editions   *editions
+	kept       KeptConfiguration // nil for none
 	saves      saves
 	last       []domain.Fingerprint
 
@@ -199,6 +200,8 @@ func (c *coreLoop) perform(e core.Effect) {
 		c.background.Go(func() { c.tell(core.Refolded{Err: c.examine(c.loops, e.Statements)}) })
 	case core.Load:
 		c.load(e.Revision)
+	case core.Keep:
+		c.keep(e.Revision)
 	case core.Planned:
 		c.logger.Info("the landscape's configuration is known here", "revision", e.Revision)
 	case core.Left:

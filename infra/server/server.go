@@ -43,9 +43,10 @@ type Options struct {
 	Checked     func()        // optional, for drills: called between the lease's check and the write to a device
 	Store       SnapshotStore // optional: without it every start folds from the beginning
 	SaveEvery   time.Duration
-	SaveRecords int       // a snapshot also after so many records; 0: by time alone
-	Signer      Signer    // optional: without it nothing is signed, and no tree is made
-	Trees       TreeStore // optional: without it every start hashes the log from the beginning
+	SaveRecords int               // a snapshot also after so many records; 0: by time alone
+	Kept        KeptConfiguration // optional: where the applied revision is kept; without it nowhere
+	Signer      Signer            // optional: without it nothing is signed, and no tree is made
+	Trees       TreeStore         // optional: without it every start hashes the log from the beginning
 
 	Logger *slog.Logger
 }
@@ -81,6 +82,7 @@ func New(o Options) *Server {
 		inbox: newMailbox[core.Input](), calls: newMailbox[func()](), batches: make(chan batch, 16),
 		hurry: make(chan struct{}, 1), devices: make(map[string]*deviceLoop), closing: make(map[string]<-chan struct{}), background: &sync.WaitGroup{}, over: make(chan struct{}),
 		saves:    saves{store: o.Store, every: o.SaveEvery, records: o.SaveRecords},
+		kept:     o.Kept,
 		editions: &editions{log: o.Data, codec: o.Codec, landscape: o.Landscape},
 		fail:     s.fail, left: sync.OnceFunc(func() { close(s.settled) }),
 	}

@@ -121,7 +121,7 @@ var (
 	pControl, pBeginTerm, pEndTerm, pFlush = registerEffect(core.Control{}), registerEffect(core.BeginTerm{}), registerEffect(core.EndTerm{}), registerEffect(core.Flush{})
 	pClerk, pOpen, pClose, pDevice         = registerEffect(core.Clerk{}), registerEffect(core.OpenDevice{}), registerEffect(core.CloseDevice{}), registerEffect(core.Device{})
 	pOpened, pRefold, pLeft, pCoreQuit     = registerEffect(core.Opened{}), registerEffect(core.Refold{}), registerEffect(core.Left{}), registerEffect(core.Quit{})
-	pNotice, pLoad, pPlanned               = registerEffect(core.Notice{}), registerEffect(core.Load{}), registerEffect(core.Planned{})
+	pNotice, pLoad, pPlanned, pKeep        = registerEffect(core.Notice{}), registerEffect(core.Load{}), registerEffect(core.Planned{}), registerEffect(core.Keep{})
 )
 
 func corePoint(e core.Effect) point {
@@ -152,6 +152,8 @@ func corePoint(e core.Effect) point {
 		return pRefold
 	case core.Load:
 		return pLoad
+	case core.Keep:
+		return pKeep
 	case core.Planned:
 		return pPlanned
 	case core.Left:

@@ -67,6 +67,18 @@ func (s *server) loadRevision(r partition.Revision) {
 	})
 }
 
+// keepRevision is a server's write of a revision into its file. It takes its time, and
+// the disk is full now and then.
+func (s *server) keepRevision(r partition.Revision) {
+	s.after(s.w.between(time.Millisecond, 50*time.Millisecond), func() {
+		in := core.Kept{Revision: r.Number}
+		if s.w.chance(0.1) {
+			in.Err = fmt.Errorf("write revision %d: no room: %w", r.Number, domain.ErrTransient)
+		}
+		s.core.tell(coreInput{in: in})
+	})
+}
+
 // acknowledged sees that a server says no more than is true: every server goes over to
 // a revision at the same position, after the devices of every partition have it.
 func (c *checks) acknowledged(r *domain.Record, v *domain.RevisionAcknowledged, ruling election.Ruling) {

@@ -460,6 +460,8 @@ func (s *server) performCore(e core.Effect) {
 		})
 	case core.Load:
 		s.loadRevision(e.Revision)
+	case core.Keep:
+		s.keepRevision(e.Revision)
 	case core.Planned:
 	case core.Left:
 		s.left()

@@ -10,7 +10,7 @@ import (
 func (m *Machine) Acknowledged() domain.RevisionAcknowledged { return m.said }
 
 // acknowledged is what this server can say of the active revision: that it has gone
-// over to it, or why it cannot; zero while it is on its way.
+// over to it and keeps it in its file, or why it cannot; zero while it is on its way.
 func (m *Machine) acknowledged() domain.RevisionAcknowledged {
 	active := m.ActiveRevision()
 	r, ok := m.states[domain.PartitionOfRevisions].Revision(active)
@@ -19,10 +19,13 @@ func (m *Machine) acknowledged() domain.RevisionAcknowledged {
 	}
 	a := domain.RevisionAcknowledged{Incarnation: m.cfg.Incarnation, Revision: active, Hash: r.Hash, At: r.ActivatedAt}
 	switch {
-	case m.plan.revision == active && m.AppliedRevision() == active:
+	case m.plan.revision == active && m.AppliedRevision() == active && m.keeping.kept == active:
 		return a
-	case m.plan.failed == active:
+	case m.plan.failed == active && m.plan.revision != active:
 		a.Failure = short(m.plan.failure)
+		return a
+	case m.keeping.failed == active:
+		a.Failure = short(m.keeping.failure)
 		return a
 	}
 	return domain.RevisionAcknowledged{}

@@ -31,19 +31,24 @@ func TestARevisionIsAcknowledgedOnceItIsReadAndAppliedEverywhere(t *testing.T) {
 	expect("active", none)
 	p.step(Loaded{Revision: 1, Err: errors.New("part 0 is gone")})
 	expect("unreadable", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at, Failure: "part 0 is gone"})
-	p.wait(loadAgainAfter).step(Loaded{Revision: 1})
+	p.wait(loadAgainAfter).step(Loaded{Revision: 1}).quietly()
 	expect("read", none)
 	p.fact(0, 1, domain.SubjectOfRevisions, domain.RevisionApplied{Revision: 1})
 	expect("applied in one partition", none)
+	p.wants() // nothing is kept yet
 	p.fact(1, 1, domain.SubjectOfRevisions, domain.RevisionApplied{Revision: 1})
-	expect("applied in both", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at})
+	expect("applied in both", none)
+	p.step(Kept{Revision: 1, Err: errors.New("the disk is full")})
+	expect("not to be kept", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at, Failure: "the disk is full"})
+	p.quietly().wait(keepAgainAfter).wants("keep").step(Kept{Revision: 1})
+	expect("kept at last", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at})
 	p.record(0, domain.Record{Signed: true, Subject: domain.SubjectOfRevisions, UID: "r2", Payload: domain.Published{
 		Revision: 2, Parent: 1, Hash: hash, Size: 1, Parts: []int64{0}, Server: "B", Epoch: 1, Activate: true,
 	}})
 	at = int64(len(p.logs[0]) - 1)
 	p.fact(0, 1, domain.SubjectOfRevisions, domain.RevisionApplied{Revision: 2}).fact(1, 1, domain.SubjectOfRevisions, domain.RevisionApplied{Revision: 2})
 	expect("applied everywhere, and not read here", none)
-	p.step(Loaded{Revision: 2})
+	p.step(Loaded{Revision: 2}).wait(healthEvery).step(Kept{Revision: 1}, Kept{Revision: 2})
 	expect("read at last", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 2, Hash: hash, At: at})
 	if p.m.ActiveSince() == 0 {
 		t.Error("it does not know since when")

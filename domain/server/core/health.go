@@ -59,6 +59,7 @@ func (m *Machine) tellHealth() {
 	}
 	h.Sync = m.syncMode(h.Lag)
 	h.Ready = h.Sync == domain.InSync && !m.cfg.Unfit
+	m.keep()
 	m.said = m.acknowledged()
 	h.Acknowledged = m.said
 	m.do(Control{h})

@@ -43,6 +43,7 @@ type Machine struct {
 	names    []string                   // theirs, in order
 	since    since                      // when the active revision became so
 	said     domain.RevisionAcknowledged
+	keeping  keeping
 	term     *term // of the epoch that this server holds; nil for none
 	leaving  bool  // a term that begins now begins nothing more
 
@@ -100,6 +101,8 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 		m.refolded(in.Err)
 	case Loaded:
 		m.loaded(in)
+	case Kept:
+		m.kept(in)
 	default:
 		m.hear(in)
 	}

@@ -105,6 +105,11 @@ type (
 	// Refolded answers Refold. The error is nil if the log gives what this server
 	// had, and wraps ErrWrong if it does not; any other says nothing of it.
 	Refolded struct{ Err error }
+	// Kept answers Keep: the error says why it could not be done.
+	Kept struct {
+		Revision uint64
+		Err      error
+	}
 	// Loaded answers Load: the devices of the revision, or why they are not known.
 	Loaded struct {
 		Revision uint64
@@ -139,6 +144,7 @@ func (Flushed) input()     {}
 func (Broken) input()      {}
 func (Refolded) input()    {}
 func (Loaded) input()      {}
+func (Kept) input()        {}
 
 // Effect is what the caller must do.
 type Effect interface{ effect() }
@@ -180,6 +186,9 @@ type (
 	Refold struct{ Statements []Testimony }
 	// Load asks for what is in a revision of the configuration, to be answered by Loaded.
 	Load struct{ Revision partition.Revision }
+	// Keep asks to write a revision that this server has gone over to into its file, to
+	// be answered by Kept.
+	Keep struct{ Revision partition.Revision }
 	// Planned says that this server knows what is in the active revision.
 	Planned struct{ Revision uint64 }
 	// Left answers Leave.
@@ -227,6 +236,7 @@ func (Device) effect()      {}
 func (Opened) effect()      {}
 func (Refold) effect()      {}
 func (Load) effect()        {}
+func (Keep) effect()        {}
 func (Planned) effect()     {}
 func (Left) effect()        {}
 func (Quit) effect()        {}
