@@ -189,11 +189,16 @@ func (s *spanFlags) register(cmd *cobra.Command) {
 }
 
 func (s *spanFlags) span(now time.Time) (history.Span, error) {
+	return parseSpan(now, "since", s.since, "until", s.until)
+}
+
+// parseSpan reads the two ends of a stretch of time, each with the flag that it is of.
+func parseSpan(now time.Time, since, sinceText, until, untilText string) (history.Span, error) {
 	var out history.Span
 	for _, f := range []struct {
 		name, text string
 		to         *domain.Instant
-	}{{"since", s.since, &out.Since}, {"until", s.until, &out.Until}} {
+	}{{since, sinceText, &out.Since}, {until, untilText, &out.Until}} {
 		if f.text == "" {
 			continue
 		}
@@ -207,7 +212,7 @@ func (s *spanFlags) span(now time.Time) (history.Span, error) {
 		*f.to = t
 	}
 	if out.Until != 0 && out.Until <= out.Since {
-		return out, usage("--until %s is not after --since %s", out.Until, out.Since)
+		return out, usage("--%s %s is not after --%s %s", until, out.Until, since, out.Since)
 	}
 	return out, nil
 }

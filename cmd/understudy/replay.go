@@ -9,10 +9,6 @@ import (
 	"github.com/understudy-io/understudy/infra/history"
 )
 
-func replayCommand(g *globals) *cobra.Command {
-	return group("replay", "Fold a log again, and compare", replayCheckCommand(g))
-}
-
 func replayCheckCommand(g *globals) *cobra.Command {
 	var o historyFlags
 	var p progressFlag

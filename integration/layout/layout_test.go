@@ -249,5 +249,26 @@ func TestWhoLooksBackCannotReachADevice(t *testing.T) {
 	}
 }
 
+// TestARehearsalKnowsNoLog: what plays to a simulator or a spare knows neither the log,
+// to write to it, nor a driver that was made for the landscape's devices.
+func TestARehearsalKnowsNoLog(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if s.pkg != "infra/rehearse" || s.isTest {
+			continue
+		}
+		found++
+		for _, imp := range s.imports {
+			rest, ours := strings.CutPrefix(imp, module)
+			if ours && !strings.HasPrefix(rest, "domain") && !strings.HasPrefix(rest, "projections") {
+				t.Errorf("%s imports %s: it gets the list of what to send, and dials one spare", s.path, rest)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("infra/rehearse is not there any more")
+	}
+}
+
 // lookBack are the packages that read history.
 var lookBack = []string{"infra/history", "infra/verify"}
