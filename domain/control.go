@@ -12,6 +12,8 @@ type Joined struct {
 	Precedence  int    `msgpack:"precedence,omitempty" json:"precedence,omitempty"`
 	Address     string `msgpack:"address" json:"address"` // of its HTTP API
 	Build       string `msgpack:"build" json:"build"`
+	Identity    string `msgpack:"identity,omitempty" json:"identity,omitempty"` // public key of the data folder, in hex; servers of 0.1.0 have none
+	Proof       string `msgpack:"proof,omitempty" json:"proof,omitempty"`       // signature by that key over the member's name and this incarnation
 }
 
 // LagUnknown is the lag of a server that cannot read some of the log.

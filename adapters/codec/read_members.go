@@ -13,6 +13,10 @@ func readJoined(r *reader) (j domain.Joined) {
 			j.Address = r.text()
 		case "build":
 			j.Build = r.text()
+		case "identity":
+			j.Identity = r.text()
+		case "proof":
+			j.Proof = r.text()
 		default:
 			r.skip()
 		}

@@ -12,13 +12,14 @@ import (
 // gained names the fields that a type has got since its first release, in the
 // name of its sample's golden file; released are records as they were before, by
 // the fields that they had gained then.
-var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync", domain.TypeRemoved: "+out"}
+var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync", domain.TypeRemoved: "+out", domain.TypeJoined: "+identity"}
 
 var released = []struct {
 	gained string
 	record domain.Record
 }{
 	{"", control(domain.Removed{By: "alice", Reason: "sold"})},
+	{"", control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"})},
 	{"", control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
 		Hash: "ok", Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour,
@@ -73,7 +74,9 @@ var samples = []domain.Record{
 	revision(domain.Activated{Revision: 12, Comment: "now", Server: "A", Epoch: 7, Primary: "A", Override: true}),
 	fact(domain.RevisionApplied{Revision: 12}),
 
-	control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"}),
+	control(domain.Joined{
+		Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0", Identity: "0a0b", Proof: "0c0d",
+	}),
 	control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
 		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying,

@@ -74,6 +74,7 @@ type ServerStatus struct {
 	Guarded     bool         `json:"guarded"`
 	LastHeard   Milliseconds `json:"last_heard_ms" doc:"Age of its last heartbeat as received here"`
 	Incarnation string       `json:"incarnation"`
+	Identity    string       `json:"identity,omitempty" doc:"Public key of its data folder, in hexadecimal digits"`
 	Build       string       `json:"build"`
 	SyncMode    int          `json:"sync_mode" enum:"0,1,2" doc:"0 in sync, may take over; 1 catching up; 2 has not been at the end of the log since its start"`
 	Precedence  int          `json:"precedence,omitempty"`

@@ -20,6 +20,7 @@ import (
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/adapters/httpdevice"
+	"github.com/understudy-io/understudy/adapters/identityfile"
 	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/adapters/snapshotfile"
 	"github.com/understudy-io/understudy/adapters/treefile"
@@ -114,6 +115,11 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, fmt.Errorf("dir: %w: %w", domain.ErrInvalid, err)
 	}
+	key, err := identityfile.Open(cfg.Dir)
+	if err != nil {
+		return server.Options{}, err
+	}
+	identity, proof := election.Prove(key, cfg.Server.Name, id)
 	signer, err := openSigner(cfg)
 	if err != nil {
 		return server.Options{}, err
@@ -125,7 +131,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	return server.Options{
 		Landscape: cfg.Landscape, Partitions: cfg.Log.Partitions, Devices: cfg.Devices,
 		Election: election.Config{
-			Member: cfg.Server.Name, Incarnation: id, Address: cfg.Advertised(), Precedence: cfg.Server.Precedence, Build: thisBuild().String(),
+			Member: cfg.Server.Name, Incarnation: id, Identity: identity, Proof: proof, Address: cfg.Advertised(), Precedence: cfg.Server.Precedence, Build: thisBuild().String(),
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
 			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
 		},

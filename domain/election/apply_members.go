@@ -15,6 +15,8 @@ func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
 		return noIncarnation
 	case !sound(j.Address, domain.MaxText) || !sound(j.Build, domain.MaxText):
 		return void("carries no sound text")
+	case !Proven(id.Name, j):
+		return void("its proof is not by identity %q", j.Identity)
 	case s.isRetired(id):
 		return void("incarnation %s of %s is over", id.Incarnation, id.Name)
 	case s.current(id) != nil:
@@ -39,7 +41,7 @@ func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
 		Member: Member{
 			Name: id.Name, Incarnation: id.Incarnation, Joined: r.Position.Offset, Precedence: j.Precedence,
 			Address: j.Address, Build: j.Build, Quarantined: old.Quarantined, LastSeen: noOffset,
-			Drained: old.Drained, Falls: old.Falls, FellAt: old.FellAt,
+			Drained: old.Drained, Falls: old.Falls, FellAt: old.FellAt, Identity: j.Identity,
 		},
 		QuarantinedAs: old.QuarantinedAs, Removal: old.Removal,
 	}

@@ -18,9 +18,18 @@ func (s *Server) join() {
 		return
 	}
 	s.joinAt = s.now + joinRetry
-	j := domain.Joined{Incarnation: s.cfg.Incarnation, Precedence: s.cfg.Precedence, Address: s.cfg.Address, Build: s.cfg.Build}
-	if why := cmp.Or(s.state.unwelcome(s.cfg.Member, j), s.tooMany()); why != "" {
+	j := domain.Joined{
+		Incarnation: s.cfg.Incarnation, Precedence: s.cfg.Precedence, Address: s.cfg.Address, Build: s.cfg.Build,
+		Identity: s.cfg.Identity, Proof: s.cfg.Proof,
+	}
+	beside, known := s.beside()
+	s.listens = s.now < known || beside != ""
+	if why := cmp.Or(s.state.unwelcome(s.cfg.Member, j), s.tooMany(), beside); why != "" {
 		s.refused(why)
+		return
+	}
+	if s.now < known {
+		s.joinAt = known
 		return
 	}
 	s.emit(Append{Type: domain.TypeJoined, Payload: j})

@@ -16,6 +16,8 @@ type Config struct {
 	Address     string // of its HTTP API
 	Build       string
 	Precedence  int
+	Identity    string // with Proof, as Prove gives them; empty: none, as servers of 0.1.0
+	Proof       string
 
 	// TTL fixes the length of the lease; 0 measures the log and chooses, between
 	// MinTTL (60 ms) and MaxTTL (1 s). MaxTTL is also how long a standby waits
@@ -88,6 +90,7 @@ func (c Config) Validate() error {
 	}
 	check(c.Member != "" && sound(c.Member, domain.MaxSubject), "member: give a name of 1 to %d bytes", domain.MaxSubject)
 	check(c.Incarnation != "" && sound(c.Incarnation, domain.MaxUID), "incarnation: give a random text of 1 to %d bytes", domain.MaxUID)
+	check(Proven(c.Member, domain.Joined{Incarnation: c.Incarnation, Identity: c.Identity, Proof: c.Proof}), "identity: its proof is not for this member and incarnation; make both with Prove")
 	check(c.TTL >= 0 && c.TTL <= LimitTTL, "ttl %s: give 0 for auto, or at most %s", c.TTL, LimitTTL)
 	check(c.MinTTL > 0 && c.MinTTL <= c.MaxTTL && c.MaxTTL <= LimitTTL, "min_ttl %s and max_ttl %s: the first must not be above the second, nor that above %s", c.MinTTL, c.MaxTTL, LimitTTL)
 	check(c.Margin > 0 && c.Margin < 1, "margin %g: give a share above 0 and below 1", c.Margin)

@@ -154,6 +154,8 @@ func (p *play) enter(name string, options []string) {
 			cfg.Policy = Designated(strings.Split(value, ",")...)
 		case "precedence":
 			cfg.Precedence, _ = strconv.Atoi(value)
+		case "folder": // with its key
+			cfg.Identity, cfg.Proof = Prove(keyOf(value), cfg.Member, cfg.Incarnation)
 		default:
 			p.t.Fatalf("start: no option %s", key)
 		}

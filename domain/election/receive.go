@@ -108,6 +108,9 @@ func (s *Server) received(r domain.Record) {
 	s.readBack(&r, ruling)
 	s.standing(&r)
 	s.membership(&r)
+	if r.Type == domain.TypeDied && s.listens {
+		s.joinAt = s.now // it may be the one that this server listens for
+	}
 }
 
 // recovered ends the longest wait when the holder has the log again as well: it

@@ -34,6 +34,7 @@ type Server struct {
 	started, over    bool
 	wasMember        bool
 	joinAt           domain.Mono // when to send the next join
+	listens          bool        // it does not join yet: the process whose place it would take may live
 	clearedAt        domain.Mono // when the last cleared was sent
 	acknowledgeAt    domain.Mono // when to say again what is not read back
 	refusal          string      // why the last join was void

@@ -32,6 +32,7 @@ type Member struct {
 	Drained       bool             `json:"drained,omitempty"`
 	Falls         int              `json:"falls,omitempty"` // epochs that it lost unasked, each soon after the one before
 	FellAt        domain.Instant   `json:"fell_at,omitempty"`
+	Identity      string           `json:"identity,omitempty"` // public key of its data folder, in hex
 
 	// Acknowledged is what this incarnation has said last of the active revision.
 	Acknowledged domain.RevisionAcknowledged `json:"acknowledged,omitzero"`

@@ -1,60 +1,68 @@
 package cluster_test
 
 import (
-	"errors"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/adapters/identityfile"
 	"github.com/understudy-io/understudy/integration/cluster"
 )
 
-// TestTwoProcessesUnderOneNameDoNotTakeTurns: the newer one stays, and the guard
-// of the older one ends with it instead of starting it again, and so does up.
-func TestTwoProcessesUnderOneNameDoNotTakeTurns(t *testing.T) {
+// A second process under the name of a server that runs stays out and says why, with a
+// copy of the data folder and with one of its own; the older one does not notice.
+func TestASecondProcessUnderOneNameStaysOut(t *testing.T) {
 	s := common(t)
 	server, _ := s.Run.Server("C")
 	config, err := os.ReadFile(server.Config)
 	s.no(err)
-	dir := t.TempDir()
-	text := strings.NewReplacer(server.Data, filepath.Join(dir, "data"),
-		"listen: "+strings.TrimPrefix(server.Address, "http://"), "listen: 127.0.0.1:0").Replace(string(config))
-	path := filepath.Join(dir, "server.yaml")
-	s.no(os.WriteFile(path, []byte(text), 0o600))
-	done := make(chan cluster.Said, 1)
-	go func() { done <- cluster.Run(t.Context(), program(), "server", "--config", path) }()
-	turnedOut := func() int {
-		log, err := os.ReadFile(server.Log)
-		s.no(err)
-		return strings.Count(string(log), "this one ends, and is not to be started again")
+	before := incarnationOf(s, "C")
+	for name, test := range map[string]struct {
+		copied bool
+		words  string
+	}{
+		"a copy of its folder": {true, "C has the identity of C, which runs at " + server.Address},
+		"a folder of its own":  {false, "another installation runs as C, at " + server.Address},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			data := filepath.Join(dir, "data")
+			s.no(os.Mkdir(data, 0o700))
+			if test.copied {
+				key, err := os.ReadFile(filepath.Join(server.Data, identityfile.Name))
+				s.no(err)
+				s.no(os.WriteFile(filepath.Join(data, identityfile.Name), key, 0o600))
+			}
+			text := strings.NewReplacer(server.Data, data,
+				"listen: "+strings.TrimPrefix(server.Address, "http://"), "listen: 127.0.0.1:0").Replace(string(config))
+			path := filepath.Join(dir, "server.yaml")
+			s.no(os.WriteFile(path, []byte(text), 0o600))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			said := cluster.Run(ctx, program(), "server", "--no-guard", "--config", path)
+			if !strings.Contains(said.Err, test.words) || strings.Contains(said.Err, "role changed") {
+				t.Errorf("it does not say %q, or takes part: %s", test.words, said)
+			}
+			if now := incarnationOf(s, "C"); now != before {
+				t.Errorf("C was incarnation %s and is %s", before, now)
+			}
+		})
 	}
-	s.eventually("the older process ends", func() error {
-		if turnedOut() == 0 {
-			return errors.New("C runs on")
-		}
-		return nil
-	})
-	var said cluster.Said
-	s.eventually("the other one ends once the older one is started again by hand, and so the newer", func() error {
-		if err := s.Steer(t.Context(), "/processes/guard-C/start", ""); err != nil {
-			return err
-		}
-		select {
-		case said = <-done:
-			return nil
-		default:
-			return errors.New("it runs on")
-		}
-	})
 	s.heal()
-	if said.Code != 78 {
-		t.Errorf("want exit code 78: %s", said)
+}
+
+func incarnationOf(s *stage, name string) string {
+	s.t.Helper()
+	st := read[httpapi.Status](s, s.cli(0, "cluster", "status", "-o", "json"))
+	for _, m := range st.Servers {
+		if m.Name == name {
+			return m.Incarnation
+		}
 	}
-	if want := "a newer process runs under this server's name"; !strings.Contains(said.Err, want) {
-		t.Errorf("it does not say %q: %s", want, said)
-	}
-	if n := turnedOut(); n != 1 {
-		t.Errorf("C was turned out %d times, wanted once", n)
-	}
+	s.t.Fatalf("no server %s in %+v", name, st.Servers)
+	return ""
 }

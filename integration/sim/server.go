@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -123,6 +125,9 @@ func (s *server) open() {
 	s.coreMachine = core.New(core.Config{Server: h.name, Incarnation: s.incarnation, Devices: w.defs}, states)
 	cfg := w.plan.Hosts[h.index].Election
 	cfg.Member, cfg.Incarnation, cfg.Guarded = h.name, s.incarnation, true
+	if w.plan.Seed%2 == 0 { // the others are of 0.1.0, and have no identity
+		cfg.Identity, cfg.Proof = election.Prove(folderKey(h.name), h.name, s.incarnation)
+	}
 	state := s.findView()
 	if state == nil {
 		s.fail(fmt.Errorf("control holds no view to start from: %w", domain.ErrCorrupt))
@@ -705,3 +710,9 @@ func (s *server) unguarded() {
 
 // mayAct says whether the lease lives at this very moment, in true time.
 func (s *server) mayAct() bool { return !s.dead && s.lease.until > 0 && s.mono() < s.lease.until }
+
+// folderKey is the key in the data folder of a server, and in any copy of that.
+func folderKey(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}

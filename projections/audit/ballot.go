@@ -2,6 +2,9 @@ package audit
 
 import (
 	"cmp"
+	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -89,7 +92,9 @@ func (b *ballot) take(r *domain.Record) (c call) {
 	}
 	switch v := r.Payload.(type) {
 	case domain.Joined:
-		b.joined(process{r.Subject, v.Incarnation}, v.Precedence)
+		if vouched(r.Subject, &v) {
+			b.joined(process{r.Subject, v.Incarnation}, v.Precedence)
+		}
 	case domain.Heartbeat:
 		if b.held && !b.contested && b.holder == (process{r.Subject, v.Incarnation}) && v.Epoch == b.epoch && v.N > b.heardN && v.TTL > 0 && v.TTL <= longestTTL {
 			b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
@@ -259,4 +264,15 @@ func (b *ballot) claim(r *domain.Record, v *domain.Claim) (c call) {
 	b.epoch, b.holder, b.held, b.contested, b.successor = v.Epoch, p, true, false, ""
 	b.heard, b.heardAt, b.heardN, b.ttl = r.Position.Offset, r.Appended, v.N, v.TTL
 	return c
+}
+
+// vouched reports whether a join that names an identity is signed by it, for this member
+// and incarnation.
+func vouched(name string, j *domain.Joined) bool {
+	if j.Identity == "" && j.Proof == "" {
+		return true
+	}
+	key, _ := hex.DecodeString(j.Identity)
+	proof, _ := hex.DecodeString(j.Proof)
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, fmt.Appendf(nil, "understudy member v1\n%s\n%s", name, j.Incarnation), proof)
 }
