@@ -30,8 +30,9 @@ type Auditor struct {
 	control   *derivation // from control itself
 	copies    copies      // not in order yet
 	life      life        // of control, as of the newest copy
-	folded    int         // the number of the one that is folded
-	through   int64       // the highest copy that was folded
+	lost      []loss
+	folded    int   // the number of the one that is folded
+	through   int64 // the highest copy that was folded
 	compared  map[int64]uint64
 	topics    map[domain.TopicKind]*Topic
 	checked   int64 // the highest checkpoint that was taken
@@ -126,6 +127,7 @@ func (a *Auditor) push(r domain.Record) {
 	case r.Appended < l.first:
 		return // of a control that is gone, copied once more
 	case r.Appended > l.last && off <= l.highest && a.compared[off] != fingerprint(&r):
+		a.lost = append(a.lost, loss{after: l.last, before: r.Appended})
 		*l = life{number: l.number + 1, first: r.Appended, last: r.Appended, highest: off}
 	default:
 		l.last, l.highest = max(l.last, r.Appended), max(l.highest, off)
@@ -139,6 +141,10 @@ type life struct {
 	first, last domain.Instant
 	highest     int64
 }
+
+// loss is the time between the newest record of a control that was lost that was copied,
+// and the oldest of the next one: what control had of it nobody has.
+type loss struct{ after, before domain.Instant }
 
 // begin goes over to a control that was made anew.
 func (a *Auditor) begin(o *original) {

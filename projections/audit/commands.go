@@ -64,7 +64,7 @@ func (l *logAudit) refusal(r *domain.Record, ch *partition.Change) {
 
 // fact judges a record of the primary that counts by the fence.
 func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
-	if ch.Verdict == partition.Dead && r.Defect == domain.DefectNone {
+	if ch.Verdict == partition.Dead && r.Defect == domain.DefectNone && !l.anew(r) {
 		l.violated(RuleComplete, r.Appended, []Place{logAt(r.Position)}, "%s of %s counts, and does not fit what came before: %s", r.Type, l.fence.server, subjectOf(r))
 	}
 	switch v := r.Payload.(type) {
@@ -77,6 +77,8 @@ func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
 	case domain.Answer:
 		l.outcomes++
 		l.answer(r, &v)
+	case domain.Configured:
+		l.configured[strings.Clone(r.Subject)] = change{r.Position.Offset, r.Epoch}
 	case domain.Handled:
 		l.forwards.handled(v.Record.Offset, r.Position.Offset)
 	case domain.Reported:
@@ -85,6 +87,19 @@ func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
 			l.noted(RuleForeign, r.Appended, []Place{logAt(r.Position)}, "%s: %s became %q without a command", r.Subject, x.Target, x.Value)
 		}
 	}
+}
+
+// anew says that a record is a second outcome of a command that was pending, by the log,
+// when its device was configured anew in this epoch: its primary began again with it,
+// and did not know yet that the first one had ended.
+func (l *logAudit) anew(r *domain.Record) bool {
+	v, ok := r.Payload.(domain.Ended)
+	if !ok {
+		return false
+	}
+	e, ended := l.fates.ended[nameOf(r.Subject, v.UID)]
+	c := l.configured[r.Subject]
+	return ended && e.command == v.Command.Offset && c.epoch == r.Epoch && e.command < c.at && c.at < e.at
 }
 
 func subjectOf(r *domain.Record) string {
@@ -138,8 +153,13 @@ func (l *logAudit) outcome(r *domain.Record, v *domain.Ended) {
 	w := l.fates.open[n]
 	if w == nil || w.at != v.Command.Offset {
 		if e, ok := l.fates.ended[n]; ok {
-			l.violated(RuleOneEffect, r.Appended, []Place{l.here(e.command), l.here(e.at), l.here(v.Command.Offset), here},
-				"%s of %s has a second outcome, %s after %s", v.UID, r.Subject, v.Outcome, e.outcome)
+			places := []Place{l.here(e.command), l.here(e.at), l.here(v.Command.Offset), here}
+			if l.anew(r) {
+				l.noted(RuleOneEffect, r.Appended, append(places, l.here(l.configured[r.Subject].at)),
+					"%s of %s has a second outcome, %s after %s, which counts for nothing: the first was on its way when the device was configured anew", v.UID, r.Subject, v.Outcome, e.outcome)
+				return
+			}
+			l.violated(RuleOneEffect, r.Appended, places, "%s of %s has a second outcome, %s after %s", v.UID, r.Subject, v.Outcome, e.outcome)
 			return
 		}
 		if w != nil {

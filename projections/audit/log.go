@@ -13,24 +13,25 @@ type logAudit struct {
 	findings
 	number, partitions int32
 
-	topic    Topic
-	read     bool // a record was seen
-	state    *partition.State
-	blind    bool // retention has taken the beginning: nothing can be folded
-	fence    fence
-	fates    fates
-	wanted   wanted
-	gaps     []gap // that no later state hash has explained
-	gapsMore int64 // gaps that were too many to keep
-	marks    []mark
-	forwards halves
-	commands Commands
-	latency  Histogram
-	doubts   []Doubt
-	refused  []Refusal
-	lastFact domain.Instant // log time of the last record of a primary that counts
-	openedAt domain.Instant // log time of the newest mark
-	primary  string         // ce_source of who has opened the epoch
+	topic      Topic
+	read       bool // a record was seen
+	state      *partition.State
+	blind      bool // retention has taken the beginning: nothing can be folded
+	fence      fence
+	fates      fates
+	wanted     wanted
+	gaps       []gap // that no later state hash has explained
+	gapsMore   int64 // gaps that were too many to keep
+	marks      []mark
+	configured map[string]change // by device: how it was configured last
+	forwards   halves
+	commands   Commands
+	latency    Histogram
+	doubts     []Doubt
+	refused    []Refusal
+	lastFact   domain.Instant // log time of the last record of a primary that counts
+	openedAt   domain.Instant // log time of the newest mark
+	primary    string         // ce_source of who has opened the epoch
 
 	missed                                        int64 // state hashes that came behind their place
 	seen, facts, outcomes, shots, starts, reports int64 // looked at
@@ -44,6 +45,12 @@ type mark struct {
 	appended            domain.Instant
 }
 
+// change is a device.configured.
+type change struct {
+	at    int64 // offset
+	epoch uint64
+}
+
 // gap is a run of offsets that hold no record.
 type gap struct {
 	from, to int64 // to is the first that holds one
@@ -55,7 +62,7 @@ func newLogAudit(number, partitions int32, within Range) *logAudit {
 		findings: newFindings(within), number: number, partitions: partitions,
 		topic: Topic{Place: Place{Topic: domain.TopicLog.String(), Partition: number}},
 		state: partition.New(number, partitions, partition.DefaultLimits()), fates: newFates(),
-		wanted: newWanted(), forwards: newHalves(),
+		wanted: newWanted(), forwards: newHalves(), configured: make(map[string]change),
 		commands: Commands{Outcomes: make(map[domain.Outcome]int64), RefusedFor: make(map[domain.Reason]int64)},
 	}
 }

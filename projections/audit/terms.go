@@ -87,7 +87,10 @@ func (a *Auditor) marks(terms []Term) []Term {
 // unclaimed judges an epoch that was opened without a claim that is known.
 func (a *Auditor) unclaimed(terms []Term, m mark, all []Place) {
 	control := a.topics[domain.TopicControl]
+	lost := slices.ContainsFunc(a.lost, func(l loss) bool { return l.after < m.appended && m.appended < l.before })
 	switch {
+	case lost:
+		a.undecided(RuleElections, m.appended, all, "epoch %d was opened by %s, and control was lost before its election was copied to elections", m.epoch, m.server)
 	case len(terms) == 0 || m.epoch < terms[0].Epoch && a.control.start > 0:
 		a.undecided(RuleElections, m.appended, all, "epoch %d was opened by %s, and its election is not in what was read of control and elections", m.epoch, m.server)
 	case control != nil && m.epoch > terms[len(terms)-1].Epoch && Moment(m.appended) > control.Last:
