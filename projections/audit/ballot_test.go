@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -111,7 +112,12 @@ func (w *clerk) payload(name, incarnation string, epoch uint64) domain.Payload {
 	switch w.IntN(40) {
 	case 0, 1, 2, 3, 4, 5, 6:
 		w.births++
-		return domain.Joined{Incarnation: fmt.Sprint(name, w.births), Precedence: w.IntN(8)}
+		j := domain.Joined{Incarnation: fmt.Sprint(name, w.births), Precedence: w.IntN(8)}
+		if w.births%3 == 0 { // the others are of 0.1.0
+			key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+			j.Identity, j.Proof = election.Prove(key, name, fmt.Sprint(name, w.births-w.births%7/6))
+		}
+		return j
 	case 7:
 		return domain.Died{Incarnation: incarnation, Exit: "killed"}
 	case 8:
