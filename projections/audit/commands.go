@@ -89,17 +89,23 @@ func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
 	}
 }
 
-// anew says that a record is a second outcome of a command that was pending, by the log,
-// when its device was configured anew in this epoch: its primary began again with it,
-// and did not know yet that the first one had ended.
+// anew says that a record is the second start or outcome of a command that was pending,
+// by the log, when its device was configured anew in this epoch: its primary began again
+// with it, and did not know yet of the first one.
 func (l *logAudit) anew(r *domain.Record) bool {
-	v, ok := r.Payload.(domain.Ended)
-	if !ok {
-		return false
+	command, first := int64(-1), int64(-1)
+	switch v := r.Payload.(type) {
+	case domain.Started:
+		if w := l.fates.open[nameOf(r.Subject, v.UID)]; w != nil && w.at == v.Command.Offset {
+			command, first = w.at, w.started
+		}
+	case domain.Ended:
+		if e, ok := l.fates.ended[nameOf(r.Subject, v.UID)]; ok && e.command == v.Command.Offset {
+			command, first = e.command, e.at
+		}
 	}
-	e, ended := l.fates.ended[nameOf(r.Subject, v.UID)]
 	c := l.configured[r.Subject]
-	return ended && e.command == v.Command.Offset && c.epoch == r.Epoch && e.command < c.at && c.at < e.at
+	return first >= 0 && c.epoch == r.Epoch && command < c.at && c.at < first
 }
 
 func subjectOf(r *domain.Record) string {
@@ -127,6 +133,10 @@ func (l *logAudit) started(r *domain.Record, v domain.Started) {
 			places = append(places, l.here(e.at))
 		}
 		l.violated(RuleOneShot, r.Appended, places, "%s of %s is started, and does not wait to be", v.UID, r.Subject)
+		return
+	case w.started >= 0 && l.anew(r):
+		l.noted(RuleOneShot, r.Appended, []Place{l.here(w.at), l.here(w.started), here, l.here(l.configured[r.Subject].at)},
+			"%s of %s is started a second time, which counts for nothing: the first was on its way when the device was configured anew", v.UID, r.Subject)
 		return
 	case w.started >= 0:
 		l.violated(RuleOneShot, r.Appended, []Place{l.here(w.at), l.here(w.started), here}, "%s of %s is started a second time", v.UID, r.Subject)

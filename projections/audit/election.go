@@ -16,6 +16,7 @@ type derivation struct {
 	state  *election.State  // nil until the first record, or a view, is there
 	ballot *ballot
 	terms  []Term
+	since  int             // the first of them that is of this control
 	start  int64           // the first offset that is retained
 	before []domain.Record // what came while there was no view
 	lost   bool            // there is no beginning
@@ -27,7 +28,7 @@ func newDerivation(topic domain.TopicKind, within Range) *derivation {
 }
 
 func (d *derivation) begins(start int64) {
-	d.start = start
+	d.start, d.since = start, len(d.terms)
 	if start == 0 {
 		d.state, d.ballot = election.NewState(), newBallot()
 	}
@@ -69,7 +70,7 @@ func (d *derivation) apply(r domain.Record) {
 		d.undecided(RuleElections, r.Appended, here, "by the broker's clock the claim of %s for epoch %d came %v before the end of the lease: was that clock set then?", r.Subject, claim.Epoch, call.early)
 	}
 	d.looked(RuleEpochs, 1)
-	if n := len(d.terms); n > 0 && d.terms[n-1].Epoch >= claim.Epoch {
+	if n := len(d.terms); n > d.since && d.terms[n-1].Epoch >= claim.Epoch {
 		d.violated(RuleEpochs, r.Appended, here, "epoch %d is claimed behind epoch %d", claim.Epoch, d.terms[n-1].Epoch)
 	}
 	where := controlAt(r.Position.Offset)

@@ -29,10 +29,9 @@ func (a *Auditor) mergeTerms() []Term {
 			a.violated(RuleElections, domain.Instant(t.Claimed), []Place{*t.Claim, *same.Claim}, "control gives epoch %d to %s (%s), the elections topic to %s (%s)", t.Epoch, t.Server, t.Incarnation, same.Server, same.Incarnation)
 		}
 	}
-	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.Epoch, b.Epoch) })
-	for _, t := range terms { // control saw each heartbeat, the copies only those that were kept
-		if c := a.control.term(t.Epoch); c != nil && c.End != "" {
-			i, _ := slices.BinarySearchFunc(terms, t.Epoch, func(t Term, e uint64) int { return cmp.Compare(t.Epoch, e) })
+	slices.SortStableFunc(terms, func(a, b Term) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	for i := range terms { // control saw each heartbeat, the copies only those that were kept
+		if c := a.control.term(terms[i].Epoch); c != nil && c.End != "" && c.Incarnation == terms[i].Incarnation {
 			terms[i].End, terms[i].Ended = c.End, c.Ended
 		}
 	}
@@ -70,6 +69,10 @@ func (a *Auditor) marks(terms []Term) []Term {
 		o := opened[e]
 		a.looked(RuleElections, 1)
 		i, found := slices.BinarySearchFunc(terms, e, func(t Term, e uint64) int { return cmp.Compare(t.Epoch, e) })
+		// One that was won and never opened may be given again after a loss of control.
+		for i+1 < len(terms) && terms[i+1].Epoch == e && terms[i].Incarnation != o.incarnation {
+			i++
+		}
 		switch {
 		case !found:
 			a.unclaimed(terms, o.mark, o.all)
