@@ -32,6 +32,8 @@ type cursor struct {
 	left int64     // bytes of the file that are not read yet
 }
 
+func (c *cursor) position() int64 { return c.next }
+
 // read gives records from next on: at least one, of about so many bytes.
 func (c *cursor) read(maxBytes int) ([]domain.Stored, error) {
 	var out []domain.Stored
@@ -186,9 +188,7 @@ func (c *cursor) finish() error {
 	return c.close()
 }
 
-func (c *cursor) damaged(err error) error {
-	return fmt.Errorf("file %s of the export in %s is damaged or was changed; take another copy of it, or export it again: %w", c.files[c.at].Name, c.dir, err)
-}
+func (c *cursor) damaged(err error) error { return damaged(c.dir, &c.files[c.at], err) }
 
 func (c *cursor) close() error {
 	if c.f == nil {

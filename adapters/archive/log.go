@@ -16,18 +16,30 @@ import (
 type Log struct {
 	dir      string
 	manifest Manifest
+	form     Form
 
 	mu      sync.Mutex
-	cursors map[place]*cursor
+	cursors map[place]records
 }
 
-// Open reads the manifest of a folder. Files are read when they are asked for.
-func Open(dir string) (*Log, error) {
-	m, err := ReadManifest(dir)
+// Open reads the manifest of a folder of lines. Files are read when they are asked for.
+func Open(dir string) (*Log, error) { return OpenAs(dir, Lines()) }
+
+// OpenAs is Open for a folder of any of these forms.
+func OpenAs(dir string, forms ...Form) (*Log, error) {
+	m, err := readManifest(dir, namesOf(forms)...)
 	if err != nil {
 		return nil, err
 	}
-	return &Log{dir: dir, manifest: m, cursors: make(map[place]*cursor)}, nil
+	i := slices.IndexFunc(forms, func(f Form) bool { return f.Name == m.Format })
+	return &Log{dir: dir, manifest: m, form: forms[i], cursors: make(map[place]records)}, nil
+}
+
+func namesOf(forms []Form) (names []string) {
+	for _, f := range forms {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // Manifest is what the folder says of itself.
@@ -123,15 +135,15 @@ func (l *Log) fetch(from domain.FetchFrom, maxBytes int) domain.Fetched {
 	}
 	at := place{from.Topic, from.Partition}
 	c := l.cursors[at]
-	if c == nil || c.next != from.Offset {
+	if c == nil || c.position() != from.Offset {
 		if c != nil {
 			_ = c.close()
 		}
-		c = &cursor{dir: l.dir, files: l.manifest.filesOf(at), next: from.Offset}
+		c = l.records(l.manifest.filesOf(at), from.Offset)
 		l.cursors[at] = c
 	}
 	out.Messages, out.Err = c.read(max(maxBytes, 1))
-	out.Next = c.next
+	out.Next = c.position()
 	if out.Err != nil {
 		_ = c.close()
 		delete(l.cursors, at)

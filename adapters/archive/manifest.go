@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -82,7 +83,7 @@ func (m *Manifest) Complete() bool {
 // ReadManifest reads the manifest of a folder, and checks that it makes sense.
 func ReadManifest(dir string) (Manifest, error) { return readManifest(dir, Format) }
 
-func readManifest(dir, format string) (Manifest, error) {
+func readManifest(dir string, formats ...string) (Manifest, error) {
 	var m Manifest
 	path := filepath.Join(dir, manifestName)
 	info, err := os.Stat(path)
@@ -102,8 +103,8 @@ func readManifest(dir, format string) (Manifest, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("%s cannot be read; take another copy of the folder, or export again: %w: %w", path, domain.ErrCorrupt, err)
 	}
-	if m.Format != format {
-		return m, fmt.Errorf("%s says format %q, and %q is wanted here; export as that to another folder, or use the build that wrote it, %s: %w", path, m.Format, format, m.Build, domain.ErrConflict)
+	if !slices.Contains(formats, m.Format) {
+		return m, fmt.Errorf("%s says format %q, and %s is wanted here; export as that to another folder, or use the build that wrote it, %s: %w", path, m.Format, strings.Join(formats, " or "), m.Build, domain.ErrConflict)
 	}
 	return m, m.check(path)
 }

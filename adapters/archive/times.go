@@ -30,7 +30,7 @@ func (l *Log) offsetAt(ctx context.Context, of place, end int64, at domain.Insta
 		if f.Records == 0 || f.Last.Before(t) {
 			continue
 		}
-		c := &cursor{dir: l.dir, files: []File{f}, next: f.From}
+		c := l.records([]File{f}, f.From)
 		for {
 			if err := ctx.Err(); err != nil {
 				_ = c.close()

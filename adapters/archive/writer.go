@@ -42,6 +42,8 @@ type Writer struct {
 type Form struct {
 	Name, Suffix string
 	Begin        func(w io.Writer) Sink
+	// Open reads a file again, from an offset or a little before; nil for lines.
+	Open func(path string, f File, from int64) (Reading, error)
 	// Daily begins a new file with each day, in UTC.
 	Daily bool
 }

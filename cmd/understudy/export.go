@@ -129,9 +129,21 @@ func (p *past) formOf(name string) archive.Form {
 	if name == "jsonl" {
 		return archive.Lines()
 	}
-	return archive.Form{Name: parquetFormat, Suffix: ".parquet", Daily: true, Begin: func(w io.Writer) archive.Sink {
-		return parquetfile.Begin(w, p.describe)
+	form := tables()
+	form.Begin = func(w io.Writer) archive.Sink { return parquetfile.Begin(w, p.describe) }
+	return form
+}
+
+// tables is the form of Parquet, to be read.
+func tables() archive.Form {
+	return archive.Form{Name: parquetFormat, Suffix: ".parquet", Daily: true, Open: func(path string, f archive.File, from int64) (archive.Reading, error) {
+		return parquetfile.Open(path, f.Topic, f.Partition, f.From, from)
 	}}
+}
+
+// openFolder opens what export wrote, in either form.
+func openFolder(dir string) (*archive.Log, error) {
+	return archive.OpenAs(dir, archive.Lines(), tables())
 }
 
 // describe decodes a record for its columns.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -156,8 +157,8 @@ func TestALongWorkTellsHowFarItIs(t *testing.T) {
 	silent.add(500, began.Add(time.Second))
 }
 
-// TestTablesHoldEveryRecord: with what decoding says of it, and they are no
-// history to be read again.
+// TestTablesHoldEveryRecord: with what decoding says of it, and they are a history like
+// any other, to be looked at, judged and imported.
 func TestTablesHoldEveryRecord(t *testing.T) {
 	past := newPast(t)
 	dir := filepath.Join(t.TempDir(), "tables")
@@ -182,7 +183,47 @@ func TestTablesHoldEveryRecord(t *testing.T) {
 	if want := logPartitions + 9; rows != want || confirmed != 2 {
 		t.Errorf("%d rows of %d, %d confirmed", rows, want, confirmed)
 	}
-	if code, _, errOut := command(t, "timeline", "--file", dir); code != exitRefused || !strings.Contains(errOut, "understudy.parquet.v1") {
-		t.Errorf("exit %d: %s", code, errOut)
+	folder, err := openFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = folder.Close() }()
+	for _, kind := range history.Kinds {
+		topic := domain.Topic("main", kind)
+		if d := cmp.Diff(all(t, past.log, topic), all(t, folder, topic)); d != "" {
+			t.Errorf("%s: %s", topic, d)
+		}
+	}
+	for _, args := range [][]string{
+		{"timeline"}, {"explain", "u-2", "--cache", "none"}, {"state", "at", "--position", past.first.String(), "--cache", "none", "-o", "yaml"},
+	} {
+		code, out, errOut := command(t, append(args, "--file", dir, "--keys-file", past.keys)...)
+		if want := past.past(t, args...); code != exitOK || out != want {
+			t.Errorf("%v: exit %d: %s\n%s\nand from the brokers\n%s", args, code, errOut, out, want)
+		}
+	}
+	code, _, errOut := command(t, "audit", "verify", "--file", dir, "--keys-file", past.keys)
+	if there, _, _ := command(t, "audit", "verify", "--kafka", past.address, "--landscape", "main", "--keys-file", past.keys); code != there {
+		t.Errorf("verify ends with %d, and with %d from the brokers: %s", code, there, errOut)
+	}
+	other := newLog(t)
+	if code, _, errOut := command(t, "import", "--from", dir, "--kafka", other.address); code != exitOK {
+		t.Fatalf("import: exit %d: %s", code, errOut)
+	}
+	topic := domain.Topic("main", domain.TopicLog)
+	if d := cmp.Diff(all(t, past.log, topic), all(t, other.log, topic)); d != "" {
+		t.Errorf("imported: %s", d)
+	}
+	// A byte that was changed is found.
+	table, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	table[len(table)/2] ^= 1
+	if err := os.WriteFile(files[0], table, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errOut := command(t, "audit", "verify", "--file", dir, "--keys-file", past.keys); code != exitError || !strings.Contains(errOut, "is damaged or was changed") {
+		t.Errorf("a changed file: exit %d: %s", code, errOut)
 	}
 }

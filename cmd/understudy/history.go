@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/understudy-io/understudy/adapters/archive"
 	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/history"
@@ -146,7 +145,7 @@ func (p *past) keysFit(ctx context.Context) error {
 
 // join puts a sealed folder before the log of the brokers.
 func (p *past) join(ctx context.Context, folder string) error {
-	old, err := archive.Open(folder)
+	old, err := openFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -164,7 +163,7 @@ func (p *past) join(ctx context.Context, folder string) error {
 }
 
 func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
-	log, err := archive.Open(h.folder)
+	log, err := openFolder(h.folder)
 	if err != nil {
 		return nil, err
 	}

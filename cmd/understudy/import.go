@@ -47,7 +47,7 @@ func (g *globals) importFolder(cmd *cobra.Command, l *logFlags, folder string, p
 	if err != nil {
 		return err
 	}
-	from, err := archive.Open(folder)
+	from, err := openFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (p *past) seal(cmd *cobra.Command, o *sealing, screen *screen) (err error) 
 
 // proven compares a folder with the log, and folds it.
 func (p *past) proven(ctx context.Context, folder string) (*history.Checked, error) {
-	log, err := archive.Open(folder)
+	log, err := openFolder(folder)
 	if err != nil {
 		return nil, err
 	}
