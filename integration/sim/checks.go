@@ -332,9 +332,9 @@ func (c *checks) write(s *server, st *station, e device.Emit) {
 		w.failf("%s writes %s of %s to %s, and no such command was accepted (G6)", s.incarnation, a.UID, a.Command, st.name)
 		return
 	}
-	// A device that is configured anew may be sent an absolute action again whose
-	// outcome was on its way.
-	again := a.Effect == domain.Absolute && w.reconfigured
+	// A device that is configured anew may be sent anything again but a one-shot, if the
+	// outcome was on its way: a queryable one is decided by what the device says now.
+	again := a.Effect != domain.OneShot && w.reconfigured
 	if o.ended != nil && !again {
 		w.failf("%s writes %s to %s, and its outcome stands in the log: %s", s.incarnation, a.UID, st.name, o.ended.Outcome)
 	}
