@@ -132,6 +132,9 @@ func (e *StaleRevision) Unwrap() error { return domain.ErrConflict }
 type FaultyConfiguration struct{ Faults []*ProblemError }
 
 func (e *FaultyConfiguration) Error() string {
+	if len(e.Faults) == 1 {
+		return "the configuration has a fault, and nothing was published"
+	}
 	return fmt.Sprintf("the configuration has %d faults, and nothing was published", len(e.Faults))
 }
 

@@ -87,6 +87,20 @@ func authenticated(verify func(string) (string, bool), next http.Handler) http.H
 	})
 }
 
+// unclosed lets nothing but reading pass while the server takes no change.
+func unclosed(closed func() string, next http.Handler) http.Handler {
+	if closed == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := closed(); why != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			writeProblem(w, newProblem(http.StatusServiceUnavailable, CodeUnavailable, why))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func refuse(w http.ResponseWriter, detail string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="understudy"`)
 	writeProblem(w, newProblem(http.StatusUnauthorized, CodeUnauthorized, detail))

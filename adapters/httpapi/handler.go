@@ -19,7 +19,9 @@ type Options struct {
 	// Configuration is served below /api/v1/configuration; without it there are no
 	// such paths.
 	Configuration Configurator
-	Logger        *slog.Logger
+	// Closed says why nothing can be changed at the moment; empty if it can. Never, if nil.
+	Closed func() string
+	Logger *slog.Logger
 	// Registry is served at /metrics; without it there is no such path.
 	Registry *prometheus.Registry
 	Build    string
@@ -62,7 +64,7 @@ func New(backend Backend, opts Options) http.Handler {
 			ErrorLog: slog.NewLogLogger(opts.Logger.Handler(), slog.LevelWarn),
 		}))
 	}
-	return recovered(opts.Logger, bounded(authenticated(opts.Verify, unrouted(mux))))
+	return recovered(opts.Logger, bounded(authenticated(opts.Verify, unclosed(opts.Closed, unrouted(mux)))))
 }
 
 type routes struct {

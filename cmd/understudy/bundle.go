@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,7 @@ changed since (publish takes any file), and if it is from another landscape, unl
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			if _, hash, err := codec.EncodeConfiguration(parsed); err != nil || hash != b.Hash {
-				return fmt.Errorf("%s was changed since it was exported, its hash is %.12s and not %.12s: if that is meant, use `%s`: %w", args[0], hash, b.Hash, g.line("config", "publish", args[0]), domain.ErrConflict)
+				return fmt.Errorf("%s was changed since it was exported, its hash is %.12s and not %.12s: if that is meant, use `%s`: %w", args[0], hash, b.Hash, g.line("config", "publish", args[0], "--if-match", strconv.FormatUint(c.ifMatch, 10)), domain.ErrConflict)
 			}
 			s, err := g.open(cmd)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -94,11 +95,12 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 	if err != nil {
 		return err
 	}
-	if err := awaitTopics(ctx, data, cfg, logger); err != nil {
-		return errors.Join(err, api.listener.Close())
+	serving := api.serve()
+	if err := awaitLog(ctx, s, data, cfg, logger); err != nil {
+		return errors.Join(err, closeAPI(ctx, api.server))
 	}
 	guard.Watch(ctx, runFile(cfg), s.Guarded)
-	return errors.Join(runBoth(ctx, s, api), closeAPI(ctx, api.server))
+	return errors.Join(runBoth(ctx, s, serving), closeAPI(ctx, api.server))
 }
 
 // assemble makes of the configuration what a server needs.
@@ -149,9 +151,20 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	}, nil
 }
 
+// awaitLog waits for the log, and lets the server meanwhile show what its machine has kept.
+func awaitLog(ctx context.Context, s *server.Server, log *kafka.Log, cfg config.Config, logger *slog.Logger) error {
+	standing, end := context.WithCancel(ctx)
+	var over sync.WaitGroup
+	defer over.Wait()
+	defer end()
+	return awaitTopics(ctx, log, cfg, logger, func() { over.Go(func() { s.StandIn(standing) }) })
+}
+
 // awaitTopics waits until the log answers, and refuses topics that are not as
-// they must be, and a set-up with which the log never will answer.
-func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger *slog.Logger) error {
+// they must be, and a set-up with which the log never will answer. It calls away once, if
+// the log does not answer at once.
+func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger *slog.Logger, away func()) error {
+	away = sync.OnceFunc(away)
 	var wrongSince time.Time
 	for said := false; ; said = true {
 		findings, err := log.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
@@ -173,6 +186,7 @@ func awaitTopics(ctx context.Context, log *kafka.Log, cfg config.Config, logger 
 		if !said {
 			logger.Warn("the log does not answer yet; waiting for it", "cause", err)
 		}
+		away()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -207,7 +221,7 @@ func listen(cfg config.Config, s *server.Server, logger *slog.Logger) (*api, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.Metrics(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler := httpapi.New(s, httpapi.Options{Verify: users.user, Configuration: s, Logger: logger, Registry: registry, Build: thisBuild().String()})
+	handler := httpapi.New(s, httpapi.Options{Verify: users.user, Configuration: s, Closed: s.Closed, Logger: logger, Registry: registry, Build: thisBuild().String()})
 	reloadOnHangup(users, logger)
 	return &api{server: httpapi.Server(handler, logger), listener: l}, nil
 }
@@ -241,27 +255,34 @@ func reloadOnHangup(users *tokens, logger *slog.Logger) {
 	}()
 }
 
-// runBoth runs server and API until ctx ends or one of them fails.
-func runBoth(ctx context.Context, s *server.Server, a *api) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// serve begins to answer; what it gives tells why that has ended, unless it was closed.
+func (a *api) serve() <-chan error {
 	failed := make(chan error, 1)
 	go func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve the HTTP API: %w", err)
-			cancel()
 		}
 	}()
-	err := s.Run(ctx)
+	return failed
+}
+
+// runBoth runs the server until ctx ends, or it or its API fails.
+func runBoth(ctx context.Context, s *server.Server, failed <-chan error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	var cause, err error
+	select {
+	case err = <-ended:
+	case cause = <-failed:
+		cancel()
+		err = <-ended
+	}
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	select {
-	case cause := <-failed:
-		return errors.Join(err, cause)
-	default:
-		return err
-	}
+	return errors.Join(err, cause)
 }
 
 func closeAPI(ctx context.Context, s *http.Server) error {

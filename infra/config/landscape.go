@@ -38,12 +38,11 @@ func ParseLandscape(text []byte) (*configuration.Configuration, error) {
 	c := new(configuration.Configuration)
 	in := newNodes()
 	in.top(file.Content[0], c)
-	r := &report{faults: in.faults}
-	if len(r.faults) == 0 {
-		shareVerbs(c.Devices)
-		validateLandscape(c, r)
-		locate(r.faults, file.Content[0])
-	}
+	r := &report{partial: len(in.faults) > 0}
+	shareVerbs(c.Devices)
+	validateLandscape(c, r)
+	r.faults = slices.Concat(in.faults, besides(in.faults, r.faults))
+	locate(r.faults, file.Content[0])
 	slices.SortStableFunc(r.faults, byLine)
 	if len(r.faults) > maxFaults {
 		r.faults = append(r.faults[:maxFaults], fault("the file", "has %d more faults", len(r.faults)-maxFaults))
@@ -69,6 +68,28 @@ func (r *nodes) top(n *yaml.Node, c *configuration.Configuration) {
 		}
 	}
 	r.value(n, nil, reflect.ValueOf(c).Elem())
+}
+
+// besides are the faults of meaning in entries that could be read: what is said of an
+// entry with a misspelt key may follow from that.
+func besides(shape, meaning []error) []error {
+	spoilt := make(map[string]bool)
+	for _, err := range shape {
+		var f *FaultError
+		if errors.As(err, &f) {
+			spoilt[entryOf(f.Path)] = true
+		}
+	}
+	return slices.DeleteFunc(meaning, func(err error) bool {
+		var f *FaultError
+		return errors.As(err, &f) && spoilt[entryOf(f.Path)]
+	})
+}
+
+// entryOf is the entry of a section that a path is in: devices[3] of devices[3].verbs[0].url.
+func entryOf(path string) string {
+	entry, _, _ := strings.Cut(path, ".")
+	return entry
 }
 
 func byLine(a, b error) int {
@@ -138,7 +159,7 @@ func validateLandscape(c *configuration.Configuration, r *report) {
 		key := fmt.Sprintf("mappings[%d]", i)
 		r.unique(names, key+".name", m.Name, "each mapping")
 		if devices[m.Device] == nil {
-			r.add(key+".device", "%q is not among the devices: add it there, or take the mapping away", m.Device)
+			r.absent(key+".device", "%q is not among the devices: add it there, or take the mapping away", m.Device)
 		}
 		if kind, rest, _ := strings.Cut(string(m.Target), "/"); rest == "" || !slices.Contains([]string{"crosspoint", "label", "lock", "parameter"}, kind) {
 			r.add(key+".target", "%q is no target: write crosspoint/video/5, label/input/3, lock/video/5 or parameter/level", m.Target)
@@ -163,7 +184,7 @@ func validatePorts(list []configuration.Port, devices map[string]*domain.Definit
 		var most int
 		switch {
 		case d == nil:
-			r.add(key+".device", "%q is not among the devices: add it there, or take the port away", p.Device)
+			r.absent(key+".device", "%q is not among the devices: add it there, or take the port away", p.Device)
 			continue
 		case p.Side == domain.PortInput:
 			most = d.Inputs
@@ -187,7 +208,7 @@ func validatePanels(list []configuration.Panel, ports map[string]string, r *repo
 		r.unique(ids, key+".id", p.ID, "each panel")
 		for _, port := range p.Ports {
 			if ports[port] == "" {
-				r.add(key+".ports", "%q is not among the ports: add it there, or take it away", port)
+				r.absent(key+".ports", "%q is not among the ports: add it there, or take it away", port)
 			}
 		}
 	}

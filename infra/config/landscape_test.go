@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,5 +109,31 @@ func TestAThousandFaultsAreEnough(t *testing.T) {
 	_, err := ParseLandscape([]byte(b.String()))
 	if n := len(Faults(err)); n != maxFaults+1 || !strings.Contains(err.Error(), "has 2000 more faults") {
 		t.Errorf("%d faults", n)
+	}
+}
+
+// Faults of form and of meaning are told together, but nothing that only follows from
+// another one.
+func TestAllFaultsOfALandscapeAreToldTogether(t *testing.T) {
+	_, err := ParseLandscape([]byte(`
+devices:
+  - {id: router-1, driver: videohubb, address: "192.0.2.1:9990", inputs: 40, outputs: 40}
+  - {id: gate-1, driver: http, addres: "192.0.2.2"}
+panells: []
+ports:
+  - {id: cam-3, device: router-9, side: input, number: 17}
+policy: {config_primary: "a b"}
+`))
+	var got []string
+	for _, f := range Faults(err) {
+		got = append(got, fmt.Sprintf("%d %s", f.Line, f.Path))
+	}
+	want := []string{"3 devices[0].driver", "4 devices[1].addres", "5 panells", "8 policy.config_primary"}
+	if !slices.Equal(got, want) {
+		t.Errorf("told of %q, want %q: %v", got, want, err)
+	}
+	_, err = ParseLandscape([]byte("text"))
+	if f := Faults(err); len(f) != 1 || f[0].Path != "the file" {
+		t.Errorf("of a text is told %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -46,7 +47,7 @@ func (p *place) String() string {
 }
 
 func (r *nodes) fault(n *yaml.Node, at *place, format string, args ...any) {
-	r.faults = append(r.faults, &FaultError{Line: n.Line, Path: at.String(), Message: fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, &FaultError{Line: n.Line, Path: cmp.Or(at.String(), "the file"), Message: fmt.Sprintf(format, args...)})
 }
 
 // plain is the node that is meant: that of an alias. It is nil for nothing.

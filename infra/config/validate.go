@@ -26,10 +26,20 @@ const (
 )
 
 // report collects faults, each a sentence about a key.
-type report struct{ faults []error }
+type report struct {
+	faults  []error
+	partial bool // not all could be read: what seems to lack may be there
+}
 
 func (r *report) add(key, format string, args ...any) {
 	r.faults = append(r.faults, fault(key, format, args...))
+}
+
+// absent is add, of something that is named and not there.
+func (r *report) absent(key, format string, args ...any) {
+	if !r.partial {
+		r.add(key, format, args...)
+	}
 }
 
 // Validate reports every fault: values out of their range, and values that do

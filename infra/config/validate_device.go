@@ -24,7 +24,7 @@ func validateDevice(key string, d domain.Definition, r *report) {
 			r.add(key, "inputs and outputs are those of a router: take them away, or use driver %s", domain.DriverVideohub)
 		}
 		for _, err := range parts(httpdevice.Validate(d)) {
-			r.add(key, "%v", err)
+			r.add(key, "%s", domain.Plain(err))
 		}
 	default:
 		r.add(key+".driver", "%q: use %s or %s", d.Driver, domain.DriverVideohub, domain.DriverHTTP)

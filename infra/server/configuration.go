@@ -97,10 +97,19 @@ func (s *Server) content(ctx context.Context, number uint64) (partition.Revision
 	if err != nil {
 		return r, nil, err
 	}
+	if r.Number == 0 && s.standsIn.Load() {
+		if r, c, err := s.keptContent(""); err == nil {
+			return r, c, nil
+		}
+	}
 	if r.Number == 0 {
 		c := &configuration.Configuration{Devices: slices.Clone(s.options.Devices)}
 		c.Sort()
 		return r, c, nil
+	}
+	if s.standsIn.Load() {
+		_, c, err := s.keptContent(r.Hash)
+		return r, c, err
 	}
 	c, err := s.core.editions.get(ctx, r)
 	return r, c, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -64,6 +65,8 @@ type Server struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and renewed whenever role or membership may have changed
 	guarded bool
+
+	standsIn atomic.Bool // there is no log: what this machine has kept is shown
 
 	looking   sync.Mutex // held while somebody looks through the dead letters
 	lookAgain domain.Mono

@@ -50,7 +50,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 		out.Counters.DeadLetters += n.Dead
 		out.Counters.Foreign += n.Foreign
 	}
-	if !c.machine.CaughtUp() {
+	if s.standsIn.Load() {
+		reasons = append(reasons, standing)
+	} else if !c.machine.CaughtUp() {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
 	if !c.machine.Informed() {
@@ -117,6 +119,9 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Name = s.options.Election.Member
 		out.Server.Incarnation = s.options.Election.Incarnation
 		out.Server.Role, out.Server.State = httpapi.RoleSecondary, "joining"
+		if s.standsIn.Load() {
+			out.Server.State = "without a log"
+		}
 		why := "it has not joined yet"
 		if refusal := m.Refusal(); refusal != "" {
 			why = "it may not join: " + refusal
@@ -238,6 +243,12 @@ func (s *Server) Devices(ctx context.Context) ([]httpapi.Device, error) {
 			}
 		}
 	})
+	if err == nil && s.standsIn.Load() {
+		out = s.keptDevices(out)
+		for i := range out {
+			out[i].Connected, out[i].ConnectionDetail = false, "there is no log"
+		}
+	}
 	sortDevices(out)
 	return out, err
 }
@@ -255,6 +266,13 @@ func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) 
 	})
 	if err == nil && ok {
 		s.nameHolders(ctx, &out)
+	}
+	if err == nil && !ok && s.standsIn.Load() {
+		for _, d := range s.keptDevices(nil) {
+			if d.ID == id {
+				return d, nil
+			}
+		}
 	}
 	if err == nil && !ok {
 		err = fmt.Errorf("no device %q is configured; `understudy state list` shows those that are: %w", id, domain.ErrNotFound)

@@ -40,6 +40,8 @@ var ofTheConfiguration = []mutant{
 		"case waited < ApplyWithin:", "case true:", in(test("projections/checkup", "TestAPartialApplication"))},
 	{"the audit takes every acknowledgement for true", "projections/audit/revisions.go",
 		"case revision.Hash != w.Hash || revision.ActivatedAt != w.At:", "case false:", in(heldAgainst)},
+	{"a server without a log takes changes", "adapters/httpapi/doors.go",
+		`why != "" && r.Method`, `why == "-" && r.Method`, in(test("adapters/httpapi", "TestAServerThatIsClosed"))},
 	{"a transfer contests nobody", "infra/server/configuration.go",
 		"	if holder == s.options.Election.Member {\n		return &httpapi.Move{", "	if true {\n		return &httpapi.Move{", in(revising)},
 }

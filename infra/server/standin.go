@@ -1,0 +1,98 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/configuration"
+	"github.com/understudy-io/understudy/domain/election"
+	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/control"
+	"github.com/understudy-io/understudy/domain/server/core"
+	"github.com/understudy-io/understudy/infra/config"
+)
+
+// standing is what a server without a log shows.
+const standing = "there is no log: what is shown is what this machine has kept, of when it was last at work; nothing can be changed, and nothing is done"
+
+// StandIn answers for a server whose log does not answer yet, from what this machine has
+// kept: the newest snapshot, and the configuration that it has gone over to last. It joins
+// nothing, opens no device and acts on nothing. It ends with ctx; Run comes after it.
+func (s *Server) StandIn(ctx context.Context) {
+	states, _ := s.loadSnapshot()
+	s.core.machine = core.New(core.Config{
+		Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
+	}, states)
+	e := election.NewServer(s.options.Election)
+	s.control.machine = control.New(control.Config{
+		Landscape: s.options.Landscape, Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
+	}, e)
+	s.standsIn.Store(true)
+	defer s.standsIn.Store(false)
+	for {
+		select {
+		case <-s.core.calls.ready:
+			for _, f := range s.core.calls.take() {
+				f()
+			}
+		case <-s.control.asks.ready:
+			for _, f := range s.control.asks.take() {
+				f(e)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Closed says why nothing can be changed through this server; empty if it can.
+func (s *Server) Closed() string {
+	if s.standsIn.Load() {
+		return standing
+	}
+	return ""
+}
+
+// keptContent is what this machine's file holds, of a revision, or of any where hash is
+// empty.
+func (s *Server) keptContent(hash string) (partition.Revision, *configuration.Configuration, error) {
+	none := partition.Revision{}
+	if s.options.Kept == nil {
+		return none, nil, fmt.Errorf("no configuration is kept here: %w", domain.ErrNotFound)
+	}
+	text, err := s.options.Kept.Load(config.MaxLandscapeFile)
+	if err != nil {
+		return none, nil, err
+	}
+	b, err := config.ReadBundle(text)
+	if err == nil && (b.Landscape != s.options.Landscape || b.Hash != cmp.Or(hash, b.Hash)) {
+		err = fmt.Errorf("the kept configuration is revision %d of landscape %s: %w", b.Revision, b.Landscape, domain.ErrNotFound)
+	}
+	if err != nil {
+		return none, nil, err
+	}
+	c, err := config.ParseLandscape(text)
+	return partition.Revision{Number: b.Revision, Hash: b.Hash, ActivatedIn: b.Epoch}, c, err
+}
+
+// keptDevices adds the devices of the kept configuration that no snapshot knows: of them
+// there is nothing to show but that they are there.
+func (s *Server) keptDevices(known []httpapi.Device) []httpapi.Device {
+	_, c, err := s.keptContent("")
+	if err != nil {
+		return known
+	}
+	have := make(map[string]bool, len(known))
+	for _, d := range known {
+		have[d.ID] = true
+	}
+	for _, d := range c.Devices {
+		if !have[d.Device] {
+			known = append(known, httpapi.Device{ID: d.Device, Driver: d.Driver, Address: d.Address, Inputs: d.Inputs, Outputs: d.Outputs})
+		}
+	}
+	return known
+}
