@@ -34,7 +34,7 @@ exported folder; no server is asked. Each is named by its offset in the dead-let
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
-				found, err := p.letters(cmd.Context())
+				found, err := p.letters(cmd.Context(), -1)
 				if err != nil {
 					return err
 				}
@@ -48,14 +48,14 @@ exported folder; no server is asked. Each is named by its offset in the dead-let
 	return cmd
 }
 
-// letters folds the dead-letter topic.
-func (p *past) letters(ctx context.Context) (*letters.Letters, error) {
+// letters folds the dead-letter topic. One letter is kept with its value.
+func (p *past) letters(ctx context.Context, whole int64) (*letters.Letters, error) {
 	topic := domain.Topic(p.landscape, domain.TopicDeadLetter)
 	bounds, err := p.source.Bounds(ctx, topic)
 	if err != nil {
 		return nil, p.unread(err)
 	}
-	all := letters.New()
+	all := letters.New(whole)
 	err = history.Read(ctx, p.source, topic, bounds, func(run history.Run) error {
 		for i := range run.Messages {
 			r := p.codec.Decode(domain.TopicDeadLetter, run.Partition, run.Messages[i])
@@ -101,7 +101,7 @@ func deadLetterShowCommand(g *globals) *cobra.Command {
 				return err
 			}
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
-				found, err := p.letters(cmd.Context())
+				found, err := p.letters(cmd.Context(), n)
 				if err != nil {
 					return err
 				}

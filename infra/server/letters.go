@@ -69,7 +69,7 @@ func (s *Server) letter(ctx context.Context, offset int64) (*letters.Letter, err
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}
-	all := letters.New()
+	all := letters.New(offset)
 	for next := max(offset, bounds[0].Start); next < bounds[0].End; {
 		answers, err := s.options.Data.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: next}}, fetchWait, deadLettersBytes)
 		if err == nil && len(answers) > 0 {

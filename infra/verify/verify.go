@@ -74,6 +74,7 @@ type run struct {
 	Config
 	auditor            *audit.Auditor
 	elections, control *reader
+	letters            *reader // nil if they cannot be read
 	log                []*reader
 	window             int
 	ahead              int // records of elections and control that were read since the log was
@@ -82,7 +83,13 @@ type run struct {
 	total              int64
 }
 
-func (r *run) all() []*reader { return append([]*reader{r.elections, r.control}, r.log...) }
+func (r *run) all() []*reader {
+	out := append([]*reader{r.elections, r.control}, r.log...)
+	if r.letters != nil {
+		out = append(out, r.letters)
+	}
+	return out
+}
 
 // open finds the bounds: of the log last, so that it holds all that the others speak of.
 func (r *run) open(ctx context.Context) error {
@@ -111,10 +118,25 @@ func (r *run) open(ctx context.Context) error {
 	r.auditor = audit.New(audit.Options{Partitions: int32(len(r.log)), Original: r.Codec.Original, Within: r.Within,
 		Landscape: r.Landscape, Keys: r.Keys, Heads: r.Heads,
 	})
+	r.openLetters(ctx)
 	for _, x := range r.all() {
 		r.auditor.Begins(x.kind, x.partition, x.bounds.Start)
 	}
 	return nil
+}
+
+// openLetters finds the dead letters. All else can be judged without them.
+func (r *run) openLetters(ctx context.Context) {
+	bounds, err := r.Source.Bounds(ctx, domain.Topic(r.Landscape, domain.TopicDeadLetter))
+	if err == nil && len(bounds) == 0 {
+		err = domain.ErrNotFound
+	}
+	if err != nil {
+		r.auditor.LettersUnread(err)
+		return
+	}
+	r.letters = newReader(r.Landscape, domain.TopicDeadLetter, 0, bounds[0])
+	r.total += bounds[0].End - bounds[0].Start
 }
 
 // judge takes elections and control, and the log behind them.
@@ -124,6 +146,11 @@ func (r *run) judge() error {
 		take func(*domain.Record)
 	}{{r.elections, r.auditor.Election}, {r.control, r.auditor.Control}} {
 		if err := r.speak(step.from, step.take); err != nil {
+			return err
+		}
+	}
+	if r.letters != nil {
+		if err := r.speak(r.letters, r.auditor.Letter); err != nil {
 			return err
 		}
 	}

@@ -102,6 +102,21 @@ func TestALogThatEndsBeforeItsBoundsIsAnError(t *testing.T) {
 	}
 }
 
+// TestWithoutTheDeadLettersAllElseIsJudged: who may not read them has the rest.
+func TestWithoutTheDeadLettersAllElseIsJudged(t *testing.T) {
+	s := &stored{Corpus: load(t), few: 1000}
+	s.Topics[domain.TopicDeadLetter] = nil
+	r, err := judged(t, s, maxWaiting)
+	if err != nil || r.Violated() {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	for _, v := range r.Verdicts {
+		if want := v.Rule == audit.RuleLetters; (v.Status == audit.Undecided) != want {
+			t.Errorf("%s: %s", v.Rule, v.Status)
+		}
+	}
+}
+
 func TestALandscapeThatIsNotThereIsSaid(t *testing.T) {
 	s := &stored{Corpus: load(t)}
 	_, err := Run(t.Context(), Config{Landscape: "other", Source: s, Codec: s.Codec()})

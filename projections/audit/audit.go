@@ -38,14 +38,16 @@ type Auditor struct {
 	checked   int64 // the highest checkpoint that was taken
 	flushed   bool
 	trees     trees
-	words     []word // of servers, about revisions
-	heard     int64  // the highest of them
+	words     []word          // of servers, about revisions
+	heard     int64           // the highest of them
+	letters   map[int64]int64 // by offset: where a dead letter was decided about, -1 for nowhere
 }
 
 // New is an auditor that has seen nothing.
 func New(o Options) *Auditor {
 	a := &Auditor{
 		findings: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, heard: -1, compared: make(map[int64]uint64),
+		letters:   make(map[int64]int64),
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
 		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
 	}

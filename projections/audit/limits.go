@@ -11,6 +11,7 @@ const (
 	maxReordered = 20_000    // copies of control that are put in order
 	maxCompared  = 1_000_000 // copies that are compared with control
 	maxBuffered  = 500_000   // control records that wait for a view
+	maxLetters   = 200_000   // dead letters that are remembered
 	maxForwards  = 200_000   // forwarded commands whose other half was not seen yet
 
 	// overdue is how long behind its time a command may be without an outcome, while a

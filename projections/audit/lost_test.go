@@ -62,7 +62,7 @@ func TestASecondOutcomeAfterAChangeOfTheDeviceCountsForNothing(t *testing.T) {
 func TestAnElectionThatWasLostWithControlIsNotDecidable(t *testing.T) {
 	for name, opened := range map[string]time.Duration{"between the two": 5 * time.Second, "while the first one was copied": time.Second} {
 		originals := make(map[int64]domain.Record)
-		a := New(Options{Partitions: 1, Original: func(c domain.Copied) domain.Record { return originals[int64(c.Control)] }})
+		a := New(Options{Partitions: 1, Original: func(c domain.Copied) domain.Record { return originals[c.Control] }})
 		a.Begins(domain.TopicElections, 0, 0)
 		a.Begins(domain.TopicLog, 0, 0)
 		n := int64(0)

@@ -23,6 +23,7 @@ const (
 	RuleComplete   Rule = "complete"
 	RuleForwards   Rule = "forwards"
 	RuleRevisions  Rule = "revisions"
+	RuleLetters    Rule = "letters"
 	RuleForeign    Rule = "foreign"
 	RuleSignatures Rule = "signatures"
 	RuleTree       Rule = "tree"
@@ -46,6 +47,7 @@ var rules = []struct {
 	{RuleComplete, "nothing is missing: no gap, no cut end, no sequence that skips, no record of a primary that does not fit", "records"},
 	{RuleForwards, "a command in the wrong partition was forwarded to the right one, as it was", "forwarded commands"},
 	{RuleRevisions, "who says that it has gone over to a revision of the configuration did so where the log activates it, with what was published, and all devices have come to it", "acknowledgements"},
+	{RuleLetters, "what was decided about dead letters was decided by a user, about a letter that is there; the first decision counts", "dead letters and decisions"},
 	{RuleForeign, "what changed without a command is told", "reports"},
 	{RuleSignatures, "every record of a server carries a valid MAC; all others count for nobody", "records"},
 	{RuleTree, "the records are those that checkpoints have signed: none was changed, moved, added or removed", "checkpoints and roots"},

@@ -26,16 +26,19 @@ type Decision struct {
 	Time   time.Time            `json:"time"`
 }
 
-// Letters are the dead letters of a landscape.
+// Letters are the dead letters of a landscape, without the values of their records but
+// for one.
 type Letters struct {
 	Forgotten int64 // letters that were too many to be remembered
 
-	list []*Letter // by offset
-	at   map[int64]*Letter
+	whole int64
+	list  []*Letter // by offset
+	at    map[int64]*Letter
 }
 
-// New begins with none.
-func New() *Letters { return &Letters{at: make(map[int64]*Letter)} }
+// New begins with none. whole is the offset of the letter that is kept with its value; -1
+// for none.
+func New(whole int64) *Letters { return &Letters{whole: whole, at: make(map[int64]*Letter)} }
 
 // Apply folds the next record of the dead-letter topic. What no server has signed, and a
 // decision about a letter that is decided or that is not there, changes nothing.
@@ -59,6 +62,9 @@ func (l *Letters) Apply(r *domain.Record) (counts bool) {
 }
 
 func (l *Letters) add(letter *Letter) {
+	if letter.Offset != l.whole {
+		letter.Letter.Value = nil
+	}
 	if len(l.list) == Max {
 		delete(l.at, l.list[0].Offset)
 		l.list = l.list[1:]

@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheFirstDecisionOfALetterCounts(t *testing.T) {
-	l := letters.New()
+	l := letters.New(-1)
 	next := int64(0)
 	add := func(user string, signed bool, p domain.Payload) bool {
 		r := domain.Record{Position: domain.Position{Offset: next}, Type: p.Type(), Signed: signed, User: user, Payload: p}
