@@ -56,6 +56,22 @@ type Dissolved struct {
 	Reason string `msgpack:"reason,omitempty" json:"reason,omitempty"`
 }
 
+// Invited lets one server join: whoever shows the secret that this is the hash of, once.
+type Invited struct {
+	ID    string  `msgpack:"id" json:"id"`       // names the token; no secret
+	Hash  string  `msgpack:"hash" json:"hash"`   // SHA-256 of the secret, in hexadecimal digits
+	Until Instant `msgpack:"until" json:"until"` // by the log's time; not after that
+	By    string  `msgpack:"by" json:"by"`
+}
+
+// Admitted says that a token was used, for the member of the record and its identity.
+type Admitted struct {
+	ID       string `msgpack:"id" json:"id"`
+	Identity string `msgpack:"identity" json:"identity"`
+}
+
+func (Invited) Type() Type   { return TypeInvited }
+func (Admitted) Type() Type  { return TypeAdmitted }
 func (Policy) Type() Type    { return TypePolicy }
 func (Paused) Type() Type    { return TypePaused }
 func (Drained) Type() Type   { return TypeDrained }

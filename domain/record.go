@@ -60,6 +60,8 @@ const (
 	TypePolicy      Type = "landscape.policy.v1"
 	TypePaused      Type = "failover.paused.v1"
 	TypeDrained     Type = "member.drained.v1"
+	TypeInvited     Type = "member.invited.v1"
+	TypeAdmitted    Type = "member.admitted.v1"
 	TypeDissolved   Type = "landscape.dissolved.v1"
 
 	TypeAcknowledged Type = "configuration.acknowledged.v1"
@@ -102,7 +104,7 @@ func ClassOf(t Type) Class {
 		return ClassRevision
 	case TypeJoined, TypeHeartbeat, TypeClaim, TypeRelease, TypeDied, TypeContest, TypeLeft,
 		TypeRemoved, TypeQuarantined, TypeCleared, TypeCheckpoint, TypeView, TypeFloor, TypeSigned,
-		TypePolicy, TypePaused, TypeDrained, TypeDissolved, TypeAcknowledged:
+		TypePolicy, TypePaused, TypeDrained, TypeDissolved, TypeAcknowledged, TypeInvited, TypeAdmitted:
 		return ClassControl
 	case TypeDeadLetter, TypeLetterDecided, TypeElection:
 		return ClassCopy

@@ -60,3 +60,35 @@ func readDissolved(r *reader) domain.Dissolved {
 	d := readDecision(r)
 	return domain.Dissolved{By: d.by, Reason: d.reason}
 }
+
+func readInvited(r *reader) (i domain.Invited) {
+	for o := r.object(); o.next(); {
+		switch string(o.key) {
+		case "id":
+			i.ID = r.text()
+		case "hash":
+			i.Hash = r.text()
+		case "until":
+			i.Until = r.instant()
+		case "by":
+			i.By = r.text()
+		default:
+			r.skip()
+		}
+	}
+	return i
+}
+
+func readAdmitted(r *reader) (a domain.Admitted) {
+	for o := r.object(); o.next(); {
+		switch string(o.key) {
+		case "id":
+			a.ID = r.text()
+		case "identity":
+			a.Identity = r.text()
+		default:
+			r.skip()
+		}
+	}
+	return a
+}

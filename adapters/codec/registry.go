@@ -66,6 +66,8 @@ var registry = map[domain.Type]decoder{
 	domain.TypePolicy:      payload(readSuccession),
 	domain.TypePaused:      payload(readPaused),
 	domain.TypeDrained:     payload(readDrained),
+	domain.TypeInvited:     payload(readInvited),
+	domain.TypeAdmitted:    payload(readAdmitted),
 	domain.TypeDissolved:   payload(readDissolved),
 
 	domain.TypeAcknowledged: payload(readAcknowledged),

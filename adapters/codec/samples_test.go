@@ -100,6 +100,8 @@ var samples = []domain.Record{
 	control(domain.Paused{On: true, By: "alice", Reason: "work on the switches"}),
 	control(domain.Drained{On: true, By: "alice", Reason: "new disks"}),
 	control(domain.Dissolved{By: "alice", Reason: "moved"}),
+	control(domain.Invited{ID: "0a0b", Hash: "0c0d", Until: instant, By: "alice"}),
+	control(domain.Admitted{ID: "0a0b", Identity: "0e0f"}),
 	control(domain.RevisionAcknowledged{Incarnation: "00ff", Revision: 12, Hash: "00ff", At: 5_000_000_000, Failure: "the disk is full"}),
 
 	fact(domain.DeadLetter{

@@ -24,6 +24,10 @@ type Cluster interface {
 	Remove(ctx context.Context, user, server string, inOrder bool, reason string) (Decision, error)
 	// Dissolve ends the cluster for good.
 	Dissolve(ctx context.Context, user, landscape, reason string) (Decision, error)
+	// Invite makes a token with which one server may join.
+	Invite(ctx context.Context, user string, lasting time.Duration) (Invitation, error)
+	// Admit gives a server what it needs to join, for a token; ErrConflict if that is no good.
+	Admit(ctx context.Context, in JoinRequest) (Admission, error)
 	// History tells of every epoch that the log knows.
 	History(ctx context.Context) ([]Term, error)
 }
@@ -107,6 +111,7 @@ type dissolveBody struct {
 }
 
 func (r *routes) cluster() {
+	r.joining()
 	b := r.backend
 	decision(r, "set-policy", "policy", "Say who comes next", "A policy of the landscape, changed while all run. What is left out stays as it is.",
 		func(ctx context.Context, in PolicyChange) (Decision, error) { return b.SetPolicy(ctx, userOf(ctx), in) })

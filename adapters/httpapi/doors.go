@@ -83,6 +83,14 @@ func authenticated(verify func(string) (string, bool), next http.Handler) http.H
 			next.ServeHTTP(w, r)
 			return
 		}
+		if r.Method == http.MethodPost && r.URL.Path == joinPath {
+			if r.TLS == nil && !isLoopback(r.RemoteAddr) {
+				refuse(w, "the answer would hold the landscape's key: ask over https, or on the server's own machine")
+				return
+			}
+			next.ServeHTTP(w, r)
+			return
+		}
 		refuse(w, "a token is needed: send it as Authorization: Bearer TOKEN, with a token from the server's token file")
 	})
 }

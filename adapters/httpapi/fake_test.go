@@ -52,6 +52,10 @@ func (f *fake) Status(context.Context) (httpapi.Status, error) {
 	return s, f.err
 }
 
+func (f *fake) Admit(_ context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
+	return httpapi.Admission{Landscape: "main", Keys: "of " + in.Server}, f.fail()
+}
+
 func (f *fake) Devices(context.Context) ([]httpapi.Device, error) { return nil, f.fail() }
 
 func (f *fake) Device(_ context.Context, id string) (httpapi.Device, error) {

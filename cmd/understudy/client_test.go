@@ -93,6 +93,7 @@ func TestWhatPeopleSee(t *testing.T) {
 		{"cluster drain", []string{"cluster", "drain", "B"}, nil},
 		{"cluster remove", []string{"cluster", "remove", "C", "--reason", "sold"}, nil},
 		{"cluster dissolve without yes", []string{"cluster", "dissolve", "main", "--reason", "moved"}, nil},
+		{"cluster token", []string{"cluster", "token"}, nil},
 		{"cluster history", []string{"cluster", "history"}, nil},
 		{"server that is not there", []string{"state", "list", "--server", "Z"}, nil},
 		{"no permission", set, func(l *fakeLandscape) {

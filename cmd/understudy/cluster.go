@@ -17,7 +17,7 @@ import (
 func clusterCommand(g *globals) *cobra.Command {
 	return group("cluster", "Look at the servers of a landscape, and decide about them",
 		clusterStatusCommand(g), clusterDoctorCommand(g), clusterHistoryCommand(g), clusterPolicyCommand(g), clusterPauseCommand(g), clusterResumeCommand(g),
-		clusterDrainCommand(g), clusterUndrainCommand(g), clusterLeaveCommand(g), clusterRemoveCommand(g), clusterDissolveCommand(g))
+		clusterTokenCommand(g), clusterJoinCommand(), clusterDrainCommand(g), clusterUndrainCommand(g), clusterLeaveCommand(g), clusterRemoveCommand(g), clusterDissolveCommand(g))
 }
 
 func clusterStatusCommand(g *globals) *cobra.Command {

@@ -35,6 +35,18 @@ func (f *fakeServer) Dissolve(_ context.Context, user, landscape, reason string)
 	return httpapi.Decision{Done: fmt.Sprintf("%s dissolves %s: %s", user, landscape, reason)}, f.err
 }
 
+func (f *fakeServer) Invite(_ context.Context, user string, lasting time.Duration) (httpapi.Invitation, error) {
+	return httpapi.Invitation{Token: "0a0b.secret", Until: time.Date(2026, 1, 31, 20, 14, 7, 0, time.Local).Add(lasting)}, f.err
+}
+
+func (f *fakeServer) Admit(_ context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
+	a := httpapi.Admission{Landscape: "main", Partitions: 8, Brokers: []string{"127.0.0.1:1"}, Build: "9.9.0", Time: time.Now(), Faults: []string{"precedence 1 is taken"}}
+	if !in.Check {
+		a.Keys = "k1 c2VjcmV0\n"
+	}
+	return a, f.err
+}
+
 func (f *fakeServer) History(context.Context) ([]httpapi.Term, error) {
 	began := time.Date(2026, 1, 31, 20, 14, 7, 120e6, time.Local)
 	return []httpapi.Term{

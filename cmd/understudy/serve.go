@@ -126,6 +126,10 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, err
 	}
+	keys, err := readSecret(cfg.KeysFile, maxKeysFile)
+	if err != nil {
+		return server.Options{}, fmt.Errorf("keys_file: %w", err)
+	}
 	ways, err := openWays(cfg)
 	if err != nil {
 		return server.Options{}, err
@@ -137,7 +141,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
 			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
 		},
-		Build: thisBuild().String(), Codec: c,
+		Build: thisBuild().String(), Codec: c, Share: server.Share{Brokers: cfg.Kafka.Brokers, Keys: keys},
 		Drivers: map[domain.DriverName]domain.Driver{
 			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: ways.videohub, UserTimeout: deviceSilence, Now: clock.Boot}),
 			domain.DriverHTTP: httpdevice.New(httpdevice.Options{

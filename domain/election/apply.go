@@ -97,6 +97,10 @@ func (s *State) rule(r *domain.Record) Ruling {
 		return s.pausedIs(p)
 	case domain.Drained:
 		return s.drained(r, p)
+	case domain.Invited:
+		return s.invited(r, p)
+	case domain.Admitted:
+		return s.admitted(r, p)
 	case domain.Dissolved:
 		return s.dissolvedIs(p)
 	case domain.RevisionAcknowledged:

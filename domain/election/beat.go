@@ -24,7 +24,7 @@ func (s *Server) join() {
 	}
 	beside, known := s.beside()
 	s.listens = s.now < known || beside != ""
-	if why := cmp.Or(s.state.unwelcome(s.cfg.Member, j), s.tooMany(), beside); why != "" {
+	if why := cmp.Or(s.Unwelcome(s.cfg.Member, j), beside); why != "" {
 		s.refused(why)
 		return
 	}
@@ -37,19 +37,25 @@ func (s *Server) join() {
 
 func (s *Server) mayJoin() bool { return s.watch.caught && !s.wasMember && !s.over }
 
+// Unwelcome says why nobody may join under a name, or with what it brings; empty if
+// somebody may, as this server sees it.
+func (s *Server) Unwelcome(name string, j domain.Joined) string {
+	return cmp.Or(s.state.unwelcome(name, j), s.tooMany(name))
+}
+
 // tooMany says that the landscape is full: as the fold rules, once a policy gives a
 // limit; before that by each server's own.
-func (s *Server) tooMany() string {
+func (s *Server) tooMany(name string) string {
 	others := 0
 	for _, e := range s.state.members {
-		if e.Name != s.cfg.Member && !e.Left && !e.Removed {
+		if e.Name != name && !e.Left && !e.Removed {
 			others++
 		}
 	}
 	if s.state.policy.MaxMembers > 0 || others < s.cfg.MaxMembers {
 		return ""
 	}
-	return s.state.full(s.cfg.Member, s.cfg.MaxMembers)
+	return s.state.full(name, s.cfg.MaxMembers)
 }
 
 // refused tells why this server could not join, once for each reason.

@@ -27,6 +27,7 @@ func (s *State) Clone() *State {
 		c.members[name] = &member
 	}
 	c.retired = slices.Clone(s.retired)
+	c.invitations = slices.Clone(s.invitations)
 	c.policy.Members = slices.Clone(s.policy.Members)
 	return &c
 }

@@ -18,6 +18,7 @@ func TestACloneIsEqualAndSharesNothing(t *testing.T) {
 	w.start(Config{Member: "b", Incarnation: "b2"}, 1, nil) // so that b1 is retired
 	w.run(time.Second)
 	w.write("a", time.Millisecond, domain.Policy{By: "ops", Order: domain.OrderDesignated, Members: []string{"a"}, FailBack: domain.FailBackAuto})
+	w.write("a", time.Millisecond, domain.Invited{ID: "t", Hash: HashOfToken("secret"), Until: 1 << 62, By: "ops"})
 	w.run(time.Second)
 	a.fillAll()
 

@@ -34,6 +34,8 @@ type view struct {
 	Paused    *domain.Paused    `json:"paused,omitempty"`
 	Dissolved *domain.Dissolved `json:"dissolved,omitempty"`
 	Moved     int64             `json:"moved,omitempty"`
+
+	Invitations []Invitation `json:"invitations,omitempty"`
 }
 
 // Export writes the whole state, for a view record: equal states give equal
@@ -60,7 +62,7 @@ func (s *State) Export() []byte {
 }
 
 func (v *view) decided(s *State) {
-	v.Moved = s.moved
+	v.Moved, v.Invitations = s.moved, slices.Clone(s.invitations)
 	if s.policy.Order != "" {
 		v.Policy = &s.policy
 	}
@@ -73,7 +75,7 @@ func (v *view) decided(s *State) {
 }
 
 func (s *State) decide(v *view) {
-	s.moved = v.Moved
+	s.moved, s.invitations = v.Moved, v.Invitations
 	if v.Policy != nil {
 		s.policy = *v.Policy
 		s.policy.Members = append([]string{}, v.Policy.Members...)
@@ -130,6 +132,8 @@ func (v *view) fault() string {
 		return FaultOf(*v.Policy)
 	case v.Paused != nil && !v.Paused.On || v.Dissolved != nil && v.Dissolved.By == "":
 		return "something is decided that is not"
+	case len(v.Invitations) > maxInvitations:
+		return "more tokens than there may be"
 	case len(v.Members) > MaxMembers || len(v.Retired) > MaxRetired:
 		return "more members than there may be"
 	}

@@ -53,23 +53,24 @@ func (e *entry) present() bool { return !e.Left && !e.Removed && !e.Died }
 // State is the fold of the control topic: members, epoch, holder. The zero State
 // is not usable; take NewState or Restore. It is not safe for concurrent use.
 type State struct {
-	next      int64
-	epoch     uint64
-	held      bool
-	holder    identity // of epoch; it stays after the epoch was given up
-	heard     int64    // the holder's last record that counts
-	heardN    uint64
-	ttl       time.Duration
-	contested bool
-	successor string // named by a release or a contest
-	cause     string // what the next claim is for
-	members   map[string]*entry
-	retired   []identity // incarnations that are over, oldest first
-	policy    domain.Policy
-	paused    domain.Paused
-	dissolved domain.Dissolved
-	moved     int64 // the claim of the epoch, if an operator had moved primacy
-	broken    breaks
+	next        int64
+	epoch       uint64
+	held        bool
+	holder      identity // of epoch; it stays after the epoch was given up
+	heard       int64    // the holder's last record that counts
+	heardN      uint64
+	ttl         time.Duration
+	contested   bool
+	successor   string // named by a release or a contest
+	cause       string // what the next claim is for
+	members     map[string]*entry
+	retired     []identity // incarnations that are over, oldest first
+	policy      domain.Policy
+	paused      domain.Paused
+	dissolved   domain.Dissolved
+	invitations []Invitation // by ID
+	moved       int64        // the claim of the epoch, if an operator had moved primacy
+	broken      breaks
 }
 
 // NewState is the state before the first record.

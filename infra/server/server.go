@@ -49,6 +49,8 @@ type Options struct {
 	Signer      Signer            // optional: without it nothing is signed, and no tree is made
 	Trees       TreeStore         // optional: without it every start hashes the log from the beginning
 
+	Share Share // optional: without it nobody can join through this server
+
 	Logger *slog.Logger
 }
 

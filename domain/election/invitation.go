@@ -1,0 +1,84 @@
+package election
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"slices"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// maxInvitations bounds the tokens that are kept.
+const maxInvitations = 32
+
+// Invitation is a token with which one server may join.
+type Invitation struct {
+	ID       string         `json:"id"`
+	Hash     string         `json:"hash"` // SHA-256 of its secret, in hexadecimal digits
+	Until    domain.Instant `json:"until"`
+	By       string         `json:"by"`
+	Used     string         `json:"used,omitempty"`     // the member that it was used for
+	Identity string         `json:"identity,omitempty"` // of that member
+}
+
+// HashOfToken is what the log keeps of a token's secret.
+func HashOfToken(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Token finds a token of which somebody shows the secret.
+func (s *State) Token(id, secret string) (Invitation, bool) {
+	i := s.invitation(id)
+	if i == nil || subtle.ConstantTimeCompare([]byte(HashOfToken(secret)), []byte(i.Hash)) == 0 {
+		return Invitation{}, false
+	}
+	return *i, true
+}
+
+func (s *State) invitation(id string) *Invitation {
+	at := slices.IndexFunc(s.invitations, func(i Invitation) bool { return i.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return &s.invitations[at]
+}
+
+// invited keeps a new token. Those that have run out go; used ones stay until then, so
+// that whoever shows one again is told what became of it.
+func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
+	switch hash, err := hex.DecodeString(v.Hash); {
+	case v.ID == "" || !sound(v.ID, domain.MaxUID) || !sound(v.By, domain.MaxText) || err != nil || len(hash) != sha256.Size:
+		return void("is no sound token")
+	case v.Until <= r.Appended:
+		return void("token %s has run out already", v.ID)
+	case s.invitation(v.ID) != nil:
+		return void("token %s is there already", v.ID)
+	}
+	s.invitations = slices.DeleteFunc(s.invitations, func(i Invitation) bool { return i.Until <= r.Appended })
+	if len(s.invitations) >= maxInvitations {
+		return void("there are %d tokens already: wait until one has run out", maxInvitations)
+	}
+	s.invitations = append(s.invitations, Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By})
+	slices.SortFunc(s.invitations, func(a, b Invitation) int { return cmp.Compare(a.ID, b.ID) })
+	return counts
+}
+
+// admitted uses a token up. The first use counts, wherever two were asked for at once.
+func (s *State) admitted(r *domain.Record, v domain.Admitted) Ruling {
+	i := s.invitation(v.ID)
+	switch {
+	case !sound(v.Identity, domain.MaxText) || v.Identity == "":
+		return void("names no identity")
+	case i == nil:
+		return void("there is no token %q", v.ID)
+	case i.Used != "":
+		return void("token %s was used for %s", i.ID, i.Used)
+	case r.Appended >= i.Until:
+		return void("token %s has run out", i.ID)
+	}
+	i.Used, i.Identity = r.Subject, v.Identity
+	return counts
+}

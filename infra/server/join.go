@@ -1,0 +1,114 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
+)
+
+// Share is what a server gives to one that joins.
+type Share struct {
+	Brokers []string
+	Keys    []byte // the landscape's key file
+}
+
+// Invite implements httpapi.Cluster. The log keeps no more than a hash of the secret.
+func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration) (httpapi.Invitation, error) {
+	id, secret := strings.ToLower(rand.Text()[:8]), rand.Text()
+	until := time.Now().Add(lasting)
+	_, err := s.decide(ctx, decision{
+		subject: s.me(),
+		record:  just(domain.Invited{ID: id, Hash: election.HashOfToken(secret), Until: domain.InstantOf(until), By: user}),
+		refused: func(*election.Server) error { return nil },
+		holds: func(st *election.State) bool {
+			_, ok := st.Token(id, secret)
+			return ok
+		},
+	})
+	return httpapi.Invitation{Token: id + "." + secret, Until: until}, err
+}
+
+// Admit implements httpapi.Cluster. Who asks again with the same identity gets the same
+// answer, as long as the token lives.
+func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
+	id, secret, _ := strings.Cut(in.Token, ".")
+	out := httpapi.Admission{
+		Landscape: s.options.Landscape, Partitions: s.options.Partitions, Brokers: s.options.Share.Brokers, Build: s.options.Build, Time: time.Now(),
+	}
+	if s.options.Share.Keys == nil {
+		return out, fmt.Errorf("this server has no keys to give: ask another one: %w", domain.ErrConflict)
+	}
+	var refusal error
+	if err := s.control.ask(ctx, func(m *election.Server) {
+		refusal = usable(m.State(), id, secret, in.Identity)
+		out.Faults = s.faults(m, in)
+	}); err != nil {
+		return out, err
+	}
+	var active uint64
+	if err := s.core.call(ctx, func() { active = s.core.machine.ActiveRevision() }); err != nil {
+		return out, err
+	}
+	if active == 0 {
+		out.Faults = append(out.Faults, "no configuration of this landscape is active, so each server's own file says what devices there are, and the new one's names none: `understudy config export --to FILE`, `understudy config publish FILE` and `understudy config activate` first")
+	}
+	if refusal != nil || in.Check {
+		return out, refusal
+	}
+	if len(out.Faults) > 0 {
+		return out, fmt.Errorf("%s: %w", strings.Join(out.Faults, "; "), domain.ErrConflict)
+	}
+	used := func(st *election.State) bool {
+		token, ok := st.Token(id, secret)
+		return !ok || token.Used != ""
+	}
+	if _, err := s.decide(ctx, decision{
+		subject: in.Server, record: just(domain.Admitted{ID: id, Identity: in.Identity}),
+		refused: func(*election.Server) error { return nil }, holds: used,
+	}); err != nil {
+		return out, err
+	}
+	err := s.control.ask(ctx, func(m *election.Server) { refusal = usable(m.State(), id, secret, in.Identity) })
+	if err = cmp.Or(err, refusal); err == nil {
+		out.Keys = string(s.options.Share.Keys)
+	}
+	return out, err
+}
+
+// usable says why a token is no good.
+func usable(st *election.State, id, secret, identity string) error {
+	token, ok := st.Token(id, secret)
+	switch {
+	case !ok:
+		return fmt.Errorf("this token is not known: it is mistyped, or has run out; `understudy cluster token` makes one: %w", domain.ErrConflict)
+	case token.Used != "" && token.Identity != identity:
+		return fmt.Errorf("this token was used for server %s; `understudy cluster token` makes another one: %w", token.Used, domain.ErrConflict)
+	case !time.Now().Before(token.Until.Time()):
+		return fmt.Errorf("this token ran out at %s; `understudy cluster token` makes another one: %w", token.Until.Time().Format(time.DateTime), domain.ErrConflict)
+	}
+	return nil
+}
+
+// faults says all that keeps a server from joining, as this one sees it.
+func (s *Server) faults(m *election.Server, in httpapi.JoinRequest) (out []string) {
+	if why := m.Unwelcome(in.Server, domain.Joined{Precedence: in.Precedence, Identity: in.Identity}); why != "" {
+		out = append(out, why)
+	}
+	for _, e := range m.State().Members() {
+		switch away, _ := m.State().Known(e.Name); {
+		case away || e.Identity == "":
+		case e.Name == in.Server && e.Identity != in.Identity:
+			out = append(out, fmt.Sprintf("another installation runs as %s, at %s: choose another name", e.Name, e.Address))
+		case e.Name != in.Server && e.Identity == in.Identity:
+			out = append(out, fmt.Sprintf("this data folder has the identity of %s, at %s: choose an empty folder", e.Name, e.Address))
+		}
+	}
+	return out
+}
