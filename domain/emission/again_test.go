@@ -1,6 +1,7 @@
 package emission_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,27 @@ func TestAnAcknowledgementOfAPolledDeviceIsNotEnough(t *testing.T) {
 	p.route("a", 5, "2").sent("a").ack("a").want("read", "emit a [{crosspoint/video/5 2}]")
 	p.reports(5, "1").fresh().want("log [{crosspoint/video/5 1}]")
 	p.reports(5, "2").want("log [{crosspoint/video/5 2}]", "end a confirmed")
+}
+
+// What is written ahead and not sent is known not to be, by who has written it.
+func TestAOneShotIsUnsentUntilAByteOfItMayHaveLeft(t *testing.T) {
+	p := newPlay(t, 2).step(emission.LinkUp{})
+	unsent := func(when string, want ...string) {
+		t.Helper()
+		if got := p.q.Unsent(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q are unsent, want %q", when, got, want)
+		}
+	}
+	p.route("a", 1, "2").pulse("p")
+	unsent("before a")
+	p.sent("a")
+	unsent("being written ahead", "p")
+	p.step(emission.StartCounts{UID: "p"})
+	unsent("handed to the link")
+	p.result("p", emission.Fenced)
+	unsent("refused by the lease", "p")
+	p.wait(time.Second).sent("p")
+	unsent("sent")
 }
 
 func TestAOneShotWithoutAnAnswerIsInDoubtAndHasNotFailed(t *testing.T) {

@@ -272,6 +272,17 @@ func (q *Queue) Settled() bool {
 	return true
 }
 
+// Unsent are the one-shots that this queue has written ahead, and of which not a byte
+// has left: who takes over finds them in doubt.
+func (q *Queue) Unsent() (uids []string) {
+	for _, j := range q.jobs {
+		if j.Effect == domain.OneShot && (j.stage == starting || j.stage == cleared) {
+			uids = append(uids, j.UID)
+		}
+	}
+	return uids
+}
+
 // IdleSince is since when an action has waited although nothing but this server
 // keeps it from being sent: the device is there and owes no answer. Zero if none
 // does. It tells a primary that lives but does not work from a device that is

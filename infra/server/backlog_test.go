@@ -8,6 +8,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/emission"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/domain/server/journal"
 	"github.com/understudy-io/understudy/infra/clock"
@@ -50,7 +51,7 @@ func (b *busyDevice) drive(t *testing.T, confirmWithin time.Duration, work ...em
 	ctx, cancel := context.WithCancel(t.Context())
 	d := newDevice(device.Settings{Definition: &domain.Definition{
 		Device: "router", Driver: domain.DriverVideohub, StandbyPolling: true, ConfirmWithin: confirmWithin,
-	}}, b, func(uint64) {}, slog.New(slog.DiscardHandler))
+	}}, b, func(core.Input) {}, slog.New(slog.DiscardHandler))
 	d.begin(nil)
 	log := &journalLoop{inbox: newMailbox[journal.Input]()}
 	d.put(deviceInput{at: clock.Boot(), in: device.Promote{Epoch: 1, Connected: true}, term: &term{

@@ -11,6 +11,7 @@ import (
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
+	"github.com/understudy-io/understudy/domain/server/core"
 )
 
 var _ httpapi.Backend = (*Server)(nil)
@@ -240,9 +241,25 @@ func (s *Server) Resolve(ctx context.Context, user string, r httpapi.Resolution)
 	if uid == "" {
 		uid = uuid.NewString()
 	}
+	return s.resolve(ctx, user, uid, device, domain.Resolve{UID: r.UID, As: r.As, Reason: r.Reason})
+}
+
+func (s *Server) resolve(ctx context.Context, user, uid, device string, v domain.Resolve) (httpapi.Result, error) {
 	return s.appendAndWait(ctx, domain.Partition(device, s.options.Partitions), domain.Record{
 		Type: domain.TypeResolve, UID: uid, Subject: device, User: user,
-		Source: domain.ServerSource(s.options.Election.Member), Created: domain.InstantOf(time.Now()),
-		Payload: domain.Resolve{UID: r.UID, As: r.As, Reason: r.Reason},
+		Source: domain.ServerSource(s.me()), Created: domain.InstantOf(time.Now()), Payload: v,
 	}, resolveWait)
+}
+
+// testify resolves a doubt by what this server knows. If that cannot be appended, an
+// operator has to.
+func (s *Server) testify(e core.Testify) {
+	s.core.background.Go(func() {
+		ctx, cancel := context.WithTimeout(s.core.loops, resolveWait)
+		defer cancel()
+		_, err := s.resolve(ctx, domain.ServerSource(s.me()), domain.DerivedUID(e.UID, "not-sent"), e.Device, e.Resolve)
+		if err != nil {
+			s.options.Logger.Warn("an action in doubt was not sent by this server, and nobody else knows that: resolve it as not-done", "device", e.Device, "uid", e.UID, "cause", err)
+		}
+	})
 }

@@ -38,7 +38,8 @@ type coreLoop struct {
 	published func(context.Context) // waits until that has been appended
 	opened    func(epoch uint64)
 	left      func()
-	fail      func(error) // end the process: its state cannot be right
+	testify   func(core.Testify) // has a resolution appended
+	fail      func(error)        // end the process: its state cannot be right
 
 	devices    map[string]*deviceLoop
 	shown      sync.Map                   // the same, for metrics, which ask no loop
@@ -178,6 +179,8 @@ func (c *coreLoop) perform(e core.Effect) {
 		c.tellDevice(e)
 	case core.Journal:
 		c.term.journal.add(e.Entries...)
+	case core.Testify:
+		c.testify(e)
 	case core.Flush:
 		c.term.journal.flush(e.ID)
 	case core.Clerk:
@@ -232,9 +235,7 @@ func (c *coreLoop) tellDevice(e core.Device) {
 // devices take one connection only.
 func (c *coreLoop) openDevice(s device.Settings) {
 	name := s.Definition.Device
-	d := newDevice(s, c.drivers[s.Definition.Driver], func(settle uint64) {
-		c.tell(core.Settled{Device: name, Settle: settle})
-	}, c.logger)
+	d := newDevice(s, c.drivers[s.Definition.Driver], c.tell, c.logger)
 	c.devices[name] = d
 	if !s.Removed {
 		c.shown.Store(name, d)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/emission"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/infra/clock"
 )
@@ -30,7 +31,7 @@ const maxSpare = 8
 type deviceLoop struct {
 	settings device.Settings
 	driver   domain.Driver // nil if there is none
-	settled  func(settle uint64)
+	tell     func(core.Input)
 	logger   *slog.Logger
 
 	mu      sync.Mutex    // guards the following
@@ -61,8 +62,8 @@ type deviceInput struct {
 	term *term // of device.Promote
 }
 
-func newDevice(s device.Settings, driver domain.Driver, settled func(uint64), logger *slog.Logger) *deviceLoop {
-	d := &deviceLoop{settings: s, driver: driver, settled: settled, machine: device.New(s), logger: logger}
+func newDevice(s device.Settings, driver domain.Driver, tell func(core.Input), logger *slog.Logger) *deviceLoop {
+	d := &deviceLoop{settings: s, driver: driver, tell: tell, machine: device.New(s), logger: logger}
 	d.away.Store(true)
 	return d
 }
@@ -226,7 +227,9 @@ func (d *deviceLoop) step(at domain.Mono, in device.Input) {
 			case device.Connection:
 				d.report(e)
 			case device.Settled:
-				d.settled(e.Settle)
+				d.tell(core.Settled{Device: d.settings.Definition.Device, Settle: e.Settle})
+			case device.Unsent:
+				d.tell(core.Unsent{Device: d.settings.Definition.Device, Unsent: e})
 			default:
 				d.handleLink(e)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/server/core"
 	"github.com/understudy-io/understudy/domain/server/device"
 )
 
@@ -63,7 +64,7 @@ func inUse() int64 {
 func TestADeviceAtRestHasNoGoroutine(t *testing.T) {
 	d := newDevice(device.Settings{Definition: &domain.Definition{
 		Device: "gate", Driver: domain.DriverHTTP, StandbyPolling: true,
-	}}, idleDriver{}, func(uint64) {}, slog.New(slog.DiscardHandler))
+	}}, idleDriver{}, func(core.Input) {}, slog.New(slog.DiscardHandler))
 	d.begin(nil)
 	rests := func() bool {
 		d.mu.Lock()

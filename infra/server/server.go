@@ -102,6 +102,7 @@ func New(o Options) *Server {
 		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight), over: make(chan struct{}),
 		fail: s.fail, changed: s.announce,
 	}
+	s.core.testify = s.testify
 	s.core.control, s.core.opened = s.control.tell, s.control.opened
 	s.control.copier.publish = s.control.publish
 	s.core.publish, s.core.published = s.control.publish, s.control.drain

@@ -65,6 +65,7 @@ type order struct {
 	written int
 	ended   *domain.Ended
 	endedAt time.Duration
+	unsent  string // who says that it was not sent
 }
 
 type savedFile struct {
@@ -302,6 +303,16 @@ func (c *checks) folded(s *server, state *partition.State) {
 	default:
 		c.w.failf("%s has another state of partition %d at %d than the log gives (G5)", s.incarnation, p, next)
 	}
+}
+
+// testified judges a server's word that a one-shot was not sent.
+func (c *checks) testified(s *server, e core.Testify) {
+	o := c.orders[orderKey{e.Device, e.UID}]
+	if o == nil || o.ended == nil || o.ended.Outcome != domain.InDoubt || o.written > 0 {
+		c.w.failf("%s says that %s of %s is in doubt and was not sent, and it is %+v (G4)", s.incarnation, e.UID, e.Device, o)
+		return
+	}
+	o.unsent = s.incarnation
 }
 
 // write judges a write to a device at the moment at which it is made.

@@ -81,6 +81,8 @@ func (d *deviceLoop) perform(e device.Effect) {
 		}
 		d.link = &link{d: d, station: d.station, opening: e.Opening, pause: redialFrom}
 		d.link.dial()
+	case device.Unsent:
+		d.s.core.tell(coreInput{in: core.Unsent{Device: d.station.name, Unsent: e}})
 	case device.Settled:
 		d.s.core.tell(coreInput{in: core.Settled{Device: d.station.name, Settle: e.Settle}})
 	case device.Close:

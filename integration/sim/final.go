@@ -217,6 +217,9 @@ func (c *checks) trueOneShot(st *station, key orderKey, o *order) {
 			c.w.failf("the one-shot %s of %s is confirmed, and was done %d times", key.uid, key.device, n)
 		}
 	case domain.InDoubt:
+		if o.unsent != "" && n != 0 {
+			c.w.failf("%s says that the one-shot %s of %s was not sent, and it was done %d times (G4)", o.unsent, key.uid, key.device, n)
+		}
 	default:
 		if n != 0 {
 			c.w.failf("the one-shot %s of %s ended as %s, and was done %d times", key.uid, key.device, o.ended.Outcome, n)

@@ -122,6 +122,7 @@ var (
 	pClerk, pOpen, pClose, pDevice         = registerEffect(core.Clerk{}), registerEffect(core.OpenDevice{}), registerEffect(core.CloseDevice{}), registerEffect(core.Device{})
 	pOpened, pRefold, pLeft, pCoreQuit     = registerEffect(core.Opened{}), registerEffect(core.Refold{}), registerEffect(core.Left{}), registerEffect(core.Quit{})
 	pNotice, pLoad, pPlanned, pKeep        = registerEffect(core.Notice{}), registerEffect(core.Load{}), registerEffect(core.Planned{}), registerEffect(core.Keep{})
+	pTestify                               = registerEffect(core.Testify{})
 )
 
 func corePoint(e core.Effect) point {
@@ -146,6 +147,8 @@ func corePoint(e core.Effect) point {
 		return pClose
 	case core.Device:
 		return pDevice
+	case core.Testify:
+		return pTestify
 	case core.Opened:
 		return pOpened
 	case core.Refold:
@@ -167,6 +170,7 @@ func corePoint(e core.Effect) point {
 var (
 	pLinkOpen, pLinkClose, pReset, pResetUnacked = registerEffect(device.Open{}), registerEffect(device.Close{}), registerEffect(device.Reset{}), registerEffect(device.ResetUnacknowledged{})
 	pRead, pSettled, pConnection                 = registerEffect(device.Read{}), registerEffect(device.Settled{}), registerEffect(device.Connection{})
+	pUnsent                                      = registerEffect(device.Unsent{})
 )
 
 func devicePoint(e device.Effect) point {
@@ -187,6 +191,8 @@ func devicePoint(e device.Effect) point {
 		return pRead
 	case device.Settled:
 		return pSettled
+	case device.Unsent:
+		return pUnsent
 	}
 	return pConnection
 }

@@ -354,6 +354,16 @@ func (s *server) saw(e control.Copy) copier.Saw {
 	}
 }
 
+// testify has a resolution appended, as the server that knows how a doubt ends.
+func (s *server) testify(e core.Testify) {
+	w, p := s.w, domain.Partition(e.Device, s.w.plan.Partitions)
+	w.checks.testified(s, e)
+	r := s.scribe.Record(s.host.wall(), e.Device, e.Resolve)
+	r.UID, r.User = domain.DerivedUID(e.UID, "not-sent"), domain.ServerSource(s.host.name)
+	m := w.encode(domain.TopicLog, p, r)
+	w.broker.produce(&s.program, []batch{{kind: domain.TopicLog, partition: p, messages: []message{m}}}, controlTimeout, func(error) {})
+}
+
 // append sends a record to control without waiting for it.
 func (s *server) append(payload domain.Payload, n uint64) {
 	if view, ok := payload.(domain.View); ok && s.w.telling() {
@@ -442,6 +452,8 @@ func (s *server) performCore(e core.Effect) {
 		} else {
 			s.append(e.Payload, 0)
 		}
+	case core.Testify:
+		s.testify(e)
 	case core.BeginTerm:
 		s.beginTerm(e.Epoch)
 	case core.EndTerm:

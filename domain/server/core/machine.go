@@ -42,6 +42,7 @@ type Machine struct {
 	devices  map[string]device.Settings // that are open
 	names    []string                   // theirs, in order
 	since    since                      // when the active revision became so
+	unsent   map[unsent]uint64          // one-shots that this server knows not to have sent, and the epoch in which it wrote them ahead
 	said     domain.RevisionAcknowledged
 	keeping  keeping
 	term     *term // of the epoch that this server holds; nil for none
@@ -91,6 +92,8 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 	case Timer:
 		m.idle, m.appending = in.Idle, in.Appending
 		m.wake()
+	case Unsent:
+		m.remember(in)
 	case Settled:
 		m.settled(in)
 	case Flushed:
@@ -207,6 +210,9 @@ func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change 
 	}
 	if r.Type == domain.TypeConfigured {
 		m.rolledOut(in, r)
+	}
+	if ended, ok := r.Payload.(domain.Ended); ok && len(m.unsent) > 0 && change.Verdict == partition.Applied {
+		m.recall(s, r.Subject, ended.UID)
 	}
 	if m.term != nil {
 		m.act(s, in, r, change)

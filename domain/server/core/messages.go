@@ -97,6 +97,11 @@ type (
 	}
 	// Flushed is the journal's [journal.Flushed].
 	Flushed struct{ ID uint64 }
+	// Unsent is a device's [device.Unsent].
+	Unsent struct {
+		Device string
+		device.Unsent
+	}
 	// Broken is the [journal.Broken] of an epoch.
 	Broken struct {
 		Epoch uint64
@@ -141,6 +146,7 @@ func (Ended) input()       {}
 func (Vouch) input()       {}
 func (Settled) input()     {}
 func (Flushed) input()     {}
+func (Unsent) input()      {}
 func (Broken) input()      {}
 func (Refolded) input()    {}
 func (Loaded) input()      {}
@@ -170,6 +176,12 @@ type (
 	// CloseDevice ends it and its connection. Nobody waits for that but the next
 	// OpenDevice of the same name: some devices take one connection only.
 	CloseDevice struct{ Device string }
+	// Testify has a resolution appended to the log, as a command of this server: an
+	// action that is in doubt was not done.
+	Testify struct {
+		Device string
+		domain.Resolve
+	}
 	// Device gives a device's machine an input.
 	Device struct {
 		Device string
@@ -232,6 +244,7 @@ func (Flush) effect()       {}
 func (Clerk) effect()       {}
 func (OpenDevice) effect()  {}
 func (CloseDevice) effect() {}
+func (Testify) effect()     {}
 func (Device) effect()      {}
 func (Opened) effect()      {}
 func (Refold) effect()      {}

@@ -64,6 +64,8 @@ func (p *play) note(e device.Effect) {
 	case device.Emit:
 		p.action = e.Action.Ref
 		word = fmt.Sprintf("emit %s@%d", e.Action.UID, e.Epoch)
+	case device.Unsent:
+		word = fmt.Sprintf("unsent %s@%d", strings.Join(e.UIDs, " "), e.Epoch)
 	case device.Settled:
 		word = fmt.Sprintf("settled %d", e.Settle)
 	case device.Connection:
@@ -281,4 +283,14 @@ func TestATermThatIsAboutToEndWritesNothingAhead(t *testing.T) {
 			t.Errorf("%s: it did %q", name, p.said)
 		}
 	}
+}
+
+// Whoever takes over finds it in doubt, and cannot know.
+func TestATermThatEndsNamesTheOneShotsThatWereNotSent(t *testing.T) {
+	p := newPlay(hotGate).connect().step(device.Promote{Epoch: 3, Connected: true}).fresh()
+	p.step(pulse("p"), device.StartCounts{UID: "p"}).sent().step(pulse("q")).quietly()
+	p.step(device.Demote{}).wants(t, "reset")
+	p = newPlay(hotGate).connect().step(device.Promote{Epoch: 3, Connected: true, Held: true}).fresh()
+	p.step(device.Resume{}, pulse("p"), device.Hold{Lapsed: true}, device.StartCounts{UID: "p"}).quietly()
+	p.step(device.Demote{}).wants(t, "unsent p@3", "reset")
 }

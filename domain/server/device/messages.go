@@ -126,6 +126,12 @@ type (
 	Read struct{ Ref uint64 }
 	// Settled answers Hold or Finish: nothing is under way any more.
 	Settled struct{ Settle uint64 }
+	// Unsent tells, at the end of a term, which one-shots were written ahead in it and
+	// not sent, as sure as can be.
+	Unsent struct {
+		Epoch uint64
+		UIDs  []string
+	}
 	// Connection tells that the connection came or went.
 	Connection struct {
 		Up     bool
@@ -141,4 +147,5 @@ func (ResetUnacknowledged) effect() {}
 func (Emit) effect()                {}
 func (Read) effect()                {}
 func (Settled) effect()             {}
+func (Unsent) effect()              {}
 func (Connection) effect()          {}

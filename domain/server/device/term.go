@@ -54,6 +54,9 @@ func (m *Machine) demote(now domain.Mono) {
 	if m.queue == nil {
 		return
 	}
+	if uids := m.queue.Unsent(); len(uids) > 0 {
+		m.do(Unsent{Epoch: m.epoch, UIDs: uids})
+	}
 	m.epoch, m.queue = 0, nil
 	switch {
 	case !m.linked:
