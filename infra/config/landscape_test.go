@@ -118,7 +118,7 @@ func TestAllFaultsOfALandscapeAreToldTogether(t *testing.T) {
 	_, err := ParseLandscape([]byte(`
 devices:
   - {id: router-1, driver: videohubb, address: "192.0.2.1:9990", inputs: 40, outputs: 40}
-  - {id: gate-1, driver: http, addres: "192.0.2.2"}
+  - {id: gate-1, driver: http, host: "192.0.2.2"}
 panells: []
 ports:
   - {id: cam-3, device: router-9, side: input, number: 17}
@@ -128,7 +128,7 @@ policy: {config_primary: "a b"}
 	for _, f := range Faults(err) {
 		got = append(got, fmt.Sprintf("%d %s", f.Line, f.Path))
 	}
-	want := []string{"3 devices[0].driver", "4 devices[1].addres", "5 panells", "8 policy.config_primary"}
+	want := []string{"3 devices[0].driver", "4 devices[1].host", "5 panells", "8 policy.config_primary"}
 	if !slices.Equal(got, want) {
 		t.Errorf("told of %q, want %q: %v", got, want, err)
 	}
