@@ -48,6 +48,8 @@ type probe struct {
 	Server  string   `json:"server,omitempty"`
 	Role    string   `json:"role,omitempty"`
 	Reasons []string `json:"reasons,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"` // what it stands on and may fail soon; it is no less ready for that
 }
 
 func (h health) probe(judge func(*Status) (bool, []string)) http.HandlerFunc {
@@ -60,6 +62,11 @@ func (h health) probe(judge func(*Status) (bool, []string)) http.HandlerFunc {
 			return
 		}
 		answer := probe{Status: "ok", Server: s.Server.Name, Role: s.Server.Role}
+		for _, c := range s.Server.Checks {
+			if c.Failure != "" {
+				answer.Warnings = append(answer.Warnings, c.Check+": "+c.Failure)
+			}
+		}
 		ok, reasons := judge(&s)
 		if ok {
 			writeProbe(w, http.StatusOK, answer)

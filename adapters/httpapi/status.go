@@ -56,6 +56,14 @@ type Self struct {
 	Reasons     []string  `json:"reasons" nullable:"false" doc:"Why it is not ready"`
 	Build       string    `json:"build"`
 	Time        time.Time `json:"time" doc:"Its wall clock at this answer"`
+
+	Checks []SelfCheck `json:"checks,omitempty" nullable:"false" doc:"What it stands on, as it looked last; left out before the first look"`
+}
+
+// SelfCheck is one thing that a server stands on.
+type SelfCheck struct {
+	Check   string `json:"check" enum:"disk,resolver,port,brokers"`
+	Failure string `json:"failure,omitempty" doc:"What is wrong; left out if nothing is"`
 }
 
 // ServerStatus is one member of the landscape.

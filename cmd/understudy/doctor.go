@@ -22,7 +22,8 @@ func clusterDoctorCommand(g *globals) *cobra.Command {
 		Use:   "doctor",
 		Short: "Ask every server how it is, and say what is wrong and what that means",
 		Long: `Ask every server of the landscape at its own address: whether it answers and hears the others,
-its role, lag, state hash, build, guard, valve and clock, and what operators have decided. It ends
+its role, lag, state hash, build, guard, valve and clock, what it stands on (disk, resolver, its own
+address, the brokers' settings), and what operators have decided. It ends
 with 1 if something fails; a warning is no failure.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,6 +113,9 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	a.Guarded, a.Valve, a.ValveWhy, a.Suspect = st.Guarded, st.Valve, st.ValveWhy, st.ClockSuspect
 	a.Clock, a.Within = st.Server.Time.Sub(began.Add(took/2)), took/2
 	a.Members = len(st.Servers)
+	for _, c := range st.Server.Checks {
+		a.Checks = append(a.Checks, checkup.SelfCheck{Check: c.Check, Failure: c.Failure})
+	}
 	if st.Policy != nil {
 		a.Limit = st.Policy.MaxMembers
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/understudy-io/understudy/infra/faultpoint"
 	"github.com/understudy-io/understudy/infra/guard"
 	"github.com/understudy-io/understudy/infra/outside"
+	"github.com/understudy-io/understudy/infra/selfcheck"
 	"github.com/understudy-io/understudy/infra/server"
 )
 
@@ -90,6 +91,18 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 	} else {
 		logger.Debug("no clock from outside", "cause", err)
 	}
+	checker := selfcheck.New(selfcheck.Options{
+		Dir: cfg.Dir, Hosts: cfg.Kafka.Brokers, Advertised: cfg.Advertised(),
+		Topics: func(ctx context.Context) ([]string, error) {
+			return data.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
+		},
+	})
+	options.Checks = func() (out []httpapi.SelfCheck) {
+		for _, f := range checker.Findings() {
+			out = append(out, httpapi.SelfCheck{Check: f.Check, Failure: f.Failure})
+		}
+		return out
+	}
 	s := server.New(options)
 	api, err := listen(cfg, s, logger)
 	if err != nil {
@@ -100,6 +113,11 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 		return errors.Join(err, closeAPI(ctx, api.server))
 	}
 	guard.Watch(ctx, runFile(cfg), s.Guarded)
+	looking, stop := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	defer stop()
+	looks.Go(func() { checker.Run(looking) })
 	return errors.Join(runBoth(ctx, s, serving), closeAPI(ctx, api.server))
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/domain/server/control"
@@ -48,6 +49,8 @@ type Options struct {
 	Kept        KeptConfiguration // optional: where the applied revision is kept; without it nowhere
 	Signer      Signer            // optional: without it nothing is signed, and no tree is made
 	Trees       TreeStore         // optional: without it every start hashes the log from the beginning
+
+	Checks func() []httpapi.SelfCheck // optional: what it stands on, for people
 
 	Share Share // optional: without it nobody can join through this server
 

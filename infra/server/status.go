@@ -27,6 +27,9 @@ func (s *Server) Status(ctx context.Context) (httpapi.Status, error) {
 	if err := s.control.ask(ctx, func(m *election.Server) { s.electionStatus(m, &out) }); err != nil {
 		return out, fmt.Errorf("ask the election: %w", err)
 	}
+	if s.options.Checks != nil {
+		out.Server.Checks = s.options.Checks()
+	}
 	return out, nil
 }
 

@@ -58,9 +58,13 @@ type Answer struct {
 	Suspect  bool              // a record's time was too far ahead
 	Clock    time.Duration     // its wall clock less the asker's
 	Within   time.Duration     // how exactly that is known
+	Checks   []SelfCheck       // what it stands on
 	Heard    map[string]string // members that it does not hear, and since when
 	Behind   string            // why it has not gone over to the active revision of the configuration
 }
+
+// SelfCheck is what a server has found about one thing that it stands on.
+type SelfCheck struct{ Check, Failure string }
 
 // clockOff is how far wall clocks may be apart until it is said: nothing is decided by
 // them, but people compare the times that servers show.
@@ -143,6 +147,9 @@ func of(a *Answer, primary string, builds []string) []Finding {
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
 	judge("configuration", a.Behind == "", Fails, "%s", a.Behind)
+	for _, c := range a.Checks {
+		judge(c.Check, c.Failure == "", Warns, "%s", c.Failure)
+	}
 	var silent []string
 	for name, since := range a.Heard {
 		silent = append(silent, name+" (for "+since+")")

@@ -42,6 +42,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"wrong producer": {func(a *checkup.Answer) { a.Suspect = true }, checkup.Warns, "too far ahead"},
 		"maintenance":    {func(a *checkup.Answer) { a.Drained = true }, checkup.Warns, "it is drained"},
 		"too many":       {func(a *checkup.Answer) { a.Members, a.Limit = 4, 3 }, checkup.Fails, "4 servers take part, and the policy allows 3"},
+		"a full disk":    {func(a *checkup.Answer) { a.Checks = []checkup.SelfCheck{{Check: "disk", Failure: "no space left"}} }, checkup.Warns, "no space left"},
 		"paused":         {func(a *checkup.Answer) { a.Paused = "ann" }, checkup.Warns, "paused by ann"},
 		"flapping":       {func(a *checkup.Answer) { a.Falls = 3 }, checkup.Warns, "unasked 3 times"},
 		"behind":         {func(a *checkup.Answer) { a.Behind = "B has not gone over to revision 4" }, checkup.Fails, "B has not gone over to revision 4"},
