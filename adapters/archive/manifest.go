@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/projections/merkle"
 )
 
 // Format names what a folder holds. A reader refuses any other.
@@ -49,6 +50,9 @@ type File struct {
 	Last      time.Time `json:"last,omitzero"`  // the latest append time
 	Bytes     int64     `json:"bytes"`
 	SHA256    string    `json:"sha256"` // of the file, in hexadecimal
+	// Tree is the Merkle tree of the partition up to the end of the file; nil where the
+	// folder does not begin with the partition's first record, and of topics without one.
+	Tree *merkle.Tree `json:"tree,omitempty"`
 }
 
 // Manifest is what manifest.json says.

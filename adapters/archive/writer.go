@@ -224,6 +224,7 @@ func (w *Writer) begin(at place) (*segment, error) {
 	}
 	s.out = bufio.NewWriterSize(s.f, bufferBytes)
 	s.sink = w.form.Begin(s)
+	s.Tree = w.manifest.treeOf(at, kind)
 	w.open[at] = s
 	return s, nil
 }
@@ -233,6 +234,9 @@ func (s *segment) add(m *domain.Stored) error {
 		return err
 	}
 	s.day = day(m.Appended)
+	if s.Tree != nil {
+		s.Tree.Add(m)
+	}
 	s.Records++
 	s.Next = m.Offset + 1
 	t := time.Unix(0, int64(m.Appended)).UTC()

@@ -88,7 +88,7 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 		return err
 	}
 	job := verify.Config{
-		Landscape: p.landscape, Source: p.source, Codec: p.codec, Keys: keys, Heads: heads,
+		Landscape: p.landscape, Source: p.source, Codec: p.codec, Keys: keys, Heads: append(heads, p.heads...),
 		Within: audit.Range{Since: audit.Moment(span.Since), Until: audit.Moment(span.Until)},
 	}
 	if notes := o.notes(cmd); notes != nil {

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/understudy-io/understudy/adapters/archive"
 	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/history"
 	"github.com/understudy-io/understudy/infra/up"
+	"github.com/understudy-io/understudy/projections/audit"
+	"github.com/understudy-io/understudy/projections/merkle"
 )
 
 // historyFlags say which history a command looks at: of a live log, or of a folder
@@ -35,7 +40,8 @@ type past struct {
 	landscape string
 	source    history.Source
 	codec     *codec.Codec
-	ends      bool // a folder alone, which ends where it was exported
+	ends      bool             // a folder alone, which ends where it was exported
+	heads     []audit.HeldHead // what the manifest of a folder says that its files hash to
 	close     func() error
 }
 
@@ -149,6 +155,9 @@ func (p *past) join(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	if p.heads, err = headsOf(old); err != nil {
+		return errors.Join(err, old.Close())
+	}
 	young := p.close
 	p.close = func() error { return errors.Join(old.Close(), young()) }
 	if l := old.Manifest().Landscape; l != p.landscape {
@@ -172,11 +181,29 @@ func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
 		_ = log.Close()
 		return nil, fmt.Errorf("%s holds the history of landscape %q, not of %q; name the folder of that one: %w", h.folder, landscape, f.Value, domain.ErrConflict)
 	}
+	heads, err := headsOf(log)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
 	keys, err := readKeys(h.keysFile)
 	if err != nil {
 		return nil, err
 	}
-	return &past{landscape: landscape, source: log, codec: codec.New(landscape, keys), ends: true, close: log.Close}, nil
+	return &past{landscape: landscape, source: log, codec: codec.New(landscape, keys), ends: true, heads: heads, close: log.Close}, nil
+}
+
+// headsOf are the Merkle roots that the manifest of a folder names, one for each file.
+func headsOf(log *archive.Log) ([]audit.HeldHead, error) {
+	m := log.Manifest()
+	roots, err := m.Roots()
+	if err != nil {
+		return nil, err
+	}
+	var out []audit.HeldHead
+	for _, name := range slices.Sorted(maps.Keys(roots)) {
+		out = append(out, audit.HeldHead{From: "the manifest for " + name, Head: merkle.Head{Landscape: m.Landscape, Roots: []merkle.Root{roots[name]}}})
+	}
+	return out, nil
 }
 
 // spanFlags are --since and --until.
