@@ -67,6 +67,14 @@ type Sink interface {
 	Answered(Answered)
 }
 
+// Doorkeeper is a Sink that is asked before each connection. Where a device takes one
+// connection only, a server that may not act makes none: one that was frozen would turn
+// out the primary's.
+type Doorkeeper interface {
+	// MayConnect gives an error that says why not; it is asked again later.
+	MayConnect() error
+}
+
 // Verdict is a device's answer to a sending.
 type Verdict uint8
 

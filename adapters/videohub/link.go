@@ -63,6 +63,12 @@ func (l *Link) run() {
 
 // connect runs one connection to its end, and says whether it was ever up.
 func (l *Link) connect() (wasUp bool) {
+	if door, ok := l.sink.(domain.Doorkeeper); ok {
+		if err := door.MayConnect(); err != nil {
+			l.down("connect: " + err.Error())
+			return false
+		}
+	}
 	ctx, cancel := context.WithTimeout(l.life, l.opts.DialTimeout)
 	conn, err := l.opts.Dial(ctx, "tcp", l.address)
 	cancel()

@@ -236,6 +236,7 @@ func (c *coreLoop) tellDevice(e core.Device) {
 func (c *coreLoop) openDevice(s device.Settings) {
 	name := s.Definition.Device
 	d := newDevice(s, c.drivers[s.Definition.Driver], c.tell, c.logger)
+	d.lease = c.lease
 	c.devices[name] = d
 	if !s.Removed {
 		c.shown.Store(name, d)

@@ -33,6 +33,7 @@ type deviceLoop struct {
 	driver   domain.Driver // nil if there is none
 	tell     func(core.Input)
 	logger   *slog.Logger
+	lease    *Lease // asked before a device is connected to that takes one connection; nil in tests
 
 	mu      sync.Mutex    // guards the following
 	inbox   []deviceInput // see mailbox: what may be sent is bounded elsewhere

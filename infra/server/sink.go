@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/server/device"
 	"github.com/understudy-io/understudy/infra/clock"
@@ -12,7 +14,10 @@ type sink struct {
 	opening uint64
 }
 
-var _ domain.Sink = sink{}
+var (
+	_ domain.Sink       = sink{}
+	_ domain.Doorkeeper = sink{}
+)
 
 func (s sink) put(in device.Input) { s.device.put(deviceInput{at: clock.Boot(), in: in}) }
 
@@ -29,3 +34,13 @@ func (s sink) Reported(values []domain.Value, full bool) {
 
 // Answered implements domain.Sink.
 func (s sink) Answered(a domain.Answered) { s.put(device.Answered{Opening: s.opening, Answered: a}) }
+
+var errNoLease = errors.New("only the primary connects, and this server has no lease")
+
+// MayConnect implements domain.Doorkeeper.
+func (s sink) MayConnect() error {
+	if d := s.device; !d.settings.Definition.StandbyPolling && d.lease != nil && clock.Boot() >= d.lease.End() {
+		return errNoLease
+	}
+	return nil
+}

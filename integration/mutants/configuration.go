@@ -42,6 +42,10 @@ var ofTheConfiguration = []mutant{
 		"case revision.Hash != w.Hash || revision.ActivatedAt != w.At:", "case false:", in(heldAgainst)},
 	{"a server without a log takes changes", "adapters/httpapi/doors.go",
 		`why != "" && r.Method`, `why == "-" && r.Method`, in(test("adapters/httpapi", "TestAServerThatIsClosed"))},
+	{"a device that takes one connection is opened without a lease", "infra/server/sink.go",
+		"clock.Boot() >= d.lease.End()", "false", in(test("infra/server", "TestAWarmDeviceIsNot"))},
+	{"a router is connected to without asking", "adapters/videohub/link.go",
+		"err := door.MayConnect(); err != nil", "err := door.MayConnect(); false && err != nil", in(test("adapters/videohub", "TestALinkConnects"))},
 	{"a transfer contests nobody", "infra/server/configuration.go",
 		"	if holder == s.options.Election.Member {\n		return &httpapi.Move{", "	if true {\n		return &httpapi.Move{", in(revising)},
 }

@@ -224,9 +224,14 @@ func (l *link) dial() {
 		case l.closed || l.conn != nil:
 		case p.host.devCut[st]:
 			p.after(dialTimeout, func() { l.failed("no answer to the dial") })
+		case !l.d.polling && !w.plan.NoLease && l.d.s.mono() >= l.d.s.held.End():
+			l.failed("no lease")
 		case st.down():
 			l.failed("connection refused")
 		default:
+			if !l.d.polling && !w.plan.NoLease && !l.d.s.mayAct() {
+				w.failf("%s connects to %s, which is the primary's alone, without a lease (V25)", l.d.s.incarnation, st.name)
+			}
 			c := &conn{w: w, station: st, host: p.host, link: l, open: true, term: l.d.s.valve.term}
 			l.conn = c
 			st.conns = append(st.conns, c)
