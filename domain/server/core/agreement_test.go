@@ -288,8 +288,12 @@ func TestAPrimaryFoldsAgainForOneAndTheSameOnlySoOften(t *testing.T) {
 	p := primary(t).step(Complaint{Incarnation: "c1"}, Refolded{}).quietly()
 	p.step(Complaint{Incarnation: "c1"}).wants()
 	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
-	p.now.Mono += verifyEvery
-	p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
+	for pause := verifyFirst; pause < 4*verifyEvery; pause *= 2 { // it may have gone wrong since; but it must not do nothing else
+		p.now.Mono += min(pause, verifyEvery) - 1
+		p.step(Complaint{Incarnation: "d1"}).wants()
+		p.now.Mono++
+		p.step(Complaint{Incarnation: "d1"}).wants("notice", "refold").step(Refolded{}).quietly()
+	}
 	p.step(Contentment{Incarnation: "c1"}, Complaint{Incarnation: "d1"}).wants()
 	p.step(Contentment{Incarnation: "d1"}, Complaint{Incarnation: "d1"}).wants("notice", "refold") // of something else
 }

@@ -10,9 +10,13 @@ import (
 	"github.com/understudy-io/understudy/domain/partition"
 )
 
-// verifyEvery is how often at most a server folds again because of the same
-// other server.
-const verifyEvery = time.Minute
+// A server that has folded again because of another one, and was right, does so for the
+// same one after verifyFirst at the earliest: it may have gone wrong since. The pause
+// doubles each time, up to verifyEvery, because the other one may be of another build.
+const (
+	verifyFirst = 5 * time.Second
+	verifyEvery = time.Minute
+)
 
 // decideEvery is the pause after a refold that could not be brought to its end.
 const decideEvery = 5 * time.Second
@@ -28,18 +32,22 @@ var (
 type refold struct {
 	underWay    bool
 	statements  []Testimony
-	dispute     *dispute    // that it is to decide; nil on the primary
-	at          domain.Mono // when the last one began
-	againAt     domain.Mono // it decided nothing; zero if it did
-	complainant string      // on the primary: the incarnation that it folded again for
+	dispute     *dispute      // that it is to decide; nil on the primary
+	at          domain.Mono   // when the last one began
+	againAt     domain.Mono   // it decided nothing; zero if it did
+	complainant string        // on the primary: the incarnation that it folded again for
+	pause       time.Duration // until it does so for that one again
 }
 
 // verify folds everything again on the primary, because another server found
 // another state; if the running state is wrong, primacy is released.
 func (m *Machine) verify(incarnation string) {
-	if m.term == nil || m.refold.underWay || m.quarantined ||
-		m.refold.complainant == incarnation && m.now.Mono-m.refold.at < verifyEvery {
+	same := m.refold.complainant == incarnation
+	if m.term == nil || m.refold.underWay || m.quarantined || same && m.now.Mono-m.refold.at < m.refold.pause {
 		return
+	}
+	if m.refold.pause = min(2*m.refold.pause, verifyEvery); !same {
+		m.refold.pause = verifyFirst
 	}
 	m.refold.complainant = incarnation
 	all := make([]int32, len(m.states))
