@@ -89,7 +89,7 @@ func TestOfAStandbyThatWritesNotAByteLeaves(t *testing.T) {
 	}
 	s.eventually("both arrive", func() error {
 		if n, m := uint64(len(s.hub.Writes(0, 10))), s.gate.State().Writes; n+m != 2 {
-			return fmt.Errorf("%d and %d actions", n, m)
+			return fmt.Errorf("%d and %d actions; the router has received %+v", n, m, s.hub.Writes(0, 10))
 		}
 		return nil
 	})
