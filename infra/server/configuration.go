@@ -220,6 +220,11 @@ func (s *Server) Publish(ctx context.Context, user string, p httpapi.Publication
 	if err := s.unseen(ctx, p.IfMatch); err != nil {
 		return httpapi.Revised{}, err // before ten thousand devices are written into the log
 	}
+	if p.TakeOver {
+		if err := s.mayTransfer(ctx); err != nil {
+			return httpapi.Revised{}, err
+		}
+	}
 	encoded, hash, err := codec.EncodeConfiguration(c)
 	if err != nil {
 		return httpapi.Revised{}, err
@@ -451,6 +456,17 @@ func (s *Server) awaitRevision(ctx context.Context, done func(*core.Machine) boo
 			return false
 		}
 	}
+}
+
+// mayTransfer says, before a revision is published, why the takeover could not follow.
+func (s *Server) mayTransfer(ctx context.Context) error {
+	var refusal error
+	err := s.control.ask(ctx, func(m *election.Server) {
+		if m.Hindrance(s.me()) != election.HinderedHolds {
+			refusal = s.unforceable(m, s.me())
+		}
+	})
+	return errors.Join(err, refusal)
 }
 
 // transferred waits for the takeover that a revision of this server's asks for.

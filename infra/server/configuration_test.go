@@ -125,7 +125,13 @@ func TestAConfigurationIsLockedWhileItsKeeperIsNotPrimary(t *testing.T) {
 	if _, err = other.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, IfMatch: 1}); !errors.Is(err, httpapi.ErrConfigLocked) || !strings.Contains(err.Error(), "nobody-yet") {
 		t.Errorf("locked, and told %v", err)
 	}
-	moved, err := other.Publish(s.ctx, "ann", httpapi.Publication{Running: true, Comment: "it is gone", Activate: true, TakeOver: true, Override: true, IfMatch: 1})
+	transfer := httpapi.Publication{Running: true, Comment: "it is gone", Activate: true, TakeOver: true, Override: true, IfMatch: 1}
+	decided(t)(other.Drain(s.ctx, "ann", other.name, true, "new disks"))
+	if _, err := other.Publish(s.ctx, "ann", transfer); !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "is drained") {
+		t.Errorf("a transfer to a server that is drained: %v", err)
+	}
+	decided(t)(other.Drain(s.ctx, "ann", other.name, false, ""))
+	moved, err := other.Publish(s.ctx, "ann", transfer)
 	must(t, err)
 	if moved.Move == nil || s.primary(a, b) != other {
 		t.Errorf("transferred as %+v", moved)
