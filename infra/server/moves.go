@@ -78,7 +78,11 @@ func (s *Server) successor(m *election.Server, to string) (string, error) {
 	if len(others) == 0 {
 		others = append(others, "there is none: start one")
 	}
-	return "", fmt.Errorf("no other server could take over: %s: %w", strings.Join(others, "; "), domain.ErrConflict)
+	class := domain.ErrConflict
+	if !s.core.acting.Load() {
+		class = httpapi.ErrNoPrimary // as when all have lost the log
+	}
+	return "", fmt.Errorf("no other server could take over: %s: %w", strings.Join(others, "; "), class)
 }
 
 // hindered says why a server could not take over, and how to go on; nil if it could.
