@@ -262,8 +262,17 @@ func TestATakeoverGoesToTheNextInSeniority(t *testing.T) {
 	if code, _, errOut := l.cli(t, "", "takeover", "--force", "--reason", "A hangs"); code != exitOK {
 		t.Fatalf("exit %d, %s", code, errOut)
 	}
-	if want := []string{`takeover by anna to "B": A hangs`}; !slices.Equal(l.b.moves, want) || len(l.a.moves) != 0 {
+	want := []string{`takeover by anna to "B": A hangs`}
+	if !slices.Equal(l.b.moves, want) || len(l.a.moves) != 0 {
 		t.Errorf("asked of A: %v, of B: %v, want B: %v", l.a.moves, l.b.moves, want)
+	}
+	// It is the one that the preview shows, whoever is asked.
+	address := strings.TrimSuffix(l.a.status.PrimaryAddress, "/")
+	if code, _, errOut := l.cli(t, "", "takeover", "--force", "--reason", "A hangs", "--address", address); code != exitOK {
+		t.Fatalf("exit %d, %s", code, errOut)
+	}
+	if !slices.Equal(l.a.moves, want) {
+		t.Errorf("asked of A: %v, want %v", l.a.moves, want)
 	}
 }
 

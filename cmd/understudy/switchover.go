@@ -73,9 +73,9 @@ func (g *globals) takeover(cmd *cobra.Command, reason string) error {
 		return err
 	}
 	client, to := s.client, g.Server
-	if g.Server == "" && g.Address == "" {
+	if to == "" {
 		to = s.successor(cmd.Context())
-		if _, known := s.run.Server(to); known {
+		if _, known := s.run.Server(to); known && g.Address == "" {
 			at := *g
 			at.Server = to
 			other, err := at.open(cmd)

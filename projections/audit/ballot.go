@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -83,6 +84,9 @@ type call struct {
 	ended string        // why the term of the holder is over
 }
 
+// mostMembers bounds the servers of a landscape.
+const mostMembers = 64
+
 // longestTTL is the longest that a record may carry.
 const longestTTL = time.Minute
 
@@ -136,7 +140,9 @@ func (b *ballot) take(r *domain.Record) (c call) {
 func (b *ballot) decide(r *domain.Record) (ended string) {
 	switch v := r.Payload.(type) {
 	case domain.Policy:
-		b.limit = v.MaxMembers
+		if soundPolicy(&v) {
+			b.limit = v.MaxMembers
+		}
 	case domain.Paused:
 		b.paused = v.On
 	case domain.Drained:
@@ -150,6 +156,17 @@ func (b *ballot) decide(r *domain.Record) (ended string) {
 		}
 	}
 	return ""
+}
+
+// soundPolicy says whether a policy is one: else it changes nothing.
+func soundPolicy(p *domain.Policy) bool {
+	orders := []domain.PolicyOrder{domain.OrderLongestRunning, domain.OrderPrecedence, domain.OrderDesignated}
+	returns := []domain.FailBack{domain.FailBackNever, domain.FailBackAuto, domain.FailBackManual}
+	names := slices.Sorted(slices.Values(p.Members))
+	return slices.Contains(orders, p.Order) && slices.Contains(returns, p.FailBack) &&
+		p.HoldDown >= 0 && p.HoldDown <= 24*time.Hour && p.MaxMembers >= 0 && p.MaxMembers <= mostMembers &&
+		(p.Order == domain.OrderDesignated) == (len(names) > 0) && len(names) <= mostMembers &&
+		len(slices.Compact(slices.Clone(names))) == len(names) && !slices.Contains(names, "")
 }
 
 // contest ends the term of the holder. One that names a server lets that one follow,
@@ -272,7 +289,7 @@ func vouched(name string, j *domain.Joined) bool {
 	if j.Identity == "" && j.Proof == "" {
 		return true
 	}
-	key, _ := hex.DecodeString(j.Identity)
-	proof, _ := hex.DecodeString(j.Proof)
-	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, fmt.Appendf(nil, "understudy member v1\n%s\n%s", name, j.Incarnation), proof)
+	key, err := hex.DecodeString(j.Identity)
+	proof, wrong := hex.DecodeString(j.Proof)
+	return err == nil && wrong == nil && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, fmt.Appendf(nil, "understudy member v1\n%s\n%s", name, j.Incarnation), proof)
 }

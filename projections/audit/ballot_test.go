@@ -117,6 +117,9 @@ func (w *clerk) payload(name, incarnation string, epoch uint64) domain.Payload {
 			key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 			j.Identity, j.Proof = election.Prove(key, name, fmt.Sprint(name, w.births-w.births%7/6))
 		}
+		if w.births%11 == 0 {
+			j.Identity += "zz" // in no hexadecimal digits
+		}
 		return j
 	case 7:
 		return domain.Died{Incarnation: incarnation, Exit: "killed"}
@@ -140,7 +143,18 @@ func (w *clerk) payload(name, incarnation string, epoch uint64) domain.Payload {
 		if w.IntN(30) == 0 {
 			return domain.Dissolved{By: "ann"}
 		}
-		return domain.Policy{Order: domain.OrderLongestRunning, FailBack: domain.FailBackNever, MaxMembers: w.IntN(6)}
+		p := domain.Policy{Order: domain.OrderLongestRunning, FailBack: domain.FailBackNever, MaxMembers: w.IntN(6)}
+		switch w.IntN(9) { // some are none
+		case 0:
+			p.Members = []string{"A"}
+		case 1:
+			p.HoldDown = 25 * time.Hour
+		case 2:
+			p.FailBack = "sometimes"
+		case 3:
+			p.Order, p.Members = domain.OrderDesignated, []string{"B", "A", "B"}
+		}
+		return p
 	case 21:
 		return domain.Floor{Epoch: epoch + uint64(w.IntN(3))}
 	case 22, 23, 24, 25, 26, 27, 28, 29:

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"strings"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
@@ -78,7 +79,7 @@ func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
 		l.outcomes++
 		l.answer(r, &v)
 	case domain.Configured:
-		l.configured[strings.Clone(r.Subject)] = change{r.Position.Offset, r.Epoch}
+		l.configured[strings.Clone(r.Subject)] = change{r.Position.Offset, r.Epoch, r.Appended}
 	case domain.Handled:
 		l.forwards.handled(v.Record.Offset, r.Position.Offset)
 	case domain.Reported:
@@ -88,6 +89,10 @@ func (l *logAudit) fact(r *domain.Record, ch *partition.Change) {
 		}
 	}
 }
+
+// anewWithin bounds for how long after a change of a device what was pending at it may end
+// twice: as long as a command can be valid, and a while for the device and the append.
+const anewWithin = domain.MaxValidFor + time.Minute
 
 // anew says that a record is the second start or outcome of a command that was pending,
 // by the log, when its device was configured anew in this epoch: its primary began again
@@ -105,7 +110,7 @@ func (l *logAudit) anew(r *domain.Record) bool {
 		}
 	}
 	c := l.configured[r.Subject]
-	return first >= 0 && c.epoch == r.Epoch && command < c.at && c.at < first
+	return first >= 0 && c.epoch == r.Epoch && command < c.at && c.at < first && r.Appended.Sub(c.appended) <= anewWithin
 }
 
 func subjectOf(r *domain.Record) string {

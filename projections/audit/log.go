@@ -47,8 +47,9 @@ type mark struct {
 
 // change is a device.configured.
 type change struct {
-	at    int64 // offset
-	epoch uint64
+	at       int64 // offset
+	epoch    uint64
+	appended domain.Instant
 }
 
 // gap is a run of offsets that hold no record.
