@@ -26,6 +26,7 @@ type JoinRequest struct {
 	Token      string `json:"token" maxLength:"128"`
 	Server     string `json:"server" minLength:"1" maxLength:"128" doc:"The name that it is to have"`
 	Identity   string `json:"identity" minLength:"1" maxLength:"128" doc:"Public key of its data folder, in hexadecimal digits"`
+	Proof      string `json:"proof" minLength:"1" maxLength:"128" doc:"Signature with that key over the token's name, this one's identity and its name, in hexadecimal digits"`
 	Precedence int    `json:"precedence,omitempty"`
 	Check      bool   `json:"check,omitempty" doc:"Only say what is in the way; the token stays good"`
 }

@@ -14,7 +14,7 @@ import (
 func TestTheKeyOfALandscapeIsNotGivenInClearText(t *testing.T) {
 	h := httpapi.New(&fake{}, httpapi.Options{Verify: verify})
 	ask := func(url, from string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodPost, url+"/api/v1/cluster/join", strings.NewReader(`{"token":"t","server":"D","identity":"00"}`))
+		r := httptest.NewRequest(http.MethodPost, url+"/api/v1/cluster/join", strings.NewReader(`{"token":"t","server":"D","identity":"00","proof":"00"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.RemoteAddr = from
 		w := httptest.NewRecorder()

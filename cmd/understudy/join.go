@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,8 +107,8 @@ func (j *joiner) join(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	public, _ := key.Public().(ed25519.PublicKey)
-	j.in.Identity = hex.EncodeToString(public)
+	id, _, _ := strings.Cut(j.in.Token, ".")
+	j.in.Identity, j.in.Proof = election.ProveAdmission(key, id, j.in.Server)
 	a, faults := j.preflight(ctx)
 	if len(faults) > 0 {
 		return "", fmt.Errorf("%s cannot join yet:\n  %s: %w", j.in.Server, strings.Join(faults, "\n  "), domain.ErrConflict)

@@ -24,9 +24,31 @@ func Proven(name string, j domain.Joined) bool {
 	if j.Identity == "" {
 		return j.Proof == ""
 	}
-	public, err := hex.DecodeString(j.Identity)
-	proof, wrong := hex.DecodeString(j.Proof)
-	return err == nil && wrong == nil && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, oath(name, j.Incarnation), proof)
+	return signed(j.Identity, oath(name, j.Incarnation), j.Proof)
+}
+
+// ProveAdmission gives what the request of a new server says of who it is: its identity is
+// no secret, so that naming one shows nothing. The signature is good for this token alone.
+func ProveAdmission(key ed25519.PrivateKey, token, member string) (identity, proof string) {
+	public, _ := key.Public().(ed25519.PublicKey)
+	identity = hex.EncodeToString(public)
+	return identity, hex.EncodeToString(ed25519.Sign(key, application(token, member, identity)))
+}
+
+// AdmissionProven reports whether a new server is who it says, as it shows this token.
+func AdmissionProven(token, member, identity, proof string) bool {
+	return signed(identity, application(token, member, identity), proof)
+}
+
+func application(token, member, identity string) []byte {
+	return []byte("understudy admission v1\n" + token + "\n" + identity + "\n" + member)
+}
+
+// signed reports whether a text was signed with the key of an identity.
+func signed(identity string, text []byte, proof string) bool {
+	public, err := hex.DecodeString(identity)
+	signature, wrong := hex.DecodeString(proof)
+	return err == nil && wrong == nil && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, text, signature)
 }
 
 // beside says why this server does not join, as it hears others: two of one identity are

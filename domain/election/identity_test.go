@@ -45,3 +45,22 @@ func TestAnIdentityNeedsAProof(t *testing.T) {
 		}
 	}
 }
+
+// A request to be admitted shows who it is by for one token and one name alone.
+func TestAnAdmissionNeedsAProof(t *testing.T) {
+	identity, proof := ProveAdmission(keyOf("one"), "t1", "c")
+	_, other := ProveAdmission(keyOf("two"), "t1", "c")
+	_, elsewhere := ProveAdmission(keyOf("one"), "t1", "d")
+	_, earlier := ProveAdmission(keyOf("one"), "t0", "c")
+	_, joins := Prove(keyOf("one"), "c", "t1")
+	if !AdmissionProven("t1", "c", identity, proof) {
+		t.Error("who has the key is refused")
+	}
+	for name, proof := range map[string]string{
+		"none": "", "by another key": other, "for another name": elsewhere, "for another token": earlier, "of a join": joins, "no text": "zz",
+	} {
+		if AdmissionProven("t1", "c", identity, proof) {
+			t.Errorf("a proof is good: %s", name)
+		}
+	}
+}

@@ -35,10 +35,17 @@ func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration)
 	return httpapi.Invitation{Token: id + "." + secret, Until: until}, err
 }
 
-// Admit implements httpapi.Cluster. Who asks again with the same identity gets the same
-// answer, as long as the token lives.
+// Admit implements httpapi.Cluster. Anybody may ask, so that nothing is done for who shows
+// no token or no proof. Who proves to be whom a token was used for gets the same answer
+// again, as long as it lives.
 func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
 	id, secret, _ := strings.Cut(in.Token, ".")
+	if id == "" || secret == "" {
+		return httpapi.Admission{}, fmt.Errorf("this is no token: it is mistyped; `understudy cluster token` makes one: %w", domain.ErrConflict)
+	}
+	if !election.AdmissionProven(id, in.Server, in.Identity, in.Proof) {
+		return httpapi.Admission{}, fmt.Errorf("the request is not signed with the key of identity %q: ask with `understudy cluster join`, of the landscape's release: %w", in.Identity, domain.ErrConflict)
+	}
 	out := httpapi.Admission{
 		Landscape: s.options.Landscape, Partitions: s.options.Partitions, Brokers: s.options.Share.Brokers, Build: s.options.Build, Time: time.Now(),
 	}
@@ -47,10 +54,11 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}
 	var refusal error
 	if err := s.control.ask(ctx, func(m *election.Server) {
-		refusal = usable(m.State(), id, secret, in.Identity)
-		out.Faults = s.faults(m, in)
-	}); err != nil {
-		return out, err
+		if refusal = usable(m.State(), id, secret, in); refusal == nil {
+			out.Faults = s.faults(m, in)
+		}
+	}); err != nil || refusal != nil {
+		return out, cmp.Or(err, refusal)
 	}
 	var active uint64
 	if err := s.core.call(ctx, func() { active = s.core.machine.ActiveRevision() }); err != nil {
@@ -59,8 +67,8 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	if active == 0 {
 		out.Faults = append(out.Faults, "no configuration of this landscape is active, so each server's own file says what devices there are, and the new one's names none: `understudy config export --to FILE`, `understudy config publish FILE` and `understudy config activate` first")
 	}
-	if refusal != nil || in.Check {
-		return out, refusal
+	if in.Check {
+		return out, nil
 	}
 	if len(out.Faults) > 0 {
 		return out, fmt.Errorf("%s: %w", strings.Join(out.Faults, "; "), domain.ErrConflict)
@@ -75,7 +83,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}); err != nil {
 		return out, err
 	}
-	err := s.control.ask(ctx, func(m *election.Server) { refusal = usable(m.State(), id, secret, in.Identity) })
+	err := s.control.ask(ctx, func(m *election.Server) { refusal = usable(m.State(), id, secret, in) })
 	if err = cmp.Or(err, refusal); err == nil {
 		out.Keys = string(s.options.Share.Keys)
 	}
@@ -83,12 +91,12 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 }
 
 // usable says why a token is no good.
-func usable(st *election.State, id, secret, identity string) error {
+func usable(st *election.State, id, secret string, in httpapi.JoinRequest) error {
 	token, ok := st.Token(id, secret)
 	switch {
 	case !ok:
 		return fmt.Errorf("this token is not known: it is mistyped, or has run out; `understudy cluster token` makes one: %w", domain.ErrConflict)
-	case token.Used != "" && token.Identity != identity:
+	case token.Used != "" && (token.Used != in.Server || token.Identity != in.Identity):
 		return fmt.Errorf("this token was used for server %s; `understudy cluster token` makes another one: %w", token.Used, domain.ErrConflict)
 	case !time.Now().Before(token.Until.Time()):
 		return fmt.Errorf("this token ran out at %s; `understudy cluster token` makes another one: %w", token.Until.Time().Format(time.DateTime), domain.ErrConflict)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/server"
 )
 
@@ -30,8 +32,16 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 	s.primary(a, b)
 	token, err := a.Invite(s.ctx, "ann", time.Minute)
 	must(t, err)
-	ask := func(m *member, name, identity string, check bool) (httpapi.Admission, error) {
-		return m.Admit(s.ctx, httpapi.JoinRequest{Token: token.Token, Server: name, Identity: identity, Check: check})
+	tokenID, _, _ := strings.Cut(token.Token, ".")
+	folders := map[string]ed25519.PrivateKey{}
+	for _, folder := range []string{"c1", "d1"} {
+		_, folders[folder], err = ed25519.GenerateKey(nil)
+		must(t, err)
+	}
+	ask := func(m *member, name, folder string, check bool) (httpapi.Admission, error) {
+		in := httpapi.JoinRequest{Token: token.Token, Server: name, Check: check}
+		in.Identity, in.Proof = election.ProveAdmission(folders[folder], tokenID, name)
+		return m.Admit(s.ctx, in)
 	}
 	// The landscape has no revision yet: nobody may join, and all is said that is in the way.
 	s.eventually("B knows the token", func() error {
@@ -55,7 +65,23 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 		}
 		return err
 	})
+	identity, proof := election.ProveAdmission(folders["c1"], tokenID, "C")
+	_, another := election.ProveAdmission(folders["d1"], tokenID, "C")
+	_, forD := election.ProveAdmission(folders["c1"], tokenID, "D")
+	_, forOther := election.ProveAdmission(folders["c1"], "0a0b", "C")
+	unsigned := func(when string) {
+		for name, proof := range map[string]string{"no proof": "", "another's proof": another, "the proof for another name": forD, "the proof for another token": forOther} {
+			for _, check := range []bool{true, false} {
+				got, err := b.Admit(s.ctx, httpapi.JoinRequest{Token: token.Token, Server: "C", Identity: identity, Proof: proof, Check: check})
+				if !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "is not signed") || got.Keys != "" || got.Landscape != "" {
+					t.Errorf("%s, with %s: %+v, %v", when, name, got, err)
+				}
+			}
+		}
+	}
+	unsigned("an unused token")
 	var admitted atomic.Int32
+	var first atomic.Pointer[string]
 	var all sync.WaitGroup
 	for i, m := range []*member{a, b} {
 		all.Go(func() {
@@ -63,6 +89,7 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 			switch {
 			case err == nil && got.Keys == "the key":
 				admitted.Add(1)
+				first.Store(&[]string{"C", "D"}[i])
 			case !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "was used for server"):
 				t.Errorf("%s: %+v, %v", m.name, got, err)
 			}
@@ -72,8 +99,21 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 	if n := admitted.Load(); n != 1 {
 		t.Errorf("%d servers were admitted by one token", n)
 	}
-	for _, wrong := range []string{"", "x.y", token.Token + "x", strings.ToUpper(token.Token)} {
-		if got, err := a.Admit(s.ctx, httpapi.JoinRequest{Token: wrong, Server: "C", Identity: "c1"}); !errors.Is(err, domain.ErrConflict) || got.Keys != "" {
+	unsigned("a used token")
+	name := *first.Load()
+	folder := map[string]string{"C": "c1", "D": "d1"}[name]
+	if got, err := ask(a, name, folder, false); err != nil || got.Keys != "the key" {
+		t.Errorf("%s asks again: %+v, %v", name, got, err)
+	}
+	if got, err := ask(a, "E", folder, false); !errors.Is(err, domain.ErrConflict) || got.Keys != "" {
+		t.Errorf("%s asks again as E: %+v, %v", name, got, err)
+	}
+	for _, wrong := range []string{"", "x.y", "x", ".", token.Token + "x", strings.ToUpper(token.Token)} {
+		in := httpapi.JoinRequest{Token: wrong, Server: "C", Identity: identity, Proof: proof}
+		if id, _, ok := strings.Cut(wrong, "."); ok {
+			in.Identity, in.Proof = election.ProveAdmission(folders["c1"], id, "C")
+		}
+		if got, err := a.Admit(s.ctx, in); !errors.Is(err, domain.ErrConflict) || got.Keys != "" {
 			t.Errorf("token %q: %+v, %v", wrong, got, err)
 		}
 	}
