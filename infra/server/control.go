@@ -49,18 +49,17 @@ type controlLoop struct {
 	batches   chan batch
 	asks      *mailbox[func(*election.Server)]
 	slots     chan struct{}
-	sending   atomic.Int64   // appends under way
-	appends   sync.WaitGroup // the same, for the end of the server
-	next      int64          // the offset to begin with
-	ctx       context.Context
-	over      chan struct{} // closed when the loop has ended: nobody steps the machine any more
+	sending   atomic.Int64    // appends under way
+	appends   sync.WaitGroup  // the same, for the end of the server
+	next      int64           // the offset to begin with
+	ctx       context.Context // of the appends; there before the first one
+	over      chan struct{}   // closed when the loop has ended: nobody steps the machine any more
 	fail      func(error)
 	changed   func() // the role or the membership may have changed
 }
 
 // run is the loop. It ends with ctx; the caller has said goodbye before.
 func (c *controlLoop) run(ctx context.Context) error {
-	c.ctx = ctx
 	defer close(c.over)
 	c.step(control.Begin{}, domain.Stored{})
 	timer := time.NewTimer(0)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 	var refusal error
 	standing := false
 	err := s.control.ask(ctx, func(m *election.Server) {
-		if refusal = d.refused(m); refusal != nil {
+		if refusal = cmp.Or(s.mayChange(), d.refused(m)); refusal != nil {
 			return
 		}
 		if standing = d.holds(m.State()); !standing {

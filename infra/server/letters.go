@@ -62,6 +62,9 @@ func decidedAlready(l *letters.Letter) error {
 
 // letter reads a dead letter and what was decided about it.
 func (s *Server) letter(ctx context.Context, offset int64) (*letters.Letter, error) {
+	if err := s.mayChange(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, letterWithin)
 	defer cancel()
 	topic := domain.Topic(s.options.Landscape, domain.TopicDeadLetter)

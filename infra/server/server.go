@@ -72,12 +72,13 @@ type Server struct {
 	guarded bool
 
 	standsIn atomic.Bool // there is no log: what this machine has kept is shown
+	open     atomic.Bool // Run has what its loops begin with: changes are taken
 
 	looking   sync.Mutex // held while somebody looks through the dead letters
 	lookAgain domain.Mono
 }
 
-// New assembles a server; Run starts it.
+// New assembles a server; Run starts it. Until then nothing can be changed through it.
 func New(o Options) *Server {
 	o.Election.Valve = where(o.Valve)
 	s := &Server{
@@ -150,9 +151,11 @@ func (s *Server) change() <-chan struct{} {
 func (s *Server) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	if err := s.open(ctx); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return err
 	}
+	s.control.ctx = loops
+	s.open.Store(true)
 	var running sync.WaitGroup
 	start := func(name string, run func(context.Context) error) {
 		running.Go(func() {
@@ -248,9 +251,9 @@ func (s *Server) keepWarm(ctx context.Context) error {
 // connection that nobody uses.
 const warmEvery = 10 * time.Second
 
-// open prepares the folds: from the newest snapshot that is sound, or from the
+// prepare makes the folds: from the newest snapshot that is sound, or from the
 // beginning of the log.
-func (s *Server) open(ctx context.Context) error {
+func (s *Server) prepare(ctx context.Context) error {
 	states, last := s.loadSnapshot()
 	s.core.last = last
 	s.core.machine = core.New(core.Config{

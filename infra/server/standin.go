@@ -18,6 +18,9 @@ import (
 // standing is what a server without a log shows.
 const standing = "there is no log: what is shown is what this machine has kept, of when it was last at work; nothing can be changed, and nothing is done"
 
+// starting is what a server shows that does not know yet whether there is a log.
+const starting = "this server is just starting: nothing can be changed through it yet; try again in a moment, or through another server"
+
 // StandIn answers for a server whose log does not answer yet, from what this machine has
 // kept: the newest snapshot, and the configuration that it has gone over to last. It joins
 // nothing, opens no device and acts on nothing. It ends with ctx; Run comes after it.
@@ -50,10 +53,23 @@ func (s *Server) StandIn(ctx context.Context) {
 
 // Closed says why nothing can be changed through this server; empty if it can.
 func (s *Server) Closed() string {
-	if s.standsIn.Load() {
+	switch {
+	case s.standsIn.Load():
 		return standing
+	case !s.open.Load():
+		return starting
 	}
 	return ""
+}
+
+// mayChange is Closed as an error. It is asked in the loop that carries the change out,
+// too: what was asked for before there was one waits for whoever comes first, and that
+// may be StandIn.
+func (s *Server) mayChange() error {
+	if why := s.Closed(); why != "" {
+		return fmt.Errorf("%s: %w", why, domain.ErrTransient)
+	}
+	return nil
 }
 
 // keptContent is what this machine's file holds, of a revision, or of any where hash is

@@ -2,13 +2,17 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/adapters/vmcfile"
+	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/server"
 )
@@ -22,6 +26,9 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	must(t, err)
 	_, err = a.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Activate: true})
 	must(t, err)
+	if why := a.Closed(); why != "" {
+		t.Errorf("a server at work is closed: %s", why)
+	}
 
 	alone := server.New(server.Options{
 		Landscape: "test", Partitions: partitions, Election: election.Config{Member: "A", Incarnation: uuid.NewString()},
@@ -46,5 +53,72 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	must(t, err)
 	if st.Server.Ready || st.Primary != "" || st.Server.State != "without a log" || alone.Acting() || alone.Closed() == "" {
 		t.Errorf("it says of itself %+v", st.Server)
+	}
+}
+
+// What was asked for while nobody knew yet whether there is a log is refused by the server
+// that stands in, whose state is empty: each such change once ended the process, or would
+// have been made of that state.
+func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
+	s := newStage(t)
+	early := server.New(server.Options{
+		Landscape: "test", Partitions: partitions, Election: election.Config{Member: "A", Incarnation: uuid.NewString()},
+		Control: s.log(), Data: s.log(), Codec: s.codec, Share: server.Share{Keys: []byte("keys")}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if why := early.Closed(); !strings.Contains(why, "just starting") {
+		t.Errorf("before it knows of a log it is closed because of %q", why)
+	}
+	changes := map[string]func() error{
+		"pause":    func() error { _, err := early.Pause(s.ctx, "ann", true, "x"); return err },
+		"dissolve": func() error { _, err := early.Dissolve(s.ctx, "ann", "test", "x"); return err },
+		"policy": func() error {
+			_, err := early.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "precedence"})
+			return err
+		},
+		"token":      func() error { _, err := early.Invite(s.ctx, "ann", time.Hour); return err },
+		"join":       func() error { _, err := early.Admit(s.ctx, httpapi.JoinRequest{Token: "a.b", Server: "D"}); return err },
+		"remove":     func() error { _, err := early.Remove(s.ctx, "ann", "B", false, "x"); return err },
+		"drain":      func() error { _, err := early.Drain(s.ctx, "ann", "B", true, "x"); return err },
+		"switchover": func() error { _, err := early.Switchover(s.ctx, "ann", ""); return err },
+		"takeover":   func() error { _, err := early.Takeover(s.ctx, "ann", "x", ""); return err },
+		"route": func() error {
+			_, err := early.Submit(s.ctx, httpapi.Command{Device: "gate-1", UID: "u", Payload: domain.Invoke{Verb: "pulse"}, Created: time.Now()}, time.Second)
+			return err
+		},
+		"publish": func() error {
+			_, err := early.Publish(s.ctx, "ann", httpapi.Publication{Text: "devices: []"})
+			return err
+		},
+		"activate": func() error { _, err := early.Activate(s.ctx, "ann", httpapi.Activation{Revision: 1}); return err },
+		"requeue":  func() error { _, err := early.Requeue(s.ctx, "ann", 0, "x"); return err },
+		"discard":  func() error { _, err := early.Discard(s.ctx, "ann", 0, "x"); return err },
+	}
+	type answer struct {
+		change string
+		err    error
+	}
+	answers := make(chan answer, len(changes))
+	for change, ask := range changes {
+		go func() { answers <- answer{change, ask()} }()
+	}
+	time.Sleep(50 * time.Millisecond) // as long as the first look at the log may take, and less
+	ctx, end := context.WithCancel(s.ctx)
+	over := make(chan struct{})
+	go func() { early.StandIn(ctx); close(over) }()
+	defer func() { end(); <-over }()
+	for range changes {
+		if a := <-answers; !errors.Is(a.err, domain.ErrTransient) {
+			t.Errorf("%s is answered with %v", a.change, a.err)
+		}
+	}
+	l := s.log()
+	for _, kind := range []domain.TopicKind{domain.TopicControl, domain.TopicLog} {
+		bounds, err := l.Bounds(s.ctx, domain.Topic("test", kind))
+		must(t, err)
+		for _, b := range bounds {
+			if b.End != 0 {
+				t.Errorf("%d records of %s were written", b.End, kind)
+			}
+		}
 	}
 }
