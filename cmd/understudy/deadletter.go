@@ -34,7 +34,7 @@ exported folder; no server is asked. Each is named by its offset in the dead-let
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
-				found, err := p.letters(cmd.Context(), -1)
+				found, err := p.letters(cmd.Context(), letters.New(), 0)
 				if err != nil {
 					return err
 				}
@@ -48,14 +48,16 @@ exported folder; no server is asked. Each is named by its offset in the dead-let
 	return cmd
 }
 
-// letters folds the dead-letter topic. One letter is kept with its value.
-func (p *past) letters(ctx context.Context, whole int64) (*letters.Letters, error) {
+// letters folds the dead-letter topic, from an offset.
+func (p *past) letters(ctx context.Context, all *letters.Letters, from int64) (*letters.Letters, error) {
 	topic := domain.Topic(p.landscape, domain.TopicDeadLetter)
 	bounds, err := p.source.Bounds(ctx, topic)
 	if err != nil {
 		return nil, p.unread(err)
 	}
-	all := letters.New(whole)
+	for i := range bounds {
+		bounds[i].Start = min(max(bounds[i].Start, from), bounds[i].End)
+	}
 	err = history.Read(ctx, p.source, topic, bounds, func(run history.Run) error {
 		for i := range run.Messages {
 			r := p.codec.Decode(domain.TopicDeadLetter, run.Partition, run.Messages[i])
@@ -101,7 +103,7 @@ func deadLetterShowCommand(g *globals) *cobra.Command {
 				return err
 			}
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
-				found, err := p.letters(cmd.Context(), n)
+				found, err := p.letters(cmd.Context(), letters.Only(n), n)
 				if err != nil {
 					return err
 				}

@@ -26,15 +26,19 @@ func (s *Server) Discard(ctx context.Context, user string, letter int64, reason 
 	if l.Decision != nil {
 		return httpapi.Decision{}, decidedAlready(l)
 	}
-	if err := s.decideLetter(ctx, user, l, domain.Discarded, reason); err != nil {
+	own, err := s.decideLetter(ctx, user, l, domain.Discarded, reason)
+	if err != nil {
 		return httpapi.Decision{}, err
+	}
+	if l.Decision.Offset != own {
+		return httpapi.Decision{}, decidedAlready(l)
 	}
 	return httpapi.Decision{Done: fmt.Sprintf("dead letter %d is discarded", letter)}, nil
 }
 
-// Requeue implements httpapi.Letters. The decision is in the log before the command. One
-// that was requeued may be requeued again: this server or another one may have ended
-// between the two, and a UID has one effect.
+// Requeue implements httpapi.Letters. The decision is in the log before the command, and
+// it counts: of two at the same time the first does. One that was requeued may be requeued
+// again: this server or another one may have ended between the two, and a UID has one effect.
 func (s *Server) Requeue(ctx context.Context, user string, letter int64, reason string) (httpapi.Result, error) {
 	l, err := s.letter(ctx, letter)
 	if err != nil {
@@ -43,63 +47,81 @@ func (s *Server) Requeue(ctx context.Context, user string, letter int64, reason 
 	if l.Decision != nil && l.Decision.As != domain.Requeued {
 		return httpapi.Result{}, decidedAlready(l)
 	}
-	command, err := s.revived(l)
+	command, err := s.revived(l.Letter)
 	if err != nil {
 		return httpapi.Result{}, err
 	}
 	if l.Decision == nil {
-		if err := s.decideLetter(ctx, user, l, domain.Requeued, reason); err != nil {
+		if _, err := s.decideLetter(ctx, user, l, domain.Requeued, reason); err != nil {
 			return httpapi.Result{}, err
+		}
+		if l.Decision.As != domain.Requeued {
+			return httpapi.Result{}, decidedAlready(l)
 		}
 	}
 	return s.appendAndWait(ctx, domain.Partition(command.Subject, s.options.Partitions), command, httpapi.DefaultWait)
 }
 
-func decidedAlready(l *letters.Letter) error {
+func decidedAlready(l *oneLetter) error {
 	d := l.Decision
 	return fmt.Errorf("dead letter %d was %s by %s at %s (%s): %w", l.Offset, d.As, d.By, d.Time.Format(time.RFC3339), d.Reason, domain.ErrConflict)
 }
 
+// oneLetter is a dead letter, and how far the topic behind it has been read.
+type oneLetter struct {
+	*letters.Letter
+	fold *letters.Letters
+	next int64
+}
+
 // letter reads a dead letter and what was decided about it.
-func (s *Server) letter(ctx context.Context, offset int64) (*letters.Letter, error) {
+func (s *Server) letter(ctx context.Context, offset int64) (*oneLetter, error) {
 	if err := s.mayChange(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, letterWithin)
-	defer cancel()
-	topic := domain.Topic(s.options.Landscape, domain.TopicDeadLetter)
-	bounds, err := s.options.Data.Bounds(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", topic, err)
+	l := &oneLetter{fold: letters.Only(offset), next: offset}
+	if err := s.readBehind(ctx, l); err != nil {
+		return nil, err
 	}
-	all := letters.New(offset)
-	for next := max(offset, bounds[0].Start); next < bounds[0].End; {
-		answers, err := s.options.Data.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: next}}, fetchWait, deadLettersBytes)
-		if err == nil && len(answers) > 0 {
-			err = answers[0].Err
-		}
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("read %s from %d: %w", topic, next, err)
-		case len(answers) == 0:
-			continue
-		}
-		for _, m := range answers[0].Messages {
-			r := s.options.Codec.Decode(domain.TopicDeadLetter, 0, m)
-			all.Apply(&r)
-		}
-		next = max(next, answers[0].Next)
-	}
-	l := all.Find(offset)
-	if l == nil {
+	if l.Letter = l.fold.Find(offset); l.Letter == nil {
 		return nil, fmt.Errorf("there is no dead letter %d: `understudy deadletter list` shows them: %w", offset, domain.ErrNotFound)
 	}
 	return l, nil
 }
 
-// decideLetter appends a decision about a letter.
-func (s *Server) decideLetter(ctx context.Context, user string, l *letters.Letter, as domain.LetterVerdict, reason string) error {
-	subject := l.Letter.Headers["ce_subject"]
+// readBehind reads on to the end of the dead-letter topic.
+func (s *Server) readBehind(ctx context.Context, l *oneLetter) error {
+	ctx, cancel := context.WithTimeout(ctx, letterWithin)
+	defer cancel()
+	topic := domain.Topic(s.options.Landscape, domain.TopicDeadLetter)
+	bounds, err := s.options.Data.Bounds(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	for l.next = max(l.next, bounds[0].Start); l.next < bounds[0].End; {
+		answers, err := s.options.Data.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: l.next}}, fetchWait, deadLettersBytes)
+		if err == nil && len(answers) > 0 {
+			err = answers[0].Err
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("read %s from %d: %w", topic, l.next, err)
+		case len(answers) == 0:
+			continue
+		}
+		for _, m := range answers[0].Messages {
+			r := s.options.Codec.Decode(domain.TopicDeadLetter, 0, m)
+			l.fold.Apply(&r)
+		}
+		l.next = max(l.next, answers[0].Next)
+	}
+	return nil
+}
+
+// decideLetter appends a decision about a letter, gives its offset, and reads the one that
+// counts: another server may have been first.
+func (s *Server) decideLetter(ctx context.Context, user string, l *oneLetter, as domain.LetterVerdict, reason string) (int64, error) {
+	subject := l.Letter.Letter.Headers["ce_subject"]
 	if subject == "" || len(subject) > domain.MaxSubject {
 		subject = s.me()
 	}
@@ -109,18 +131,24 @@ func (s *Server) decideLetter(ctx context.Context, user string, l *letters.Lette
 		Payload: domain.LetterDecided{Letter: l.Offset, As: as, Reason: reason},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	appending, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	done, err := s.options.Data.Append(ctx, []domain.Batch{{Topic: domain.Topic(s.options.Landscape, domain.TopicDeadLetter), Messages: []domain.Message{m}}})
+	done, err := s.options.Data.Append(appending, []domain.Batch{{Topic: domain.Topic(s.options.Landscape, domain.TopicDeadLetter), Messages: []domain.Message{m}}})
 	if err == nil {
 		err = done[0].Err
 	}
 	if err != nil {
-		return fmt.Errorf("append the decision about dead letter %d; see `understudy deadletter show %[1]d` before you try again: %w", l.Offset, err)
+		return 0, fmt.Errorf("append the decision about dead letter %d; see `understudy deadletter show %[1]d` before you try again: %w", l.Offset, err)
 	}
-	return nil
+	if err = s.readBehind(ctx, l); err == nil && l.Decision == nil {
+		err = fmt.Errorf("the log does not give it back: %w", domain.ErrUnknownFate)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("a decision about dead letter %d is in the log, and it is not known whether it counts; see `understudy deadletter show %[1]d`, and try again: %w", l.Offset, err)
+	}
+	return done[0].Offset, nil
 }
 
 // revived is the command that a letter holds, as this build understands it.

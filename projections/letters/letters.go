@@ -26,28 +26,32 @@ type Decision struct {
 	Time   time.Time            `json:"time"`
 }
 
-// Letters are the dead letters of a landscape, without the values of their records but
-// for one.
+// Letters are the dead letters of a landscape, or one of them.
 type Letters struct {
 	Forgotten int64 // letters that were too many to be remembered
 
-	whole int64
-	list  []*Letter // by offset
-	at    map[int64]*Letter
+	only int64     // the letter that is kept; -1 for all
+	list []*Letter // by offset
+	at   map[int64]*Letter
 }
 
-// New begins with none. whole is the offset of the letter that is kept with its value; -1
-// for none.
-func New(whole int64) *Letters { return &Letters{whole: whole, at: make(map[int64]*Letter)} }
+// New begins with none, and keeps all without the values of their records.
+func New() *Letters { return Only(-1) }
+
+// Only keeps the letter at an offset, with the value of its record, and no other one.
+func Only(offset int64) *Letters { return &Letters{only: offset, at: make(map[int64]*Letter)} }
 
 // Apply folds the next record of the dead-letter topic. What no server has signed, and a
-// decision about a letter that is decided or that is not there, changes nothing.
+// decision about a letter that is decided or that is not there or not kept, changes nothing.
 func (l *Letters) Apply(r *domain.Record) (counts bool) {
 	if !r.Signed {
 		return false
 	}
 	switch p := r.Payload.(type) {
 	case domain.DeadLetter:
+		if l.only >= 0 && l.only != r.Position.Offset {
+			return false
+		}
 		l.add(&Letter{Offset: r.Position.Offset, Buried: r.Appended.Time(), Letter: p})
 		return true
 	case domain.LetterDecided:
@@ -62,7 +66,7 @@ func (l *Letters) Apply(r *domain.Record) (counts bool) {
 }
 
 func (l *Letters) add(letter *Letter) {
-	if letter.Offset != l.whole {
+	if l.only < 0 {
 		letter.Letter.Value = nil
 	}
 	if len(l.list) == Max {
