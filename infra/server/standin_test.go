@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"log/slog"
 	"strings"
@@ -68,6 +69,9 @@ func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
 	if why := early.Closed(); !strings.Contains(why, "just starting") {
 		t.Errorf("before it knows of a log it is closed because of %q", why)
 	}
+	_, key, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	identity, proof := election.ProveAdmission(key, "a", "D")
 	changes := map[string]func() error{
 		"pause":    func() error { _, err := early.Pause(s.ctx, "ann", true, "x"); return err },
 		"dissolve": func() error { _, err := early.Dissolve(s.ctx, "ann", "test", "x"); return err },
@@ -75,8 +79,11 @@ func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
 			_, err := early.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "precedence"})
 			return err
 		},
-		"token":      func() error { _, err := early.Invite(s.ctx, "ann", time.Hour); return err },
-		"join":       func() error { _, err := early.Admit(s.ctx, httpapi.JoinRequest{Token: "a.b", Server: "D"}); return err },
+		"token": func() error { _, err := early.Invite(s.ctx, "ann", time.Hour); return err },
+		"join": func() error {
+			_, err := early.Admit(s.ctx, httpapi.JoinRequest{Token: "a.b", Server: "D", Identity: identity, Proof: proof})
+			return err
+		},
 		"remove":     func() error { _, err := early.Remove(s.ctx, "ann", "B", false, "x"); return err },
 		"drain":      func() error { _, err := early.Drain(s.ctx, "ann", "B", true, "x"); return err },
 		"switchover": func() error { _, err := early.Switchover(s.ctx, "ann", ""); return err },
