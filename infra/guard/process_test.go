@@ -471,6 +471,41 @@ func TestAServerOutlivesItsGuardAndIsTakenOnByTheNext(t *testing.T) {
 	}
 }
 
+// A second guard on the same folder would end the server when it ends itself.
+func TestAServerThatHasAGuardIsTakenOnByNoOther(t *testing.T) {
+	runFile := filepath.Join(t.TempDir(), "guard.json")
+	first := spawn(t, runFile)
+	first.hear(t, "server")
+	run := running(t, runFile, "")
+
+	second := spawn(t, runFile)
+	second.hear(t, "guard")
+	if said := strings.Join(second.hear(t, filepath.Dir(runFile)), " "); !strings.Contains(said, fmt.Sprintf("is in use: its server runs as process %d, and its guard as %d", run.PID, first.cmd.Process.Pid)) {
+		t.Errorf("it says %q", said)
+	}
+	second.ended(t)
+
+	// A copy of the folder is another server's.
+	text, err := os.ReadFile(runFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "guard.json")
+	if err := os.WriteFile(copied, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := spawn(t, copied)
+	if words := third.hear(t, "server"); words[2] == run.Incarnation {
+		t.Error("the server of the original is taken for that of the copy")
+	}
+	if err := third.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !run.Alive() {
+		t.Error("the server of the original has ended with the guard of the copy")
+	}
+}
+
 func TestEverythingEndsWhenTheLifelineIsCut(t *testing.T) {
 	s := spawn(t, "")
 	s.hear(t, "server")

@@ -58,9 +58,13 @@ type Options struct {
 
 // Run guards a server until it ends cleanly or ctx ends, and returns the exit
 // status for the guard's own process.
+// Errors: domain.ErrConflict if the server of this data folder runs under a guard.
 func Run(ctx context.Context, opts Options) (int, error) {
 	if opts.Command == nil || opts.Died == nil || opts.Logger == nil {
 		return 1, fmt.Errorf("guard needs Command, Died and Logger: %w", domain.ErrInvalid)
+	}
+	if err := inUse(opts.RunFile); err != nil {
+		return 1, err
 	}
 	// Deaths are still written when the guard has been asked to end; Finish
 	// bounds that.
