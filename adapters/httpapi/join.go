@@ -39,6 +39,7 @@ type Admission struct {
 	Build      string    `json:"build" doc:"Of the server that answers"`
 	Time       time.Time `json:"time" doc:"Its wall clock"`
 	Faults     []string  `json:"faults" nullable:"false" doc:"All that keeps the server from joining"`
+	KeysHash   string    `json:"keys_hash,omitempty" doc:"SHA-256 of the landscape's key file, in hexadecimal digits"`
 	Keys       string    `json:"keys,omitempty" doc:"The landscape's key file, once the token was used"`
 }
 

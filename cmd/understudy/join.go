@@ -3,11 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,7 +17,6 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
-	"github.com/understudy-io/understudy/infra/config"
 )
 
 const (
@@ -48,7 +44,7 @@ for whom it was used.`,
 			}
 			return s.show(i, func(t *table) {
 				t.text("%s", i.Token)
-				t.text("good once, until %s: understudy cluster join ADDRESS --token TOKEN --name NAME", i.Until.Local().Format(time.DateTime))
+				t.text("good once, until %s: understudy cluster join ADDRESS --token-file - --name NAME", i.Until.Local().Format(time.DateTime))
 			})
 		},
 	}
@@ -61,24 +57,32 @@ type joiner struct {
 	client       *httpapi.Client
 	in           httpapi.JoinRequest
 	into, listen string
+	prepared     bool // the folder holds all that a join writes
 }
 
 func clusterJoinCommand() *cobra.Command {
 	j := &joiner{}
+	var token, file string
 	cmd := &cobra.Command{
 		Use:   "join ADDRESS",
 		Short: "Prepare a server of this machine to join a landscape",
 		Long: `Ask any server of a landscape, by a token of it, for what a new server needs, and write its
 configuration and the landscape's key into a folder. Before that, all that is in the way is
 found and said at once: the version, the rate of the clocks, the landscape, the name, the
-identity, the brokers. The same again changes nothing.`,
-		Example: `  understudy cluster join https://a.example:7500 --token TOKEN --name D --into /var/lib/understudy`,
+identity, the brokers. The same again changes nothing. The token goes by https, or to a server
+of this machine, only. It is read from a file, from standard input (--token-file -), or from
+UNDERSTUDY_TOKEN: an argument is seen by all who list the processes of the machine.`,
+		Example: `  understudy cluster join https://a.example:7500 --token-file - --name D --into /var/lib/understudy`,
 		Args:    exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkAddress(args[0]); err != nil {
+			address, err := secretAddress(args[0])
+			if err != nil {
 				return err
 			}
-			j.client = httpapi.NewClient(args[:1], "")
+			if j.in.Token, err = admissionToken(token, file, cmd.InOrStdin()); err != nil {
+				return err
+			}
+			j.client = httpapi.NewClient([]string{address}, "")
 			defer j.client.Close()
 			said, err := j.join(cmd.Context())
 			if err != nil {
@@ -89,12 +93,13 @@ identity, the brokers. The same again changes nothing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&j.in.Token, "token", "", "a token of understudy cluster token")
+	f.StringVar(&token, "token", "", "a token of understudy cluster token, where nobody else lists processes")
+	f.StringVar(&file, "token-file", "", "file with that token; - for standard input (default: from "+envToken+")")
 	f.StringVar(&j.in.Server, "name", "", "the name that this server is to have")
 	f.IntVar(&j.in.Precedence, "precedence", 0, "for the policy precedence: the lowest goes first")
 	f.StringVar(&j.into, "into", "", "folder for its configuration, key and data (default: ./NAME)")
 	f.StringVar(&j.listen, "listen", "127.0.0.1:7500", "where it serves its HTTP API")
-	require(cmd, "token", "name")
+	require(cmd, "name")
 	return cmd
 }
 
@@ -113,17 +118,14 @@ func (j *joiner) join(ctx context.Context) (string, error) {
 	if len(faults) > 0 {
 		return "", fmt.Errorf("%s cannot join yet:\n  %s: %w", j.in.Server, strings.Join(faults, "\n  "), domain.ErrConflict)
 	}
-	if _, err := os.Stat(j.file("server.yaml")); err == nil {
+	if j.prepared {
 		return fmt.Sprintf("%s is prepared for landscape %s already; %s", j.in.Server, a.Landscape, next), nil
 	}
 	j.in.Check = false
 	if a, err = j.client.Join(ctx, j.in); err != nil {
 		return "", err
 	}
-	if err := writeNew(j.file("keys"), []byte(a.Keys)); err != nil && !errors.Is(err, domain.ErrConflict) {
-		return "", err
-	}
-	if err := writeNew(j.file("server.yaml"), j.configuration(&a)); err != nil {
+	if err := j.write(&a); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s may join landscape %s; its configuration is %s. Brokers that want TLS or a password, and where others reach it (server.advertise), are to be added there. Then %s",
@@ -166,9 +168,7 @@ func (j *joiner) preflight(ctx context.Context) (httpapi.Admission, []string) {
 	if own, theirs := release(thisBuild().Version), release(a.Build); own != theirs {
 		add("version: this is release %s, and the landscape runs %s: install that one here", own, theirs)
 	}
-	if landscape, ok := j.present(); ok && landscape != a.Landscape {
-		add("landscape: %s holds a server of landscape %s: choose another folder with --into", j.into, landscape)
-	}
+	faults = append(faults, j.inspect(&a)...)
 	if why := j.brokers(ctx, &a); why != "" {
 		add("brokers: %s", why)
 	}
@@ -191,15 +191,6 @@ func (j *joiner) preflight(ctx context.Context) (httpapi.Admission, []string) {
 func release(version string) string {
 	parts := strings.SplitN(version, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
-}
-
-// present is the landscape of the server that the folder holds.
-func (j *joiner) present() (string, bool) {
-	loaded, err := config.Load(config.Source{File: j.file("server.yaml")})
-	if err != nil || errors.Is(err, fs.ErrNotExist) {
-		return "", false
-	}
-	return loaded.Config.Landscape, true
 }
 
 // brokers says why the log cannot be used from here; empty if it can.

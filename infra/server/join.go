@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -60,6 +62,8 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}); err != nil || refusal != nil {
 		return out, cmp.Or(err, refusal)
 	}
+	sum := sha256.Sum256(s.options.Share.Keys)
+	out.KeysHash = hex.EncodeToString(sum[:])
 	var active uint64
 	if err := s.core.call(ctx, func() { active = s.core.machine.ActiveRevision() }); err != nil {
 		return out, err
