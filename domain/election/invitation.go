@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/understudy-io/understudy/domain"
@@ -46,6 +47,22 @@ func (s *State) invitation(id string) *Invitation {
 	return &s.invitations[at]
 }
 
+func (i Invitation) ranOut(at domain.Instant) bool { return i.Until <= at }
+
+// Crowded says why there can be no other token at a time; empty if there can.
+func (s *State) Crowded(at domain.Instant) string {
+	living := 0
+	for _, i := range s.invitations {
+		if !i.ranOut(at) {
+			living++
+		}
+	}
+	if living >= maxInvitations {
+		return fmt.Sprintf("there are %d tokens already: wait until one has run out", maxInvitations)
+	}
+	return ""
+}
+
 // invited keeps a new token. Those that have run out go; used ones stay until then, so
 // that whoever shows one again is told what became of it.
 func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
@@ -57,10 +74,10 @@ func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
 	case s.invitation(v.ID) != nil:
 		return void("token %s is there already", v.ID)
 	}
-	s.invitations = slices.DeleteFunc(s.invitations, func(i Invitation) bool { return i.Until <= r.Appended })
-	if len(s.invitations) >= maxInvitations {
-		return void("there are %d tokens already: wait until one has run out", maxInvitations)
+	if why := s.Crowded(r.Appended); why != "" {
+		return void("%s", why)
 	}
+	s.invitations = slices.DeleteFunc(s.invitations, func(i Invitation) bool { return i.ranOut(r.Appended) })
 	s.invitations = append(s.invitations, Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By})
 	slices.SortFunc(s.invitations, func(a, b Invitation) int { return cmp.Compare(a.ID, b.ID) })
 	return counts

@@ -48,6 +48,7 @@ type controlLoop struct {
 	inbox     *mailbox[election.Input]
 	batches   chan batch
 	asks      *mailbox[func(*election.Server)]
+	verdicts  map[string]*verdict // by the uid of a decision's record
 	slots     chan struct{}
 	sending   atomic.Int64    // appends under way
 	appends   sync.WaitGroup  // the same, for the end of the server
@@ -132,6 +133,7 @@ func (c *controlLoop) take(b batch) {
 	}
 	for i := range b.records {
 		c.step(control.Read{Records: b.records[i : i+1], High: b.High}, b.Messages[i])
+		c.judge(&b.records[i])
 		if b.records[i].Defect != domain.DefectNone {
 			c.foreign.Add(1)
 		}
@@ -210,12 +212,13 @@ func (c *controlLoop) publish(p domain.Payload) {
 // append sends a record of this server to control without waiting for it.
 func (c *controlLoop) append(p domain.Payload, n uint64) { c.appendAbout(c.name, p, n) }
 
-// appendAbout is append for a record about any member.
-func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) {
-	m, err := c.codec.Encode(domain.TopicControl, 0, serverRecord(c.name, member, p))
+// appendAbout is append for a record about any member, and gives its uid.
+func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) string {
+	r := serverRecord(c.name, member, p)
+	m, err := c.codec.Encode(domain.TopicControl, 0, r)
 	if err != nil {
 		c.fail(err)
-		return
+		return r.UID
 	}
 	c.sending.Add(1)
 	c.appends.Go(func() {
@@ -236,6 +239,7 @@ func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) {
 			c.tell(election.AppendFailed{N: n})
 		}
 	})
+	return r.UID
 }
 
 // drain waits until no append to control is under way, or ctx ends.

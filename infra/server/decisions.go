@@ -23,25 +23,40 @@ type decision struct {
 	refused func(m *election.Server) error
 	holds   func(s *election.State) bool
 	done    string
+	void    string // why the fold may not count what nothing refuses
 }
 
 // decide appends a decision and waits until it is folded here.
 func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, error) {
 	var refusal error
-	standing := false
+	forget := func() {}
+	standing, own := false, &verdict{holds: d.holds}
 	err := s.control.ask(ctx, func(m *election.Server) {
 		if refusal = cmp.Or(s.mayChange(), d.refused(m)); refusal != nil {
 			return
 		}
 		if standing = d.holds(m.State()); !standing {
-			s.control.appendAbout(d.subject, d.record(), 0)
+			forget = s.control.await(d.subject, d.record(), own)
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {
 		return httpapi.Decision{}, err
 	}
-	if !standing && !s.within(ctx, decideWithin, func(m *election.Server) bool { return d.holds(m.State()) }) {
+	defer forget()
+	void := false
+	if !standing && !s.within(ctx, decideWithin, func(m *election.Server) bool {
+		if void = own.void; void {
+			refusal = d.refused(m) // as it stands now
+		}
+		return own.back || d.holds(m.State())
+	}) {
 		return httpapi.Decision{}, fmt.Errorf("the log did not give the decision back within %s; see `understudy cluster status` before you try again: %w", decideWithin, domain.ErrUnknownFate)
+	}
+	if void && refusal == nil {
+		refusal = fmt.Errorf("the log has it and does not count it, as things stood there%s; see `understudy cluster status` before you try again: %w", d.void, domain.ErrConflict)
+	}
+	if void {
+		return httpapi.Decision{}, refusal
 	}
 	return httpapi.Decision{Done: d.done}, nil
 }

@@ -28,7 +28,13 @@ func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration)
 	_, err := s.decide(ctx, decision{
 		subject: s.me(),
 		record:  just(domain.Invited{ID: id, Hash: election.HashOfToken(secret), Until: domain.InstantOf(until), By: user}),
-		refused: func(*election.Server) error { return nil },
+		void:    ": by its time the token has run out already",
+		refused: func(m *election.Server) error {
+			if why := m.State().Crowded(domain.InstantOf(time.Now())); why != "" {
+				return fmt.Errorf("%s: %w", why, domain.ErrConflict)
+			}
+			return nil
+		},
 		holds: func(st *election.State) bool {
 			_, ok := st.Token(id, secret)
 			return ok
@@ -83,7 +89,8 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}
 	if _, err := s.decide(ctx, decision{
 		subject: in.Server, record: just(domain.Admitted{ID: id, Identity: in.Identity}),
-		refused: func(*election.Server) error { return nil }, holds: used,
+		void:    ": by its time the token had run out; `understudy cluster token` makes another one",
+		refused: func(m *election.Server) error { return usable(m.State(), id, secret, in) }, holds: used,
 	}); err != nil {
 		return out, err
 	}
