@@ -104,6 +104,9 @@ func runGuard(ctx context.Context, cfg config.Config) error {
 	if err == nil && code != 0 {
 		err = errors.New("the server did not end cleanly; its last lines say why")
 	}
+	if errors.Is(err, domain.ErrConflict) {
+		return err // the folder is in use
+	}
 	return withExit(code, err)
 }
 

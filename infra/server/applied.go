@@ -32,16 +32,19 @@ func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
 	}
 }
 
-// waiting are the servers that are heard, and have not gone over to a revision.
-func (s *Server) waiting(m *election.Server, revision uint64) (out []string) {
+// waiting are the servers that have not gone over to a revision; of those that are not
+// heard nobody knows when they will.
+func (s *Server) waiting(m *election.Server, revision uint64) (heard, silent []string) {
 	for _, member := range m.State().Members() {
-		received, ok := m.LastHeard(member.Name)
-		if member.Removed || member.Died || !ok || clock.Boot()-received > silentAfter {
+		said := member.Acknowledged
+		if member.Removed || member.Died || said.Revision > revision || said.Revision == revision && said.Failure == "" {
 			continue
 		}
-		if said := member.Acknowledged; said.Revision < revision || said.Revision == revision && said.Failure != "" {
-			out = append(out, member.Name)
+		if received, ok := m.LastHeard(member.Name); ok && clock.Boot()-received <= silentAfter {
+			heard = append(heard, member.Name)
+		} else {
+			silent = append(silent, member.Name)
 		}
 	}
-	return out
+	return heard, silent
 }

@@ -428,18 +428,20 @@ func (s *Server) awaitKnown(ctx context.Context, revision uint64) {
 const appliedWithin = 5 * time.Second
 
 // awaitApplied waits until all devices have a revision, as this server has folded, and
-// each server that is heard has said that it has gone over to it. It tells who has not.
+// each server that is heard has said that it has gone over to it. It tells who has not,
+// heard or not.
 func (s *Server) awaitApplied(ctx context.Context, revision uint64) (applied bool, waiting []string) {
 	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 	defer cancel()
 	if !s.awaitRevision(ctx, func(m *core.Machine) bool { return m.AppliedRevision() >= revision }) {
 		return false, nil
 	}
+	var heard, silent []string
 	s.control.until(ctx, s.change, func(m *election.Server) bool {
-		waiting = s.waiting(m, revision)
-		return len(waiting) == 0
+		heard, silent = s.waiting(m, revision)
+		return len(heard) == 0
 	})
-	return true, waiting
+	return true, append(heard, silent...)
 }
 
 func (s *Server) awaitRevision(ctx context.Context, done func(*core.Machine) bool) bool {

@@ -28,6 +28,7 @@ const (
 	envBase = "UP_TEST_BASE"
 	envFail = "UP_TEST_FAIL" // a part that cannot start, by its first argument
 	envDeaf = "UP_TEST_DEAF" // a part that hears neither signals nor its lifeline
+	envOut  = "UP_TEST_OUT"  // the letters of servers that were removed, and stay out
 	envMute = "UP_TEST_MUTE" // a server that cannot listen, and tries again and again
 )
 
@@ -90,6 +91,10 @@ func playServer(ctx context.Context, config string) {
 	for _, s := range run.Servers {
 		if s.Config != config {
 			continue
+		}
+		if strings.Contains(os.Getenv(envOut), s.Name) {
+			fmt.Println(s.Name, "was removed; it stays out")
+			os.Exit(guard.ExitUnusable)
 		}
 		if os.Getenv(envMute) == s.Name {
 			fmt.Println("address already in use")

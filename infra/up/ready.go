@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func (u *Up) awaitReady(ctx context.Context) error {
 
 // missing says what is not ready yet; empty if all is.
 func (u *Up) missing(ctx context.Context) string {
-	for _, s := range u.run.Servers {
+	for _, s := range u.servers() {
 		if !answersOK(ctx, s.Address+"/readyz") {
 			return "server " + s.Name + " is not ready"
 		}
@@ -72,7 +73,7 @@ func (u *Up) missingDevice(ctx context.Context) string {
 // does not answer has logged last.
 func (u *Up) reasons(ctx context.Context) string {
 	out := ""
-	for _, s := range u.run.Servers {
+	for _, s := range u.servers() {
 		asked, cancel := context.WithTimeout(ctx, probeWithin)
 		client := httpapi.NewClient([]string{s.Address}, u.token)
 		st, err := client.Status(asked)
@@ -100,9 +101,35 @@ func (u *Up) lastWords(part string) string {
 	return ""
 }
 
+// servers are those that take part: one that was removed for good, for example, ends
+// at once, and stays out.
+func (u *Up) servers() []Server {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(u.run.Servers), func(s Server) bool { return u.out[s.Name] })
+}
+
+// without goes on without a server that no start would mend; the last one is missed.
+func (u *Up) without(c *child, how string) {
+	u.mu.Lock()
+	for _, s := range u.run.Servers {
+		if guardName(s.Name) == c.name {
+			u.out[s.Name] = true
+		}
+	}
+	left := len(u.run.Servers) - len(u.out)
+	u.mu.Unlock()
+	said := c.lastWords()
+	if left == 0 {
+		u.failed <- fmt.Errorf("no server is left: %s could not start (%s). It said:\n  %s\nMore is in %s", c.name, how, said, c.log)
+		return
+	}
+	u.opts.Printf("%s ended for good (%s), and the landscape starts without it. Its last lines say why:\n  %s", c.name, how, said)
+}
+
 // Primary is the name of the server that acts; empty if none does.
 func (u *Up) Primary(ctx context.Context) string {
-	for _, s := range u.run.Servers {
+	for _, s := range u.servers() {
 		if answersOK(ctx, s.Address+"/primary") {
 			return s.Name
 		}
@@ -112,7 +139,7 @@ func (u *Up) Primary(ctx context.Context) string {
 
 func (u *Up) addresses() []string {
 	var out []string
-	for _, s := range u.run.Servers {
+	for _, s := range u.servers() {
 		out = append(out, s.Address)
 	}
 	return out

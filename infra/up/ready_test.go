@@ -2,6 +2,7 @@ package up_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -55,6 +56,31 @@ func TestWhoIsWaitedForIsSaidWithWhatItSaidLast(t *testing.T) {
 		if !strings.Contains(out.text(), want) {
 			t.Errorf("%q does not say %q", out.text(), want)
 		}
+	}
+}
+
+// A server that was removed for good stays out, and the others need not.
+func TestItStartsWithoutTheServersThatStayOut(t *testing.T) {
+	t.Setenv(envOut, "C")
+	dir := t.TempDir()
+	opts := options(dir, freeBase(t))
+	var out said
+	opts.Printf = out.printf
+	u, err := up.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := up.Load(dir)
+	if err := errors.Join(err, u.Stop()); err != nil {
+		t.Fatal(err)
+	}
+	if len(run.Servers) != 2 || !strings.Contains(out.text(), "C was removed; it stays out") {
+		t.Errorf("it runs %+v, and said %q", run.Servers, out.text())
+	}
+
+	t.Setenv(envOut, "ABC")
+	if _, err := up.Start(t.Context(), options(t.TempDir(), freeBase(t))); err == nil || !strings.Contains(err.Error(), "no server is left") {
+		t.Errorf("without any server: %v", err)
 	}
 }
 

@@ -33,6 +33,7 @@ type Up struct {
 
 	mu       sync.Mutex // guards what follows
 	run      Run
+	out      map[string]bool // servers that stay out
 	children []*child
 	ending   bool
 	restarts bool
@@ -54,7 +55,7 @@ func Start(ctx context.Context, opts Options) (*Up, error) {
 		return nil, err
 	}
 	u := &Up{
-		opts: opts, folder: f, restarts: true,
+		opts: opts, folder: f, restarts: true, out: make(map[string]bool),
 		relays: make(map[string][]*relay.Relay),
 		failed: make(chan error, maxServers+4), done: make(chan struct{}),
 	}
@@ -100,6 +101,7 @@ func (u *Up) start(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.run.Ready = true
+	u.run.Servers = slices.DeleteFunc(u.run.Servers, func(s Server) bool { return u.out[s.Name] })
 	return u.run.save()
 }
 
@@ -265,6 +267,8 @@ func (u *Up) onEnd(c *child, how string) {
 	u.mu.Unlock()
 	switch {
 	case ending:
+	case !ready && how == endedUnusable && c.kind == KindGuard:
+		u.without(c, how)
 	case !ready:
 		u.failed <- fmt.Errorf("%s could not start (%s). It said:\n  %s\nMore is in %s", c.name, how, c.lastWords(), c.log)
 	case how == endedUnusable:
