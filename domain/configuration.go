@@ -68,6 +68,14 @@ type RevisionAcknowledged struct {
 	Failure     string `msgpack:"failure,omitempty" json:"failure,omitempty"`
 }
 
+// Same says whether two acknowledgements are the same word. In whichever words a server
+// says why it cannot, it is one: each of another would be kept for ever.
+func (a RevisionAcknowledged) Same(b RevisionAcknowledged) bool {
+	able := (a.Failure == "") == (b.Failure == "")
+	a.Failure, b.Failure = "", ""
+	return able && a == b
+}
+
 func (RevisionPart) Type() Type         { return TypeRevisionPart }
 func (Published) Type() Type            { return TypePublished }
 func (Activated) Type() Type            { return TypeActivated }

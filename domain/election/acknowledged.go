@@ -19,6 +19,9 @@ func (s *State) acknowledged(r *domain.Record, a domain.RevisionAcknowledged) Ru
 		return void("%s has acknowledged revision %d already", id.Name, m.Acknowledged.Revision)
 	}
 	m.Acknowledged = a
+	if a.Failure == "" {
+		m.Applied = a.Revision
+	}
 	return noted
 }
 
@@ -26,7 +29,7 @@ func (s *State) acknowledged(r *domain.Record, a domain.RevisionAcknowledged) Ru
 // gives it back.
 func (s *Server) acknowledgeRevision() {
 	m, want := s.state.current(s.me), s.health.Acknowledged
-	if m == nil || want.Revision == 0 || want == m.Acknowledged || s.now < s.acknowledgeAt {
+	if m == nil || want.Revision == 0 || want.Same(m.Acknowledged) || s.now < s.acknowledgeAt {
 		return
 	}
 	s.acknowledgeAt = s.now + joinRetry

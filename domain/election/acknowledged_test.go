@@ -86,4 +86,29 @@ func TestAnAcknowledgementIsRepeatedUntilItIsReadBack(t *testing.T) {
 	if step(Health{Acknowledged: word}) != 1 {
 		t.Error("it does not say the next one at once")
 	}
+	receive(word)
+	word.Revision++
+	for i, why := range []string{"part 0 is gone", "part 1 is gone", "the disk is full"} {
+		word.Failure = why
+		if said := step(Health{Acknowledged: word}); (said == 1) != (i == 0) {
+			t.Errorf("that it cannot, because %s, it says %d times", why, said)
+		}
+		if i == 0 {
+			receive(word)
+		}
+		now += joinRetry
+		if step(Timer{}) != 0 {
+			t.Errorf("%s: each text is another record", why)
+		}
+	}
+	if m, _ := s.State().Member("a"); m.Applied != 4 || m.Acknowledged.Revision != 5 {
+		t.Errorf("it has gone over to %d, and its last word is %+v", m.Applied, m.Acknowledged)
+	}
+	word.Failure = ""
+	if step(Health{Acknowledged: word}) != 1 || receive(word) != 0 {
+		t.Error("it does not say once that it could at last")
+	}
+	if m, _ := s.State().Member("a"); m.Applied != 5 {
+		t.Errorf("it has gone over to %d", m.Applied)
+	}
 }

@@ -181,7 +181,7 @@ func (s *Server) healthIs(h Health) {
 	if h.Ready != s.health.Ready || h.Hash != s.health.Hash {
 		s.beatAt = s.now
 	}
-	if h.Acknowledged != s.health.Acknowledged {
+	if !h.Acknowledged.Same(s.health.Acknowledged) {
 		s.acknowledgeAt = s.now
 	}
 	s.health = h

@@ -36,6 +36,8 @@ type Member struct {
 
 	// Acknowledged is what this incarnation has said last of the active revision.
 	Acknowledged domain.RevisionAcknowledged `json:"acknowledged,omitzero"`
+	// Applied is the last revision that it has gone over to, by its own words.
+	Applied uint64 `json:"applied,omitempty"`
 }
 
 // entry is a member with what only the fold needs.

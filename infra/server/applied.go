@@ -18,9 +18,7 @@ func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
 			continue
 		}
 		said := member.Acknowledged
-		if said.Failure == "" {
-			st.Revision = said.Revision
-		}
+		st.Revision = member.Applied
 		if member.Died {
 			continue // it says nothing any more, and comes back as another process
 		}

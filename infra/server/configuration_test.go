@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/adapters/vmcfile"
@@ -189,4 +192,37 @@ func TestEveryServerKeepsTheRevisionThatItHasGoneOverTo(t *testing.T) {
 		}
 		return err
 	})
+	must(t, os.RemoveAll(gone))
+	soon, cancel := context.WithTimeout(s.ctx, time.Second)
+	defer cancel()
+	_, err = a.Publish(soon, "ann", httpapi.Publication{From: 1, IfMatch: 1, Activate: true})
+	must(t, err)
+	s.eventually("keeps what it has gone over to beside what it cannot", func() error {
+		if n := gauge(t, b, "understudy_configuration_applied_revision"); n != 1 {
+			t.Fatalf("while it cannot go over to revision 2, it has gone over to %v", n)
+		}
+		v, err := a.Configuration(s.ctx)
+		for _, m := range v.Servers {
+			if err == nil && m.Name == "B" && (m.Revision != 1 || !strings.Contains(m.Unapplied, "cannot go over to revision 2")) {
+				err = fmt.Errorf("of B is said %+v", m)
+			}
+		}
+		return err
+	})
+}
+
+// gauge is the value of a metric without labels.
+func gauge(t *testing.T, m *member, name string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(m.Metrics())
+	families, err := registry.Gather()
+	must(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }

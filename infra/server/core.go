@@ -163,7 +163,7 @@ func (c *coreLoop) step(in core.Input) {
 	c.acting.Store(c.machine.Acting())
 	c.revision.active.Store(int64(c.machine.ActiveRevision()))
 	c.revision.since.Store(int64(c.machine.ActiveSince()))
-	if said := c.machine.Acknowledged(); said.Failure == "" {
+	if said := c.machine.Acknowledged(); said.Revision > 0 && said.Failure == "" { // none while it is on its way
 		c.revision.applied.Store(int64(said.Revision))
 	}
 	differs, _ := c.machine.Differs()

@@ -31,12 +31,9 @@ func (m *Machine) acknowledged() domain.RevisionAcknowledged {
 	return domain.RevisionAcknowledged{}
 }
 
-// short is a text that a record may carry.
+// short is a text that a record may carry: a file's name, say, may be any bytes.
 func short(s string) string {
-	if len(s) <= domain.MaxText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:domain.MaxText], "")
+	return strings.ToValidUTF8(s[:min(len(s), domain.MaxText)], "")
 }
 
 // since is when this server has seen first which revision is active.

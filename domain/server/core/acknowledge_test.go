@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -40,6 +41,12 @@ func TestARevisionIsAcknowledgedOnceItIsReadAndAppliedEverywhere(t *testing.T) {
 	expect("applied in both", none)
 	p.step(Kept{Revision: 1, Err: errors.New("the disk is full")})
 	expect("not to be kept", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at, Failure: "the disk is full"})
+	p.quietly().wait(keepAgainAfter).step(Kept{Revision: 1, Err: errors.New("open \xff\xfe: " + strings.Repeat("ä", domain.MaxText))})
+	if said := p.health().Acknowledged.Failure; !utf8.ValidString(said) || len(said) > domain.MaxText || !strings.HasPrefix(said, "open : ä") {
+		t.Errorf("of a text that is none it says %q", said)
+	}
+	p.wait(keepAgainAfter).step(Kept{Revision: 1, Err: errors.New("open \xff: no room")})
+	expect("a short one that is none", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at, Failure: "open : no room"})
 	p.quietly().wait(keepAgainAfter).wants("keep").step(Kept{Revision: 1})
 	expect("kept at last", domain.RevisionAcknowledged{Incarnation: "a1", Revision: 1, Hash: hash, At: at})
 	p.record(0, domain.Record{Signed: true, Subject: domain.SubjectOfRevisions, UID: "r2", Payload: domain.Published{
