@@ -132,8 +132,6 @@ func (v *view) fault() string {
 		return FaultOf(*v.Policy)
 	case v.Paused != nil && !v.Paused.On || v.Dissolved != nil && v.Dissolved.By == "":
 		return "something is decided that is not"
-	case len(v.Invitations) > maxInvitations:
-		return "more tokens than there may be"
 	case len(v.Members) > MaxMembers || len(v.Retired) > MaxRetired:
 		return "more members than there may be"
 	}
@@ -144,7 +142,7 @@ func (v *view) fault() string {
 		}
 		names[m.Name] = true
 	}
-	return ""
+	return faultOfTokens(v.Invitations)
 }
 
 // FromView is the state that a view record holds, as of the position that it

@@ -47,6 +47,27 @@ func (s *State) invitation(id string) *Invitation {
 	return &s.invitations[at]
 }
 
+func (i Invitation) sound() bool {
+	hash, err := hex.DecodeString(i.Hash)
+	return i.ID != "" && sound(i.ID, domain.MaxUID) && sound(i.By, domain.MaxText) && err == nil && len(hash) == sha256.Size
+}
+
+// faultOfTokens says what cannot be true of those of a folded state.
+func faultOfTokens(all []Invitation) string {
+	if len(all) > maxInvitations {
+		return "more tokens than there may be"
+	}
+	for at, i := range all {
+		switch {
+		case !i.sound() || i.Used != "" && i.Identity == "":
+			return fmt.Sprintf("token %q makes no sense", i.ID)
+		case at > 0 && all[at-1].ID >= i.ID:
+			return fmt.Sprintf("token %q is there twice or out of order", i.ID)
+		}
+	}
+	return ""
+}
+
 func (i Invitation) ranOut(at domain.Instant) bool { return i.Until <= at }
 
 // Crowded says why there can be no other token at a time; empty if there can.
@@ -66,8 +87,9 @@ func (s *State) Crowded(at domain.Instant) string {
 // invited keeps a new token. Those that have run out go; used ones stay until then, so
 // that whoever shows one again is told what became of it.
 func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
-	switch hash, err := hex.DecodeString(v.Hash); {
-	case v.ID == "" || !sound(v.ID, domain.MaxUID) || !sound(v.By, domain.MaxText) || err != nil || len(hash) != sha256.Size:
+	i := Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By}
+	switch {
+	case !i.sound():
 		return void("is no sound token")
 	case v.Until <= r.Appended:
 		return void("token %s has run out already", v.ID)
@@ -78,7 +100,7 @@ func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
 		return void("%s", why)
 	}
 	s.invitations = slices.DeleteFunc(s.invitations, func(i Invitation) bool { return i.ranOut(r.Appended) })
-	s.invitations = append(s.invitations, Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By})
+	s.invitations = append(s.invitations, i)
 	slices.SortFunc(s.invitations, func(a, b Invitation) int { return cmp.Compare(a.ID, b.ID) })
 	return counts
 }

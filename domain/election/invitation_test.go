@@ -59,3 +59,27 @@ func TestATokenIsGoodOnceAndForATime(t *testing.T) {
 		t.Errorf("%+v, %t", token, ok)
 	}
 }
+
+// A view with tokens that no fold makes is no view: equal states have equal bytes.
+func TestAViewWithUnsoundTokensIsRefused(t *testing.T) {
+	good := func(id string) Invitation { return Invitation{ID: id, Hash: HashOfToken(id), Until: 1, By: "ann"} }
+	for name, test := range map[string]struct {
+		tokens []Invitation
+		fault  string
+	}{
+		"in order":         {[]Invitation{good("a"), good("b")}, ""},
+		"doubled":          {[]Invitation{good("a"), good("a")}, "twice or out of order"},
+		"out of order":     {[]Invitation{good("b"), good("a")}, "twice or out of order"},
+		"a short hash":     {[]Invitation{{ID: "a", Hash: "00ff", By: "ann"}}, "makes no sense"},
+		"no hash":          {[]Invitation{{ID: "a", Hash: "zz", By: "ann"}}, "makes no sense"},
+		"no name":          {[]Invitation{good("")}, "makes no sense"},
+		"used by nobody":   {[]Invitation{{ID: "a", Hash: HashOfToken("a"), By: "ann", Used: "c"}}, "makes no sense"},
+		"more than may be": {make([]Invitation, maxInvitations+1), "more tokens"},
+	} {
+		s := NewState()
+		s.invitations = test.tokens
+		if _, err := Restore(s.Export()); (err == nil) != (test.fault == "") || err != nil && !strings.Contains(err.Error(), test.fault) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
