@@ -54,6 +54,9 @@ const stallAfter = 10 * time.Second
 // make it a third, at 0.8 s. So it does not follow the lease, which may be shorter.
 const deviceSilence = 250 * time.Millisecond
 
+// maxCertificates bounds the file with the certificates of the HTTP API.
+const maxCertificates = 1 << 20
+
 // topicsPace is the pause between two looks at a log that does not answer.
 const topicsPace = 200 * time.Millisecond
 
@@ -91,8 +94,14 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 	} else {
 		logger.Debug("no clock from outside", "cause", err)
 	}
+	var own []byte
+	if cfg.HTTP.TLS.Enabled() {
+		if own, err = readSmall(cfg.HTTP.TLS.Cert, maxCertificates); err != nil {
+			return fmt.Errorf("http.tls.cert: %w", err)
+		}
+	}
 	checker := selfcheck.New(selfcheck.Options{
-		Dir: cfg.Dir, Hosts: cfg.Kafka.Brokers, Advertised: cfg.Advertised(),
+		Dir: cfg.Dir, Hosts: cfg.Kafka.Brokers, Advertised: cfg.Advertised(), Own: own,
 		Topics: func(ctx context.Context) ([]string, error) {
 			return data.CheckTopics(ctx, cfg.Landscape, kafka.TopicSpec{Partitions: cfg.Log.Partitions})
 		},

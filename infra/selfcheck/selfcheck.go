@@ -11,6 +11,8 @@ package selfcheck
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +38,7 @@ type Options struct {
 	Dir        string                                      // where the server keeps its data
 	Hosts      []string                                    // host or host:port, as configured
 	Advertised string                                      // URL at which others reach this server
+	Own        []byte                                      // PEM of the certificates that it shows there, if it does
 	Topics     func(ctx context.Context) ([]string, error) // what is wrong with the brokers' topics
 }
 
@@ -45,11 +48,26 @@ type Finding struct{ Check, Failure string }
 // Checker looks again and again.
 type Checker struct {
 	options Options
+	client  *http.Client
 	found   atomic.Pointer[[]Finding]
 }
 
 // New is a checker that has not looked yet.
-func New(o Options) *Checker { return &Checker{options: o} }
+func New(o Options) *Checker { return &Checker{options: o, client: direct(o.Own)} }
+
+// direct is a client that asks without a proxy, as others do, and knows this server's own
+// certificate: whether others trust it is not to be found out from here.
+func direct(own []byte) *http.Client {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(own)
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
 
 // Findings are those of the last look; none before the first one has ended.
 func (c *Checker) Findings() []Finding {
@@ -128,7 +146,7 @@ func (c *Checker) port(ctx context.Context) string {
 	if err != nil {
 		return err.Error()
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.client.Do(req)
 	if err != nil {
 		return fmt.Sprintf("this server does not reach itself at the address that it tells others (server.advertise): %v", err)
 	}

@@ -2,6 +2,7 @@ package selfcheck_test
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -17,18 +18,23 @@ func TestWhatAServerStandsOnIsLookedAt(t *testing.T) {
 	defer up.Close()
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
+	secret := httptest.NewTLSServer(up.Config.Handler)
+	defer secret.Close()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secret.Certificate().Raw})
 	for name, test := range map[string]struct {
 		spoil func(*selfcheck.Options)
 		check string // that fails; none if all is well
 		words string
 	}{
-		"all is well":      {func(*selfcheck.Options) {}, "", ""},
-		"no folder":        {func(o *selfcheck.Options) { o.Dir = filepath.Join(o.Dir, "gone") }, "disk", "snapshots are not written"},
-		"an unknown name":  {func(o *selfcheck.Options) { o.Hosts = append(o.Hosts, "no-such-host.invalid:9092") }, "resolver", "no-such-host.invalid"},
-		"nobody there":     {func(o *selfcheck.Options) { o.Advertised = "http://127.0.0.1:9" }, "port", "server.advertise"},
-		"somebody else":    {func(o *selfcheck.Options) { o.Advertised = other.URL }, "port", "something else answers"},
-		"wrong topics":     {func(o *selfcheck.Options) { o.Topics = topics("retention.ms is 7d", nil) }, "brokers", "retention.ms is 7d"},
-		"brokers are away": {func(o *selfcheck.Options) { o.Topics = topics("", errors.New("no broker answers")) }, "brokers", "no broker answers"},
+		"all is well":         {func(*selfcheck.Options) {}, "", ""},
+		"no folder":           {func(o *selfcheck.Options) { o.Dir = filepath.Join(o.Dir, "gone") }, "disk", "snapshots are not written"},
+		"an unknown name":     {func(o *selfcheck.Options) { o.Hosts = append(o.Hosts, "no-such-host.invalid:9092") }, "resolver", "no-such-host.invalid"},
+		"nobody there":        {func(o *selfcheck.Options) { o.Advertised = "http://127.0.0.1:9" }, "port", "server.advertise"},
+		"somebody else":       {func(o *selfcheck.Options) { o.Advertised = other.URL }, "port", "something else answers"},
+		"its own certificate": {func(o *selfcheck.Options) { o.Advertised, o.Own = secret.URL, certificate }, "", ""},
+		"another certificate": {func(o *selfcheck.Options) { o.Advertised = secret.URL }, "port", "certificate"},
+		"wrong topics":        {func(o *selfcheck.Options) { o.Topics = topics("retention.ms is 7d", nil) }, "brokers", "retention.ms is 7d"},
+		"brokers are away":    {func(o *selfcheck.Options) { o.Topics = topics("", errors.New("no broker answers")) }, "brokers", "no broker answers"},
 	} {
 		o := selfcheck.Options{Dir: t.TempDir(), Hosts: []string{"127.0.0.1:9092", "::1"}, Advertised: up.URL, Topics: topics("", nil)}
 		test.spoil(&o)
