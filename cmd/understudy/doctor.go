@@ -22,7 +22,7 @@ func clusterDoctorCommand(g *globals) *cobra.Command {
 		Use:   "doctor",
 		Short: "Ask every server how it is, and say what is wrong and what that means",
 		Long: `Ask every server of the landscape at its own address: whether it answers and hears the others,
-its role, lag, state hash, build, guard, valve and clock, what it stands on (disk, resolver, its own
+its role, lag, state hash, build, identity, guard, valve and clock, what it stands on (disk, resolver, its own
 address, the brokers' settings), and what operators have decided. It ends
 with 1 if something fails; a warning is no failure.`,
 		Args: cobra.NoArgs,
@@ -126,7 +126,7 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	for _, one := range st.Servers {
 		if one.Name == m.Name {
 			a.SyncMode, a.Lag, a.Hash, a.Drained, a.Falls = one.SyncMode, one.Lag, one.HashOK, one.Drained, one.Falls
-			a.Behind = one.Unapplied
+			a.Behind, a.Identity = one.Unapplied, one.Identity
 		} else if one.State == httpapi.StateSilent {
 			a.Heard[one.Name] = shortMs(one.LastHeard)
 		}

@@ -47,6 +47,7 @@ type Answer struct {
 	Lag      int64 // records; below 0: unknown
 	Hash     string
 	Build    string
+	Identity string // public key of its data folder; empty for one of 0.1.0
 	Guarded  bool
 	Valve    string
 	ValveWhy string
@@ -75,7 +76,7 @@ func Of(answers []Answer) []Finding {
 	var out []Finding
 	primary, builds := common(answers)
 	for i := range answers {
-		one := of(&answers[i], primary, builds)
+		one := of(&answers[i], primary, builds, copies(answers, i))
 		slices.SortStableFunc(one, func(a, b Finding) int { return cmp.Compare(rank(a.State), rank(b.State)) })
 		out = append(out, one...)
 	}
@@ -114,8 +115,19 @@ func common(answers []Answer) (primary string, builds []string) {
 	return primary, builds
 }
 
+// copies are the others that answer with the identity of one. Two that started at the same
+// moment did not hear one another, and under two names both have joined.
+func copies(answers []Answer, one int) (names []string) {
+	for i, a := range answers {
+		if i != one && a.Failure == "" && a.Identity != "" && a.Identity == answers[one].Identity && a.Server != answers[one].Server {
+			names = append(names, a.Server)
+		}
+	}
+	return names
+}
+
 // of judges one server.
-func of(a *Answer, primary string, builds []string) []Finding {
+func of(a *Answer, primary string, builds, copies []string) []Finding {
 	var out []Finding
 	say := func(check string, state State, format string, args ...any) {
 		out = append(out, Finding{Server: a.Server, Check: check, State: state, Detail: fmt.Sprintf(format, args...)})
@@ -138,6 +150,7 @@ func of(a *Answer, primary string, builds []string) []Finding {
 	judge("lag", a.Lag >= 0, Fails, "it cannot read some of the log")
 	judge("hash", a.Hash != "differs", Fails, "its state differs from the primary's at the same position")
 	judge("build", len(builds) < 2, Warns, "the servers are of several builds: %s", strings.Join(builds, ", "))
+	judge("identity", len(copies) == 0, Fails, "it has the identity of %s: one of the data folders is a copy. End that server, and give it an empty folder", strings.Join(copies, ", "))
 	judge("guard", a.Guarded, Warns, "it has no guard: its end is noticed only when the lease runs out")
 	judge("valve", a.Valve == "kernel", Warns, "%s: %s", a.Valve, a.ValveWhy)
 	judge("clock", a.Clock.Abs() <= clockOff+a.Within, Warns, "its wall clock is %s off this machine's", a.Clock.Round(time.Millisecond))

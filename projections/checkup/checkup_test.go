@@ -36,6 +36,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"blind":          {func(a *checkup.Answer) { a.Lag = -1 }, checkup.Fails, "cannot read some of the log"},
 		"another state":  {func(a *checkup.Answer) { a.Hash = "differs" }, checkup.Fails, "its state differs"},
 		"another build":  {func(a *checkup.Answer) { a.Build = "2" }, checkup.Warns, "several builds: 1, 2"},
+		"a copy":         {func(b *checkup.Answer) { b.Identity = "one" }, checkup.Fails, "it has the identity of A: one of the data folders is a copy"},
 		"no guard":       {func(a *checkup.Answer) { a.Guarded = false }, checkup.Warns, "it has no guard"},
 		"no valve":       {func(a *checkup.Answer) { a.Valve, a.ValveWhy = "process", "no CAP_BPF" }, checkup.Warns, "process: no CAP_BPF"},
 		"a wrong clock":  {func(a *checkup.Answer) { a.Clock = -time.Minute }, checkup.Warns, "its wall clock is -1m0s off"},
@@ -48,9 +49,10 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"behind":         {func(a *checkup.Answer) { a.Behind = "B has not gone over to revision 4" }, checkup.Fails, "B has not gone over to revision 4"},
 		"deaf":           {func(a *checkup.Answer) { a.Heard = map[string]string{"C": "5s"} }, checkup.Fails, "it does not hear C (for 5s)"},
 	} {
-		b := well("B")
+		a, b := well("A"), well("B")
+		a.Identity, b.Identity = "one", "two"
 		test.spoil(&b)
-		findings := checkup.Of([]checkup.Answer{well("A"), b})
+		findings := checkup.Of([]checkup.Answer{a, b})
 		if checkup.Worst(findings) != test.state {
 			t.Errorf("%s is %s, want %s", name, checkup.Worst(findings), test.state)
 		}
