@@ -22,6 +22,7 @@ type fake struct {
 	name     string
 	role     string
 	ready    bool
+	checks   []httpapi.SelfCheck
 	err      error
 	result   httpapi.Result
 	commands []httpapi.Command
@@ -45,7 +46,7 @@ func (f *fake) fail() error {
 func (f *fake) Status(context.Context) (httpapi.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := httpapi.Status{Landscape: "main", Valve: "process", Server: httpapi.Self{Name: f.name, Role: f.role, Ready: f.ready}}
+	s := httpapi.Status{Landscape: "main", Valve: "process", Server: httpapi.Self{Name: f.name, Role: f.role, Ready: f.ready, Checks: f.checks}}
 	if !f.ready {
 		s.Server.Reasons = []string{"the log does not answer"}
 	}

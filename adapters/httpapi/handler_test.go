@@ -466,3 +466,17 @@ func references(t *testing.T, schemas map[string]any, raw json.RawMessage) {
 	}
 	walk(doc)
 }
+
+// Nobody needs a token for a probe, so it names no folder and no host.
+func TestAProbeNamesTheCheckAndKeepsTheDetail(t *testing.T) {
+	f := &fake{}
+	f.checks = []httpapi.SelfCheck{{Check: "disk"}, {Check: "resolver", Failure: "lookup broker-7.example on 192.0.2.53: no such host"}}
+	s := httptest.NewServer(httpapi.New(f, httpapi.Options{Verify: verify}))
+	defer s.Close()
+	if _, _, body := ask(t, "GET", s.URL+"/readyz", "", ""); !strings.Contains(body, `"warnings":["resolver"]`) || strings.Contains(body, "broker-7") {
+		t.Errorf("a probe is told %s", body)
+	}
+	if _, _, body := ask(t, "GET", s.URL+"/api/v1/status", goodToken, ""); !strings.Contains(body, "broker-7") {
+		t.Errorf("the status tells %s", body)
+	}
+}

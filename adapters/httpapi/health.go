@@ -11,7 +11,8 @@ import (
 const probeLimit = 2 * time.Second
 
 // The probes are free for everybody: load balancers and supervisors send no
-// token. They tell a role, and why a server is not ready.
+// token. They tell a role, and why a server is not ready; no folder, host or error of
+// this machine, which the status tells to who may read it.
 func isProbe(path string) bool {
 	switch path {
 	case "/healthz", "/readyz", "/primary", "/secondary":
@@ -49,7 +50,7 @@ type probe struct {
 	Role    string   `json:"role,omitempty"`
 	Reasons []string `json:"reasons,omitempty"`
 
-	Warnings []string `json:"warnings,omitempty"` // what it stands on and may fail soon; it is no less ready for that
+	Warnings []string `json:"warnings,omitempty"` // the checks of what it stands on that fail; it is no less ready for that
 }
 
 func (h health) probe(judge func(*Status) (bool, []string)) http.HandlerFunc {
@@ -64,7 +65,7 @@ func (h health) probe(judge func(*Status) (bool, []string)) http.HandlerFunc {
 		answer := probe{Status: "ok", Server: s.Server.Name, Role: s.Server.Role}
 		for _, c := range s.Server.Checks {
 			if c.Failure != "" {
-				answer.Warnings = append(answer.Warnings, c.Check+": "+c.Failure)
+				answer.Warnings = append(answer.Warnings, c.Check)
 			}
 		}
 		ok, reasons := judge(&s)

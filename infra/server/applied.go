@@ -24,7 +24,12 @@ func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
 		}
 		st.Unapplied = checkup.Unapplied(st.Name, out.Revision, said, min(waited, member.LastHeartbeat.Uptime))
 		if st.Unapplied != "" && st.Name == s.options.Election.Member {
-			out.Server.Reasons = append(out.Server.Reasons, st.Unapplied)
+			// Reasons are for everybody, and what a server cannot may name its folders.
+			public := said
+			if public.Failure != "" {
+				public.Failure = "`understudy config show` says why"
+			}
+			out.Server.Reasons = append(out.Server.Reasons, checkup.Unapplied(st.Name, out.Revision, public, min(waited, member.LastHeartbeat.Uptime)))
 			out.Server.Ready = false
 		}
 	}

@@ -179,7 +179,7 @@ func TestEveryServerKeepsTheRevisionThatItHasGoneOverTo(t *testing.T) {
 		}
 		return err
 	})
-	if st, err := b.Status(s.ctx); err != nil || st.Server.Ready || !strings.Contains(strings.Join(st.Server.Reasons, " "), "cannot go over to revision 1") {
+	if st, err := b.Status(s.ctx); err != nil || st.Server.Ready || !strings.Contains(strings.Join(st.Server.Reasons, " "), "cannot go over to revision 1") || strings.Contains(strings.Join(st.Server.Reasons, " "), vmcfile.Name) {
 		t.Errorf("B says of itself %+v, %v", st.Server, err)
 	}
 	must(t, os.Mkdir(gone, 0o700)) // there is room again
