@@ -98,8 +98,8 @@ func (s *Server) content(ctx context.Context, number uint64) (partition.Revision
 		return r, nil, err
 	}
 	if r.Number == 0 && s.standsIn.Load() {
-		if r, c, err := s.keptContent(""); err == nil {
-			return r, c, nil
+		if r, c, err := s.keptContent(""); err == nil || errors.Is(err, domain.ErrCorrupt) {
+			return r, c, err
 		}
 	}
 	if r.Number == 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/configuration"
@@ -91,7 +92,13 @@ func (s *Server) keptContent(hash string) (partition.Revision, *configuration.Co
 		return none, nil, err
 	}
 	c, err := config.ParseLandscape(text)
-	return partition.Revision{Number: b.Revision, Hash: b.Hash, ActivatedIn: b.Epoch}, c, err
+	if err != nil {
+		return none, nil, err
+	}
+	if _, is, err := codec.EncodeConfiguration(c); err != nil || is != b.Hash {
+		return none, nil, fmt.Errorf("the kept configuration says that it is revision %d, and was changed since: its content does not have the hash of its first line: %w", b.Revision, domain.ErrCorrupt)
+	}
+	return partition.Revision{Number: b.Revision, Hash: b.Hash, ActivatedIn: b.Epoch}, c, nil
 }
 
 // keptDevices adds the devices of the kept configuration that no snapshot knows: of them

@@ -52,6 +52,12 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	}
 	st, err := alone.Status(s.ctx)
 	must(t, err)
+	file, err := vmcfile.In(dir).Load(1 << 20)
+	must(t, err)
+	must(t, vmcfile.In(dir).Save([]byte(strings.Replace(string(file), "outputs: 40", "outputs: 20", 1))))
+	if kept, err := alone.Text(s.ctx, 0); !errors.Is(err, domain.ErrCorrupt) {
+		t.Errorf("of a file that was changed it shows %+v, %v", kept, err)
+	}
 	if st.Server.Ready || st.Primary != "" || st.Server.State != "without a log" || alone.Acting() || alone.Closed() == "" {
 		t.Errorf("it says of itself %+v", st.Server)
 	}
