@@ -225,6 +225,11 @@ func (s *Server) Publish(ctx context.Context, user string, p httpapi.Publication
 			return httpapi.Revised{}, err
 		}
 	}
+	if keeper := c.Policy.Keeper(); keeper != "" && !p.Override {
+		if err := s.knowsKeeper(ctx, keeper); err != nil {
+			return httpapi.Revised{}, err
+		}
+	}
 	encoded, hash, err := codec.EncodeConfiguration(c)
 	if err != nil {
 		return httpapi.Revised{}, err
@@ -458,6 +463,17 @@ func (s *Server) awaitRevision(ctx context.Context, done func(*core.Machine) boo
 			return false
 		}
 	}
+}
+
+// knowsKeeper refuses a configuration that only a server could change that there is not.
+func (s *Server) knowsKeeper(ctx context.Context, keeper string) error {
+	known := false
+	err := s.control.ask(ctx, func(m *election.Server) { _, known = m.State().Member(keeper) })
+	if err == nil && !known {
+		err = fmt.Errorf("policy.config_primary is %s, and there is no server of that name (`understudy cluster status` shows them): nobody could change the configuration afterwards; mend it, or give --override if it is to join later: %w",
+			keeper, domain.ErrConflict)
+	}
+	return err
 }
 
 // mayTransfer says, before a revision is published, why the takeover could not follow.

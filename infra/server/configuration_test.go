@@ -123,7 +123,10 @@ func TestAConfigurationIsLockedWhileItsKeeperIsNotPrimary(t *testing.T) {
 	text, err := first.Text(s.ctx, 0)
 	must(t, err)
 	kept := text.Text + "policy:\n  config_primary: nobody-yet\n"
-	_, err = first.Publish(s.ctx, "ann", httpapi.Publication{Text: kept, Activate: true})
+	if _, err = first.Publish(s.ctx, "ann", httpapi.Publication{Text: kept, Activate: true}); !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), "no server of that name") {
+		t.Errorf("a configuration that nobody can change: %v", err)
+	}
+	_, err = first.Publish(s.ctx, "ann", httpapi.Publication{Text: kept, Activate: true, Override: true})
 	must(t, err)
 	if _, err = other.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, IfMatch: 1}); !errors.Is(err, httpapi.ErrConfigLocked) || !strings.Contains(err.Error(), "nobody-yet") {
 		t.Errorf("locked, and told %v", err)
