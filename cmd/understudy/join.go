@@ -128,7 +128,7 @@ func (j *joiner) join(ctx context.Context) (string, error) {
 	if err := j.write(&a); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s may join landscape %s; its configuration is %s. Brokers that want TLS or a password, and where others reach it (server.advertise), are to be added there. Then %s",
+	return fmt.Sprintf("%s may join landscape %s; its configuration is %s. What no server gives away is to be added there: token_file (without it nobody can command this server, nor move primacy away from it by a switchover), signing_key_file (without it nothing is signed while it is primary), TLS and password of the brokers, and where others reach it (server.advertise). Then %s",
 		j.in.Server, a.Landscape, j.file("server.yaml"), next), nil
 }
 
