@@ -106,6 +106,22 @@ func TestAnActionWhoseAcknowledgementIsLostIsSentOnceMore(t *testing.T) {
 	}
 }
 
+// Newer wishes that came to nothing have left all the same: what is older comes no more.
+func TestAnActionIsNotSentOnceMoreBehindANewerWish(t *testing.T) {
+	lost := map[string]func(*play) *play{
+		"nobody acknowledges it": func(p *play) *play { return p.wait(time.Second) },
+		"the connection ends":    func(p *play) *play { return p.step(emission.LinkDown{}).step(emission.LinkUp{}) },
+	}
+	for name, loses := range lost {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "12").route("a", 5, "12").sent("a").route("b", 5, "3").sent("b")
+			p.answer("b", domain.Rejected, domain.ReasonNak)
+			p.want("log [{crosspoint/video/5 12}]", "emit a [{crosspoint/video/5 12}]", "emit b [{crosspoint/video/5 3}]", "end b failed nak")
+			loses(p).want("end a superseded b")
+		})
+	}
+}
+
 func TestAnActionThatIsNeverAcknowledgedIsNotSentForEver(t *testing.T) {
 	p := newPlay(t, 4).step(emission.LinkUp{}).reports(5, "12").route("a", 5, "12").sent("a").answer("a", domain.NoAnswer, "").sent("a")
 	p.log = nil

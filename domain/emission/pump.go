@@ -205,6 +205,9 @@ func (q *Queue) fresh(now domain.Mono, ref uint64) {
 func (q *Queue) emit(j *job) {
 	q.nextRef++
 	j.ref, j.stage, j.acked = q.nextRef, emitting, false
+	for _, v := range j.remaining() {
+		q.left[v.Target] = departure{j.Command.Offset, j.UID}
+	}
 	q.do(Emit{Deadline: j.Deadline, Action: domain.Action{
 		Ref: j.ref, UID: j.UID, Command: j.Command,
 		Effect: j.Effect, Payload: j.Payload, Wishes: j.remaining(),
@@ -266,6 +269,12 @@ func (q *Queue) requeue(j *job) {
 // overtakenSince takes from a job that was with the device what newer wishes
 // have asked for meanwhile.
 func (q *Queue) overtakenSince(j *job) {
+	for i := range j.items { // a newer one that came to nothing is not in the queue any more
+		it := &j.items[i]
+		if l := q.left[it.Target]; it.state == open && l.command > j.Command.Offset {
+			it.state, it.by = overtaken, l.uid
+		}
+	}
 	newer := false
 	for _, other := range q.jobs {
 		if other == j {

@@ -33,6 +33,7 @@ type Queue struct {
 	settings Settings
 	jobs     []*job // not ended, in log order
 	reported map[domain.Target]string
+	left     map[domain.Target]departure // the newest wish for each that was handed to the link
 	up       bool        // the device is connected and its state has been read
 	cause    string      // why it is not
 	held     bool        // this server may not act
@@ -45,6 +46,12 @@ type Queue struct {
 	progress domain.Mono // when something was last done
 	nextRef  uint64
 	effects  []Effect
+}
+
+// departure is a wish that has left, or may have.
+type departure struct {
+	command int64 // offset
+	uid     string
 }
 
 // reread is how far the reading of the device is that each term begins with.
@@ -64,7 +71,7 @@ func NewQueue(s Settings, reported []domain.Value) *Queue {
 	if s.Window <= 0 {
 		s.Window = 1
 	}
-	q := &Queue{settings: s, nextRef: s.LastRef, reported: make(map[domain.Target]string, len(reported))}
+	q := &Queue{settings: s, nextRef: s.LastRef, reported: make(map[domain.Target]string, len(reported)), left: make(map[domain.Target]departure)}
 	for _, v := range reported {
 		q.reported[v.Target] = v.Value
 	}

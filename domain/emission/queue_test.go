@@ -12,11 +12,12 @@ import (
 
 // play drives one queue and writes down what it does, one line an effect.
 type play struct {
-	t   *testing.T
-	q   *emission.Queue
-	now domain.Mono
-	log []string
-	ref map[string]uint64
+	commands int64 // in the log so far
+	t        *testing.T
+	q        *emission.Queue
+	now      domain.Mono
+	log      []string
+	ref      map[string]uint64
 	// read is the last reading that was asked for.
 	read uint64
 }
@@ -101,7 +102,9 @@ func (p *play) pulse(uid string) *play {
 }
 
 func (p *play) work(uid string, effect domain.Effect, wishes ...domain.Value) emission.Work {
-	return emission.Work{UID: uid, Effect: effect, Wishes: wishes, Read: p.now, Deadline: p.now + 10*time.Second}
+	p.commands++
+	at := domain.Position{Offset: p.commands}
+	return emission.Work{UID: uid, Command: at, Effect: effect, Wishes: wishes, Read: p.now, Deadline: p.now + 10*time.Second}
 }
 
 func (p *play) reports(dest int, source string) *play {

@@ -41,6 +41,8 @@ var ofTheEmission = []mutant{
 		"if j.acked && value == it.Value.Value {", "if value == it.Value.Value {", in(queue)},
 	{"an acknowledgement of a polled device lets an old value count", "domain/emission/confirm.go",
 		"if j.acked && !q.settings.Polled {", "if j.acked {", in(queue)},
+	{"an action is sent again behind a newer one that came to nothing", "domain/emission/pump.go",
+		"it.state == open && l.command > j.Command.Offset", "false", in(queue)},
 	{"a one-shot that was sent is said not to have been", "domain/emission/queue.go",
 		"(j.stage == starting || j.stage == cleared)", "j.stage >= starting", in(queue)},
 	{"an acknowledgement is taken for the new state", "domain/emission/confirm.go",
