@@ -414,7 +414,7 @@ func (b *broker) hide(records int64, d time.Duration) {
 // end is behind the last record that a partition shows.
 func (p *part) end() int64 {
 	if p.short {
-		return min(p.shown, int64(len(p.records)))
+		return max(p.start, min(p.shown, int64(len(p.records)))) // retention takes nothing that is not shown
 	}
 	return int64(len(p.records))
 }
