@@ -34,16 +34,16 @@ type Queue struct {
 	jobs     []*job // not ended, in log order
 	reported map[domain.Target]string
 	left     map[domain.Target]departure // the newest wish for each that was handed to the link
-	up       bool        // the device is connected and its state has been read
-	cause    string      // why it is not
-	held     bool        // this server may not act
-	ending   bool        // nothing more is begun, see Finish
-	gone     bool        // the device is no longer configured, see Remove
-	reread   reread      // of the device, in this term
-	unsure   Report      // of a polled device, while it has not been read in this term
-	retryAt  domain.Mono // the gate refused; not before this is it asked again
-	unsaid   []string    // UIDs that were ended while they waited to be sent, and whose outcomes do not count yet
-	progress domain.Mono // when something was last done
+	up       bool                        // the device is connected and its state has been read
+	cause    string                      // why it is not
+	held     bool                        // this server may not act
+	ending   bool                        // nothing more is begun, see Finish
+	gone     bool                        // the device is no longer configured, see Remove
+	reread   reread                      // of the device, in this term
+	unsure   Report                      // of a polled device, while it has not been read in this term
+	retryAt  domain.Mono                 // the gate refused; not before this is it asked again
+	unsaid   []string                    // UIDs that were ended while they waited to be sent, and whose outcomes do not count yet
+	progress domain.Mono                 // when something was last done
 	nextRef  uint64
 	effects  []Effect
 }
