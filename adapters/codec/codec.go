@@ -2,6 +2,8 @@ package codec
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/understudy-io/understudy/domain"
@@ -33,6 +35,9 @@ func New(landscape string, keys Keyring) *Codec {
 
 // CanVerify says whether this codec has keys. Without them Signed is never set.
 func (c *Codec) CanVerify() bool { return len(c.signers) > 0 }
+
+// KeyIDs names the keys, sorted.
+func (c *Codec) KeyIDs() []string { return slices.Sorted(maps.Keys(c.signers)) }
 
 // home says whether records of a type belong into a topic.
 func home(t domain.Type, topic domain.TopicKind) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,9 @@ type auditing struct {
 	spanFlags
 	progressFlag
 	keyFlags
-	held []string // files with checkpoints
+	held   []string // files with checkpoints
+	cache  string
+	resume bool
 }
 
 // errViolated ends a verification that found something: exit code 6.
@@ -46,7 +49,10 @@ reason). It only reads: no server is asked, nothing can reach a device, and it m
 while the landscape works. The exit code is 6 if a rule was violated.
 
 --since and --until bound what is told; all that came before is folded too. With
--o html the report is one file that needs nothing else.`,
+-o html the report is one file that needs nothing else.
+
+While it runs it keeps each minute, and when it is interrupted, what it has judged of
+the log: the same command with --resume goes on there.`,
 		Example: `  understudy audit verify
   understudy audit verify -o html > report.html
   understudy audit verify --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z -o json
@@ -59,6 +65,8 @@ while the landscape works. The exit code is 6 if a rule was violated.
 	o.progressFlag.register(cmd)
 	o.keyFlags.register(cmd)
 	cmd.Flags().StringArrayVar(&o.held, "checkpoint", nil, "file with a signed checkpoint that you hold; more than once for several")
+	cmd.Flags().StringVar(&o.cache, "cache", "", "folder for what is kept while it runs, or none (default: understudy/history in the user's cache folder)")
+	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on where the same command was interrupted")
 	return cmd
 }
 
@@ -96,9 +104,14 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 			_, _ = fmt.Fprintf(notes, "verify: %d of %d records, about %s left\n", v.Done, v.Total, short(v.Left.Round(time.Second)))
 		}
 	}
+	if folder := cacheFolder(o.cache); folder != "" {
+		job.Bookmark = verify.Bookmark{Path: filepath.Join(folder, p.landscape, "verify.bookmark"), Build: thisBuild().String(), Resume: o.resume}
+	} else if o.resume {
+		return usage("--resume goes on with what was kept in a folder: name it with --cache")
+	}
 	rareCollections() // the states of a large landscape are some 200 MB
 	report, err := verify.Run(cmd.Context(), job)
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) && !errors.Is(err, verify.ErrInterrupted) {
 		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)
 	}
 	if err != nil {

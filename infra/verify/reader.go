@@ -21,6 +21,7 @@ type reader struct {
 	kind      domain.TopicKind
 	topic     string
 	partition int32
+	begins    int64 // the first offset that is there
 	bounds    domain.Bounds
 	batches   chan []domain.Stored
 	rest      []domain.Stored // of the batch at hand
@@ -28,7 +29,7 @@ type reader struct {
 }
 
 func newReader(landscape string, kind domain.TopicKind, partition int32, b domain.Bounds) *reader {
-	return &reader{kind: kind, topic: domain.Topic(landscape, kind), partition: partition, bounds: b, batches: make(chan []domain.Stored, 1)}
+	return &reader{kind: kind, topic: domain.Topic(landscape, kind), partition: partition, begins: b.Start, bounds: b, batches: make(chan []domain.Stored, 1)}
 }
 
 // run fetches until the end, or until the context ends.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Config struct {
 	Keys      []string         // verifier keys that are trusted
 	Heads     []audit.HeldHead // signed checkpoints that the auditor holds
 	Progress  func(Progress)   // each second; may be nil
+	Bookmark  Bookmark         // what is kept of it, to be gone on with
 }
 
 // Progress is how far a verification is.
@@ -45,7 +47,7 @@ const progressEvery = time.Second
 
 // Run verifies a landscape.
 func Run(ctx context.Context, c Config) (*audit.Report, error) {
-	r := &run{Config: c, began: time.Now(), window: maxWaiting}
+	r := &run{Config: c, began: time.Now(), window: maxWaiting, every: keepEvery}
 	return r.run(ctx)
 }
 
@@ -64,9 +66,9 @@ func (r *run) run(ctx context.Context) (*audit.Report, error) {
 		readers.Go(func() { r.tell(ctx) })
 	}
 	if err := r.judge(); err != nil {
-		return nil, err
+		return nil, r.interrupted(err)
 	}
-	return r.auditor.Finish(), nil
+	return r.auditor.Finish(), r.Bookmark.remove()
 }
 
 // run is one verification.
@@ -76,11 +78,14 @@ type run struct {
 	elections, control *reader
 	letters            *reader // nil if they cannot be read
 	log                []*reader
+	last               []domain.Fingerprint // of the log's partitions: the last record that was judged
+	kept               time.Time            // when the bookmark was written last
 	window             int
+	every              time.Duration // between two bookmarks
 	ahead              int // records of elections and control that were read since the log was
 	began              time.Time
 	done               atomic.Int64
-	total              int64
+	total, skipped     int64 // skipped were judged before an interruption
 }
 
 func (r *run) all() []*reader {
@@ -121,6 +126,10 @@ func (r *run) open(ctx context.Context) error {
 	r.openLetters(ctx)
 	for _, x := range r.all() {
 		r.auditor.Begins(x.kind, x.partition, x.bounds.Start)
+	}
+	r.last, r.kept = make([]domain.Fingerprint, len(r.log)), r.began
+	if r.Bookmark.Resume {
+		return r.resume(ctx)
 	}
 	return nil
 }
@@ -180,31 +189,50 @@ func (r *run) speak(from *reader, take func(*domain.Record)) error {
 	}
 }
 
-// follow takes all partitions of the log up to what is known, each by a goroutine.
+// follow takes all partitions of the log up to what is known, each by a goroutine. From
+// time to time they rest, and what was judged is kept.
 func (r *run) follow(known func(partition int32) int64) error {
-	faults := make([]error, len(r.log))
-	var judges sync.WaitGroup
-	for p, from := range r.log {
-		judges.Go(func() { faults[p] = r.partition(from, known(int32(p))) })
+	for {
+		faults, resting := make([]error, len(r.log)), make([]bool, len(r.log))
+		until := r.kept.Add(r.every)
+		var judges sync.WaitGroup
+		for p, from := range r.log {
+			judges.Go(func() { resting[p], faults[p] = r.partition(from, known(int32(p)), until) })
+		}
+		judges.Wait()
+		r.auditor.Meet()
+		if err := errors.Join(faults...); err != nil || !slices.Contains(resting, true) {
+			return err
+		}
+		if err := r.keep(); err != nil {
+			return err
+		}
 	}
-	judges.Wait()
-	r.auditor.Meet()
-	return errors.Join(faults...)
 }
 
-func (r *run) partition(from *reader, limit int64) error {
+func (r *run) partition(from *reader, limit int64, until time.Time) (resting bool, err error) {
 	var records []domain.Record
+	var last domain.Stored
+	defer func() {
+		if last.Appended != 0 {
+			r.last[from.partition] = domain.FingerprintOf(last)
+		}
+	}()
 	for {
 		messages, err := from.take(limit)
 		if err != nil || len(messages) == 0 {
-			return err
+			return false, err
 		}
 		records = r.Codec.DecodeAll(records[:0], from.kind, from.partition, messages)
 		for i := range records {
 			r.auditor.Stored(from.kind, from.partition, &messages[i])
 			r.auditor.Log(&records[i])
 		}
+		last = messages[len(messages)-1]
 		r.done.Add(int64(len(records)))
+		if r.Bookmark.Path != "" && time.Now().After(until) {
+			return true, nil
+		}
 	}
 }
 
@@ -219,8 +247,8 @@ func (r *run) tell(ctx context.Context) {
 		case <-t.C:
 		}
 		p := Progress{Done: r.done.Load(), Total: r.total}
-		if p.Done > 0 {
-			p.Left = time.Duration(float64(time.Since(r.began)) / float64(p.Done) * float64(max(0, p.Total-p.Done)))
+		if now := p.Done - r.skipped; now > 0 {
+			p.Left = time.Duration(float64(time.Since(r.began)) / float64(now) * float64(max(0, p.Total-p.Done)))
 		}
 		r.Progress(p)
 	}

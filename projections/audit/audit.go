@@ -36,17 +36,21 @@ type Auditor struct {
 	compared  map[int64]uint64
 	topics    map[domain.TopicKind]*Topic
 	checked   int64 // the highest checkpoint that was taken
-	flushed   bool
-	trees     trees
-	words     []word          // of servers, about revisions
-	heard     int64           // the highest of them
-	letters   map[int64]int64 // by offset: where a dead letter was decided about, -1 for nowhere
+	// checkpoints counts those that were taken, and kept those at an interruption.
+	checkpoints int64
+	kept        kept
+	met         findings // of the halves of forwarded commands
+	flushed     bool
+	trees       trees
+	words       []word          // of servers, about revisions
+	heard       int64           // the highest of them
+	letters     map[int64]int64 // by offset: where a dead letter was decided about, -1 for nowhere
 }
 
 // New is an auditor that has seen nothing.
 func New(o Options) *Auditor {
 	a := &Auditor{
-		findings: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, heard: -1, compared: make(map[int64]uint64),
+		findings: newFindings(o.Within), met: newFindings(o.Within), options: o, life: life{highest: -1}, through: -1, checked: -1, heard: -1, compared: make(map[int64]uint64),
 		letters:   make(map[int64]int64),
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
 		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
@@ -149,19 +153,34 @@ type life struct {
 type loss struct{ after, before domain.Instant }
 
 // begin goes over to a control that was made anew.
-func (a *Auditor) begin(o *original) {
-	a.folded, a.through, a.checked, a.heard, a.trees.newest = o.life, -1, -1, -1, -1
+func (a *Auditor) begin(number int, first *domain.Record) {
+	a.folded, a.through, a.checked, a.heard, a.trees.newest = number, -1, -1, -1, -1
 	clear(a.compared)
-	a.elections.end("control was lost", o.Appended)
+	a.elections.end("control was lost", first.Appended)
 	a.elections.begins(0)
-	a.noted(RuleRetention, o.Appended, []Place{controlAt(o.Position.Offset)}, "control was lost and made anew: its offsets begin again")
+	a.noted(RuleRetention, first.Appended, []Place{controlAt(first.Position.Offset)}, "control was lost and made anew: its offsets begin again")
+}
+
+// remade goes over to a control that was made anew and that no copy is of yet: what it
+// begins with is newer than all copies, at an offset that one of them has.
+func (a *Auditor) remade(r *domain.Record) {
+	off, l := r.Position.Offset, &a.life
+	if t := a.topics[domain.TopicControl]; t != nil && t.Records > 0 || off > l.highest || r.Appended <= l.last {
+		return
+	}
+	if f, copied := a.compared[off]; copied && f == fingerprint(r) || !copied && off > 0 {
+		return
+	}
+	a.lost = append(a.lost, loss{after: l.last, before: r.Appended})
+	*l = life{number: l.number + 1, first: r.Appended, last: r.Appended, highest: -1}
+	a.begin(l.number, r)
 }
 
 // release folds the first of the copies. After a takeover some stand there twice.
 func (a *Auditor) release() {
 	o := heap.Pop(&a.copies).(original)
 	if o.life != a.folded {
-		a.begin(&o)
+		a.begin(o.life, &o.Record)
 	}
 	r := o.Record
 	off := r.Position.Offset
@@ -184,6 +203,7 @@ func (a *Auditor) release() {
 // Control takes the next record of the control topic. It comes behind all of elections.
 func (a *Auditor) Control(r *domain.Record) {
 	a.flush()
+	a.remade(r)
 	a.saw(domain.TopicControl, r)
 	off := r.Position.Offset
 	if f, ok := a.compared[off]; ok {
@@ -218,9 +238,10 @@ func (a *Auditor) checkpoint(r *domain.Record) {
 		return
 	}
 	a.checked = r.Position.Offset
+	a.checkpoints++
 	for _, h := range v.Hashes {
 		if p := h.Position.Partition; p >= 0 && int(p) < len(a.logs) {
-			a.logs[p].want(want{h.Position.Offset, h.Hash, r.Position.Offset, r.Subject, r.Appended})
+			a.logs[p].want(want{h.Position.Offset, h.Hash, r.Position.Offset, r.Subject, r.Appended}, a.checkpoints)
 		}
 	}
 }
@@ -246,6 +267,7 @@ func (a *Auditor) Finish() *Report {
 		report.add(l)
 	}
 	a.revisions()
+	a.take(&a.met)
 	a.take(&a.elections.findings)
 	a.take(&a.control.findings)
 	report.Verdicts, report.Terms = a.verdicts(), terms

@@ -114,9 +114,9 @@ func (d *derivation) await(r domain.Record) {
 	}
 }
 
-// term finds the one of an epoch.
+// term finds the one of an epoch in the present control.
 func (d *derivation) term(epoch uint64) *Term {
-	for i := len(d.terms) - 1; i >= 0; i-- {
+	for i := len(d.terms) - 1; i >= d.since; i-- {
 		if d.terms[i].Epoch == epoch {
 			return &d.terms[i]
 		}

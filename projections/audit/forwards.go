@@ -81,15 +81,15 @@ func (a *Auditor) Meet() {
 			}
 			delete(from.forwards.away, origin.Offset)
 			delete(to.forwards.came, origin)
-			a.looked(RuleForwards, 1)
+			a.met.looked(RuleForwards, 1)
 			records := []Place{logAt(origin), logAt(came.at)}
 			switch {
 			case s.name != came.name:
-				a.violated(RuleForwards, came.appended, records, "what came to %s is not what stood at %s: another device or UID", place(came.at), place(origin))
+				a.met.violated(RuleForwards, came.appended, records, "what came to %s is not what stood at %s: another device or UID", place(came.at), place(origin))
 			case s.digest != came.digest:
-				a.violated(RuleForwards, came.appended, records, "what came to %s is not what stood at %s: it asks for something else", place(came.at), place(origin))
+				a.met.violated(RuleForwards, came.appended, records, "what came to %s is not what stood at %s: it asks for something else", place(came.at), place(origin))
 			default:
-				a.noted(RuleForwards, came.appended, records, "%s of %s was forwarded from %s to %s", s.uid, s.device, place(origin), place(came.at))
+				a.met.noted(RuleForwards, came.appended, records, "%s of %s was forwarded from %s to %s", s.uid, s.device, place(origin), place(came.at))
 			}
 		}
 	}

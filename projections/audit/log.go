@@ -268,10 +268,12 @@ func (l *logAudit) unfinished() {
 
 func place(p domain.Position) string { return fmt.Sprintf("%d:%d", p.Partition, p.Offset) }
 
-// want takes a state hash that is to be compared at its place.
-func (l *logAudit) want(w want) {
+// want takes a state hash that is to be compared at its place: one of the n-th checkpoint.
+func (l *logAudit) want(w want, n int64) {
 	switch {
 	case l.blind:
+	case w.next <= l.wanted.behind && n <= l.wanted.told: // it was, before an interruption
+		l.wanted.last, l.wanted.known = w, max(l.wanted.known, w.next)
 	case w.next < l.state.Next():
 		if w.next != l.wanted.last.next {
 			l.missed++

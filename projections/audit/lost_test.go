@@ -89,3 +89,44 @@ func TestAnElectionThatWasLostWithControlIsNotDecidable(t *testing.T) {
 		}
 	}
 }
+
+// What stands in a control topic that was made anew is not what was copied of the one before.
+func TestAControlThatWasMadeAnewAndNotCopiedYetIsNoForgery(t *testing.T) {
+	for name, test := range map[string]struct {
+		made  time.Duration // when the control that is read was begun
+		empty bool
+		want  map[Rule]Status
+	}{
+		"newer than all copies": {9 * time.Second, false, map[Rule]Status{RuleElections: Held, RuleComplete: Held, RuleRetention: Held, RuleEpochs: Held}},
+		"as old as the copies":  {time.Second, false, map[Rule]Status{RuleElections: Violated}},
+		"empty":                 {0, true, map[Rule]Status{RuleElections: Held, RuleComplete: Undecided}},
+	} {
+		originals := make(map[int64]domain.Record)
+		a := New(Options{Partitions: 1, Original: func(c domain.Copied) domain.Record { return originals[c.Control] }})
+		for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicControl, domain.TopicLog} {
+			a.Begins(kind, 0, 0)
+		}
+		for n, p := range []domain.Payload{
+			domain.Joined{Incarnation: "a1"}, domain.Claim{Incarnation: "a1", Epoch: 1, Seen: -1, N: 1, TTL: time.Second}, domain.Died{Incarnation: "a1"},
+		} {
+			off := int64(n)
+			originals[off] = *ofA(off, time.Duration(n)*time.Second, 0, 0, "A", p)
+			a.Election(ofA(off, 2*time.Second, 0, 0, "A", domain.Copied{Control: off}))
+		}
+		a.Log(ofA(0, 2*time.Second, 1, 1, "A", domain.EpochOpened{Server: "A", Incarnation: "a1", Time: evening}))
+		if !test.empty {
+			for n, p := range []domain.Payload{
+				domain.Joined{Incarnation: "a3"}, domain.Floor{Epoch: 1}, domain.Claim{Incarnation: "a3", Epoch: 2, Seen: -1, N: 1, TTL: time.Second},
+			} {
+				a.Control(ofA(int64(n), test.made, 0, 0, "A", p))
+			}
+			a.Log(ofA(1, 9*time.Second, 2, 1, "A", domain.EpochOpened{Server: "A", Incarnation: "a3", Time: evening}))
+		}
+		r := a.Finish()
+		for rule, want := range test.want {
+			if v := r.Verdict(rule); v.Status != want {
+				t.Errorf("%s: %s is %s, want %s: %+v", name, rule, v.Status, want, v)
+			}
+		}
+	}
+}

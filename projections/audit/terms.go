@@ -122,7 +122,11 @@ func silences(terms []Term) {
 // lostCopies judges whether control ends before what was copied of it.
 func (a *Auditor) lostCopies() {
 	control := a.topics[domain.TopicControl]
-	if control == nil || a.through < control.Next {
+	switch {
+	case control == nil || a.through < control.Next:
+		return
+	case control.Records == 0:
+		a.undecided(RuleComplete, 0, []Place{controlAt(a.through)}, "control is empty, and offset %d was copied from it: it was lost, or somebody has emptied it; elections holds what was copied", a.through)
 		return
 	}
 	a.violated(RuleComplete, 0, []Place{controlAt(a.through)}, "control ends at offset %d, and offset %d was copied from it: its end was cut", control.Next, a.through)

@@ -32,14 +32,15 @@ func newTrees(o Options) trees {
 		t.log = append(t.log, &merkle.Watch{})
 	}
 	for _, h := range o.Heads {
-		t.expect(h.Head, h.From, -1)
+		t.expect(h.Head, h.From, -1, 0)
 	}
 	return t
 }
 
-func (t *trees) expect(h merkle.Head, by string, control int64) {
+// expect takes what a checkpoint says, the n-th in the log or, as the 0th, one from elsewhere.
+func (t *trees) expect(h merkle.Head, by string, control, n int64) {
 	for _, r := range h.Roots {
-		c := merkle.Claim{Root: r, By: by, Control: control}
+		c := merkle.Claim{Root: r, By: by, Control: control, Number: n}
 		switch {
 		case t.blind[Place{Topic: r.Topic.String(), Partition: r.Partition}]:
 		case r.Topic == domain.TopicElections:
@@ -107,7 +108,7 @@ func (a *Auditor) signed(r *domain.Record) {
 				a.noted(RuleTree, r.Appended, here, "a trusted key names a new one: %s", k)
 			}
 		}
-		t.expect(head, fmt.Sprintf("the checkpoint at control offset %d", off), off)
+		t.expect(head, fmt.Sprintf("the checkpoint at control offset %d", off), off, t.heads)
 	}
 }
 

@@ -22,9 +22,12 @@ type wanted struct {
 	last    want
 	known   int64 // the highest that was ever asked for
 	dropped int64
+	// behind and told are set where a verification goes on: up to there, all that the
+	// first so many checkpoints name was compared.
+	behind, told int64
 }
 
-func newWanted() wanted { return wanted{last: want{next: -1}} }
+func newWanted() wanted { return wanted{last: want{next: -1}, behind: -1} }
 
 func (w *wanted) add(x want) {
 	if x.next == w.last.next && x.hash == w.last.hash {

@@ -15,6 +15,7 @@ type Claim struct {
 	Root
 	By      string // who says it, for people
 	Control int64  // offset of the record that says it; -1 if it is none of the log
+	Number  int64  // of those of the log, counted from 1; 0 if it is none of them
 }
 
 // Finding is a claim that is not so.
@@ -33,6 +34,8 @@ type Watch struct {
 	found   []Finding
 	checked int64
 	passed  int64 // claims that came when their place was forgotten
+	before  int64 // of sizes below this one, claims with numbers up to told were judged
+	told    int64
 }
 
 // moment is the root at a size, for claims that come behind their place.
@@ -49,6 +52,9 @@ func (w *Watch) Keep() { w.recent = make([]moment, 0, 64) }
 
 // Expect adds a claim.
 func (w *Watch) Expect(c Claim) {
+	if w.judged(&c) {
+		return
+	}
 	if c.Size > w.tree.Size {
 		i, _ := slices.BinarySearchFunc(w.claims, c.Size+1, func(x Claim, n int64) int { return cmp.Compare(x.Size, n) })
 		w.claims = slices.Insert(w.claims, i, c)
