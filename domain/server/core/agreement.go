@@ -1,6 +1,10 @@
 package core
 
-import "github.com/understudy-io/understudy/domain"
+import (
+	"math"
+
+	"github.com/understudy-io/understudy/domain"
+)
 
 // agreement is what is known of whether this server's state is right.
 type agreement struct {
@@ -12,7 +16,7 @@ type agreement struct {
 	verdict          string             // of the last comparison: ok, differs, or empty
 	told, informed   bool               // control has been read to its end once; and what it held was compared
 	dispute          *dispute           // nil for none
-	wrong            string             // the incarnation that found itself to be wrong last
+	wrong            discredited        // the last that was
 	ended            string             // that of the last primary which has ended, of this server's build
 	refold           refold
 	quarantined      bool
@@ -22,6 +26,7 @@ type agreement struct {
 // there.
 type round struct {
 	at          int64  // of the checkpoint, in control
+	epoch       uint64 // in which it was written
 	incarnation string // of the primary that wrote it
 	left        []domain.StateHash
 	whole       bool // every partition that was compared so far is equal
@@ -30,18 +35,33 @@ type round struct {
 // dispute is a difference with a primary at the same position.
 type dispute struct {
 	with     string // the primary's incarnation
+	epoch    uint64 // in which that said what was looked at last
 	found    Notice // where, when it was last looked at
 	right    bool   // folded again: the log gives this server's state
 	conceded bool   // the other one has found itself to be wrong, or an operator says so
 }
 
+// discredited is an incarnation whose checkpoints do not count: it has found itself
+// to be wrong, has ended, or is not the one that an operator wants to go on with. It may
+// win a later epoch in spite of that word, and what it says then counts.
+type discredited struct {
+	incarnation string
+	upTo        uint64 // the last epoch
+}
+
+const everyEpoch = math.MaxUint64
+
+func (d discredited) is(incarnation string, epoch uint64) bool {
+	return incarnation == d.incarnation && epoch <= d.upTo
+}
+
 // expect takes the primary's checkpoint. While one is being compared, the newest
 // of the others waits.
 func (m *Machine) expect(in Expect) {
-	if in.Incarnation == m.wrong {
+	if m.wrong.is(in.Incarnation, in.Checkpoint.Epoch) {
 		return
 	}
-	r := &round{at: in.At, incarnation: in.Incarnation}
+	r := &round{at: in.At, epoch: in.Checkpoint.Epoch, incarnation: in.Incarnation}
 	there := make([]bool, len(m.states))
 	for _, h := range in.Checkpoint.Hashes {
 		if p := h.Position.Partition; p >= 0 && int(p) < len(m.states) && !there[p] {
@@ -93,7 +113,7 @@ func (m *Machine) compareOne(r *round, want domain.StateHash) {
 		m.prove(want)
 	default:
 		r.whole = false
-		m.differ(want, have, r.incarnation)
+		m.differ(r, want, have)
 	}
 }
 
@@ -121,12 +141,13 @@ func (m *Machine) agree(r *round) {
 // differ begins or goes on with a dispute: this server folds again, beside the
 // running state, and so does the primary when it hears of it. Whoever differs
 // from its own refold is wrong.
-func (m *Machine) differ(want domain.StateHash, have domain.Hash, incarnation string) {
+func (m *Machine) differ(r *round, want domain.StateHash, have domain.Hash) {
 	m.verdict = domain.HashDiffers
-	if m.dispute == nil || m.dispute.with != incarnation {
-		m.dispute = &dispute{with: incarnation}
+	if m.dispute == nil || m.dispute.with != r.incarnation {
+		m.dispute = &dispute{with: r.incarnation}
 	}
-	m.dispute.found = Notice{Event: Differs, Incarnation: incarnation, Position: want.Position, Have: have, Want: want.Hash}
+	m.dispute.epoch = r.epoch
+	m.dispute.found = Notice{Event: Differs, Incarnation: r.incarnation, Position: want.Position, Have: have, Want: want.Hash}
 	if m.refold.underWay || m.quarantined || m.dispute.right {
 		return
 	}
@@ -150,14 +171,19 @@ func (m *Machine) decideNext() {
 // concede is called when another server has found itself to be wrong: whoever
 // differed from it alone takes part again.
 func (m *Machine) concede(incarnation string) {
-	m.wrong = incarnation
-	if m.following != nil && m.following.incarnation == incarnation {
+	m.discredit(discredited{incarnation, everyEpoch})
+}
+
+// discredit forgets what does not count, and ends a dispute about it.
+func (m *Machine) discredit(d discredited) {
+	m.wrong = d
+	if r := m.following; r != nil && d.is(r.incarnation, r.epoch) {
 		m.following = nil
 	}
-	if m.round != nil && m.round.incarnation == incarnation {
+	if r := m.round; r != nil && d.is(r.incarnation, r.epoch) {
 		m.round, m.following = m.following, nil
 	}
-	if m.dispute != nil && m.dispute.with == incarnation {
+	if m.dispute != nil && d.is(m.dispute.with, m.dispute.epoch) {
 		m.dispute.conceded = true
 		m.reconcile()
 	}
@@ -184,13 +210,14 @@ func (m *Machine) reconcile() {
 }
 
 // vouch is an operator's word, on record, for a server whose state differs from
-// a primary's although the log gives it: its build is the one to go on with.
+// a primary's although the log gives it: its build is the one to go on with. Should the
+// other one win another epoch all the same, the two are compared again.
 func (m *Machine) vouch(user, reason string) {
 	if m.dispute == nil || !m.dispute.right || m.quarantined {
 		return
 	}
 	m.do(Publish{domain.Cleared{Incarnation: m.cfg.Incarnation, Reason: user + ": " + reason}})
-	m.concede(m.dispute.with)
+	m.discredit(discredited{m.dispute.with, m.dispute.epoch})
 }
 
 // Informed says whether this server was compared with what the primary has said last.

@@ -260,6 +260,28 @@ func TestAnOperatorsWordEndsADisputeOfTheRightOne(t *testing.T) {
 	}
 }
 
+// G5: an operator's word does not silence the comparison for ever. The other one may win
+// again, when the server that was wanted is not a member yet.
+func TestTheOtherOneIsComparedAgainWhenItWinsAnotherEpoch(t *testing.T) {
+	whole, hashes := labelled(t, 20)
+	p := whole.twin(15)
+	wrong := hashes[10]
+	wrong.Hash = domain.Hash{}
+	in := func(epoch uint64, at int64) Expect {
+		e := said("b1", at, wrong)
+		e.Checkpoint.Epoch = epoch
+		return e
+	}
+	p.step(in(5, 6)).wants("notice", "refold")
+	p.step(Refolded{}, Vouch{User: "ann"}).quietly()
+	p.step(in(5, 7)).wants() // said before it has heard of that
+	p.step(in(6, 8)).wants("notice", "refold")
+	p.step(Refolded{}).wants("notice")
+	if differs, right := p.m.Differs(); !differs || !right {
+		t.Errorf("differs: %v, right: %v; want both", differs, right)
+	}
+}
+
 // G5: a primary stops before it says that it is wrong.
 func TestAWrongPrimaryStopsDrainsReleasesAndQuits(t *testing.T) {
 	p := primary(t).step(Complaint{Incarnation: "c1"}).wants("notice", "refold")
