@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"sync/atomic"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -21,40 +17,32 @@ const maxHeld = 1 << 15
 
 // chamber holds the connections of one term.
 type chamber struct {
-	lease *atomic.Int64 // domain.Mono, in memory that the program reads
-	page  []byte        // with that
-	until *ebpf.Map
-	conns *ebpf.Map // of sockets; the kernel takes out those that are closed
-	asked *ebpf.Program
-	last  uint64 // key
+	kernel *kernel
+	slot   int       // of the word that is its lease
+	conns  *ebpf.Map // of sockets; the kernel takes out those that are closed
+	asked  *ebpf.Program
+	last   uint64 // key
 }
 
-func newChamber(k Kind) (*chamber, error) {
-	c := &chamber{}
-	if err := c.make(k); err != nil {
+func (k *kernel) chamber(kind Kind) (*chamber, error) {
+	slot, err := k.take()
+	if err != nil {
+		return nil, err
+	}
+	c := &chamber{kernel: k, slot: slot}
+	if err := c.make(kind); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *chamber) make(k Kind) (err error) {
-	c.until, err = ebpf.NewMap(&ebpf.MapSpec{
-		Name: "understudy_till", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE,
-	})
-	if err != nil {
-		return fmt.Errorf("make the map of the lease: %w", reasonOf(err))
-	}
-	c.page, err = unix.Mmap(c.until.FD(), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return fmt.Errorf("map the memory of the lease: %w", err)
-	}
-	c.lease = (*atomic.Int64)(unsafe.Pointer(&c.page[0]))
+func (c *chamber) make(kind Kind) (err error) {
 	c.conns, err = ebpf.NewMap(&ebpf.MapSpec{Name: "understudy_conn", Type: ebpf.SockHash, KeySize: 8, ValueSize: 4, MaxEntries: maxHeld})
 	if err != nil {
 		return fmt.Errorf("make the map of connections: %w", reasonOf(err))
 	}
-	if c.asked, err = program(c.until, k); err != nil {
+	if c.asked, err = program(c.kernel, c.slot, kind); err != nil {
 		return fmt.Errorf("load the program: %w", reasonOf(err))
 	}
 	err = link.RawAttachProgram(link.RawAttachProgramOptions{Target: c.conns.FD(), Program: c.asked, Attach: ebpf.AttachSkMsgVerdict})
@@ -64,26 +52,12 @@ func (c *chamber) make(k Kind) (err error) {
 	return nil
 }
 
-// reasonOf says what to do about an error of the kernel.
-func reasonOf(err error) error {
-	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("give the process CAP_BPF and CAP_NET_ADMIN: %w", unix.EPERM)
-	}
-	return fmt.Errorf("it takes Linux 5.8: %w", err)
-}
-
 // set moves the end of the lease: a plain store.
-func (c *chamber) set(until domain.Mono) { c.lease.Store(int64(until)) }
+func (c *chamber) set(until domain.Mono) { c.kernel.word(c.slot).Store(int64(until)) }
 
 func (c *chamber) put(conn *net.TCPConn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
 	c.last++
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = c.conns.Put(c.last, uint32(fd)) })
-	return errors.Join(err, failed)
+	return withFile(conn, func(fd int) error { return c.conns.Put(c.last, uint32(fd)) })
 }
 
 // empty says whether all whom it held are closed.
@@ -99,10 +73,5 @@ func (c *chamber) close() {
 	if c.asked != nil {
 		_ = c.asked.Close()
 	}
-	if c.page != nil {
-		_ = unix.Munmap(c.page)
-	}
-	if c.until != nil {
-		_ = c.until.Close()
-	}
+	c.kernel.give(c.slot)
 }

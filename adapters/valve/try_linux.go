@@ -18,19 +18,14 @@ const tryWithin = 2 * time.Second
 // try proves on a connection to itself that a write before the end of the lease
 // passes and one after it does not. A container whose boot clock is shifted, a
 // kernel that does something else, a missing permission: all show here.
-func try() error {
-	c, err := newChamber(Kind{})
-	if err != nil {
-		return err
-	}
-	c.close()
+func (k *kernel) try() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("try it on the loopback: %w", err)
 	}
 	defer func() { _ = l.Close() }()
-	v := &Valve{}
-	defer v.Close()
+	v := &Valve{kernel: k}
+	defer v.empty()
 	dial, err := v.Dial((&net.Dialer{}).DialContext, Kind{})
 	if err != nil {
 		return err
@@ -45,6 +40,10 @@ func try() error {
 	v.Extend(now() + tryWithin)
 	if _, err := conn.Write([]byte{1}); err != nil {
 		return fmt.Errorf("a write under the lease was refused: %w", err)
+	}
+	if k.outlet != nil && !k.outlet.sees(conn.(*net.TCPConn)) {
+		k.outlet.close()
+		k.outlet, k.packets = nil, errUnseen
 	}
 	v.Extend(now())
 	if _, err := conn.Write([]byte{1}); !errors.Is(err, unix.EACCES) {

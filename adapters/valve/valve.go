@@ -31,7 +31,7 @@ const (
 
 // Valve lets through what is written while the lease lives.
 type Valve struct {
-	plain bool // lets everything through
+	kernel *kernel // nil: it lets everything through
 
 	mu    sync.Mutex // guards the following, and what it says in line
 	until domain.Mono
@@ -49,19 +49,33 @@ type line struct {
 
 // Open makes a closed valve, and tries it. The error says what is missing.
 func Open() (*Valve, error) {
-	if err := try(); err != nil {
+	k, err := openKernel()
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return &Valve{}, nil
+	if err := k.try(); err != nil {
+		k.close()
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return &Valve{kernel: k}, nil
 }
 
 // Plain makes one that lets everything through: the check in the process is all
 // there is. Connections are dialled by it all the same, and reset when they are
 // closed.
-func Plain() *Valve { return &Valve{plain: true} }
+func Plain() *Valve { return &Valve{} }
 
 // Kernel says whether the kernel checks the lease.
-func (v *Valve) Kernel() bool { return !v.plain }
+func (v *Valve) Kernel() bool { return v.kernel != nil }
+
+// Packets is nil if the kernel checks each packet as well, as it leaves, and
+// otherwise why it does not.
+func (v *Valve) Packets() error {
+	if v.kernel == nil {
+		return ErrUnavailable
+	}
+	return v.kernel.packets
+}
 
 // Extend moves the end of the lease; it may be earlier than before. Zero is none.
 func (v *Valve) Extend(until domain.Mono) {
@@ -101,6 +115,11 @@ func (v *Valve) Dial(dial DialFunc, kind Kind) (DialFunc, error) {
 	v.lines = append(v.lines, l)
 	v.mu.Unlock()
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if v.kernel != nil {
+			if err := v.kernel.cover(); err != nil {
+				return nil, fmt.Errorf("connect to %s through the valve: %w", address, err)
+			}
+		}
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -136,7 +155,7 @@ func (v *Valve) hold(l *line, conn net.Conn) error {
 			return fmt.Errorf("SO_LINGER: %w", err)
 		}
 	}
-	if v.plain {
+	if v.kernel == nil {
 		return nil
 	}
 	l.filling.Lock()
@@ -160,7 +179,7 @@ func (v *Valve) chamber(l *line) (*chamber, error) {
 		return c, nil
 	}
 	old = sweep(old)
-	c, err := newChamber(l.kind)
+	c, err := v.kernel.chamber(l.kind)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	l.retired = append(old, l.retired...)
@@ -190,6 +209,14 @@ func sweep(chambers []*chamber) (kept []*chamber) {
 // Close gives the valve up. What is still connected is not held any more: close
 // the connections before.
 func (v *Valve) Close() {
+	v.empty()
+	if v.kernel != nil {
+		v.kernel.close()
+	}
+}
+
+// empty closes all chambers.
+func (v *Valve) empty() {
 	v.mu.Lock()
 	lines := v.lines
 	v.lines, v.until = nil, 0

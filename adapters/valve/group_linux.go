@@ -1,0 +1,51 @@
+package valve
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// controlGroup gives the folder of the process's control group (version 2).
+func controlGroup() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", fmt.Errorf("find the control groups: %w", err)
+	}
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", fmt.Errorf("find the control group: %w", err)
+	}
+	return groupFolder(string(mounts), string(groups))
+}
+
+var errNoGroup = errors.New("no control groups of version 2 are mounted here: mount cgroup2")
+
+// groupFolder reads what proc(5) and cgroups(7) describe.
+func groupFolder(mounts, groups string) (string, error) {
+	path, ok := "", false
+	for line := range strings.Lines(groups) {
+		if rest, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
+			path, ok = rest, true
+		}
+	}
+	if !ok {
+		return "", errNoGroup
+	}
+	for line := range strings.Lines(mounts) {
+		own, kind, found := strings.Cut(line, " - ")
+		fields := strings.Fields(own)
+		if !found || !strings.HasPrefix(kind, "cgroup2 ") || len(fields) < 5 {
+			continue
+		}
+		root, dir := fields[3], fields[4]
+		below, err := filepath.Rel(root, path)
+		if err != nil || below == ".." || strings.HasPrefix(below, "../") {
+			continue // the mount shows another part of them
+		}
+		return filepath.Join(dir, below), nil
+	}
+	return "", errNoGroup
+}
