@@ -54,7 +54,7 @@ func (f *fake) Status(context.Context) (httpapi.Status, error) {
 }
 
 func (f *fake) Admit(_ context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
-	return httpapi.Admission{Landscape: "main", Keys: "of " + in.Server}, f.fail()
+	return httpapi.Admission{Landscape: "main", Secrets: []httpapi.Secret{{Name: httpapi.SecretKeys, Content: "of " + in.Server}}}, f.fail()
 }
 
 func (f *fake) Devices(context.Context) ([]httpapi.Device, error) { return nil, f.fail() }

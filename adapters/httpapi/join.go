@@ -39,9 +39,22 @@ type Admission struct {
 	Build      string    `json:"build" doc:"Of the server that answers"`
 	Time       time.Time `json:"time" doc:"Its wall clock"`
 	Faults     []string  `json:"faults" nullable:"false" doc:"All that keeps the server from joining"`
-	KeysHash   string    `json:"keys_hash,omitempty" doc:"SHA-256 of the landscape's key file, in hexadecimal digits"`
-	Keys       string    `json:"keys,omitempty" doc:"The landscape's key file, once the token was used"`
+	Secrets    []Secret  `json:"secrets" nullable:"false" doc:"The files that all servers of the landscape have alike"`
 }
+
+// Secret is a file that all servers of a landscape have alike.
+type Secret struct {
+	Name    string `json:"name" enum:"keys,signing-key,tokens" doc:"keys: the landscape's keys; signing-key: what signs its checkpoints; tokens: its users, with a hash of each one's token"`
+	Hash    string `json:"hash" doc:"SHA-256 of the file, in hexadecimal digits"`
+	Content string `json:"content,omitempty" doc:"The file, once the token was used"`
+}
+
+// The names of the secrets.
+const (
+	SecretKeys    = "keys"
+	SecretSigning = "signing-key"
+	SecretTokens  = "tokens"
+)
 
 // Bounds of a token's life.
 const (
@@ -76,7 +89,7 @@ func (r *routes) joining() {
 		ctx, cancel := context.WithTimeout(ctx, moveLimit)
 		defer cancel()
 		a, err := b.Admit(ctx, in.Body)
-		a.Brokers, a.Faults = notNil(a.Brokers), notNil(a.Faults)
+		a.Brokers, a.Faults, a.Secrets = notNil(a.Brokers), notNil(a.Faults), notNil(a.Secrets)
 		return answer(a, asError(r.fail(err)))
 	})
 }

@@ -56,6 +56,7 @@ type Self struct {
 	Reasons     []string  `json:"reasons" nullable:"false" doc:"Why it is not ready"`
 	Build       string    `json:"build"`
 	Time        time.Time `json:"time" doc:"Its wall clock at this answer"`
+	Signs       []string  `json:"signs,omitempty" nullable:"false" doc:"Verifier keys of the checkpoints that it signs while it is primary; left out where it signs none"`
 
 	Checks []SelfCheck `json:"checks,omitempty" nullable:"false" doc:"What it stands on, as it looked last; left out before the first look"`
 }

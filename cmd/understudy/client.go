@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,7 +55,36 @@ func (g *globals) open(cmd *cobra.Command) (*session, error) {
 		return nil, err
 	}
 	s.client, s.hasToken = httpapi.NewClient(addresses, token), token != ""
+	if _, own := g.ownServer(s.run); g.Server != "" && !own {
+		return s, s.askMember(cmd.Context(), g.Server)
+	}
 	return s, nil
+}
+
+// ownServer is the server that --server names, if the folder knows it.
+func (g *globals) ownServer(run *up.Run) (up.Server, bool) {
+	if run == nil || g.Server == "" {
+		return up.Server{}, false
+	}
+	return run.Server(g.Server)
+}
+
+// askMember has a member of the landscape asked that the folder does not know: one that has
+// joined since. The others say where it is.
+func (s *session) askMember(ctx context.Context, name string) error {
+	st, err := s.client.Status(ctx)
+	if err != nil {
+		return s.explain(err)
+	}
+	var names []string
+	for _, m := range st.Servers {
+		if m.Name == name {
+			s.client = s.client.At(m.Address)
+			return nil
+		}
+		names = append(names, m.Name)
+	}
+	return fmt.Errorf("no server %q in landscape %s: give one of %s: %w", name, st.Landscape, strings.Join(names, ", "), domain.ErrNotFound)
 }
 
 // folder reads up.json, which need not be there if an address is given. Faults
@@ -85,11 +115,7 @@ func (g *globals) addresses(run *up.Run) ([]string, error) {
 	if g.Address != "" {
 		return []string{g.Address}, checkAddress(g.Address)
 	}
-	if g.Server != "" {
-		one, ok := run.Server(g.Server)
-		if !ok {
-			return nil, fmt.Errorf("no server %q in landscape %s: give one of %s: %w", g.Server, run.Landscape, strings.Join(serverNames(run), ", "), domain.ErrNotFound)
-		}
+	if one, own := g.ownServer(run); own {
 		return []string{one.Address}, nil
 	}
 	var all []string
@@ -109,14 +135,6 @@ func checkAddress(address string) error {
 		return usage("--address %q: give the URL of a server, such as http://127.0.0.1:17501", address)
 	}
 	return nil
-}
-
-func serverNames(run *up.Run) []string {
-	var names []string
-	for _, s := range run.Servers {
-		names = append(names, s.Name)
-	}
-	return names
 }
 
 // token is the first one of the token file. That of the folder goes to the
@@ -140,9 +158,12 @@ func (g *globals) token(run *up.Run, addresses []string) (string, error) {
 	}
 	for line := range strings.Lines(string(b)) {
 		words := strings.Fields(line)
-		if len(words) == 2 && !strings.HasPrefix(words[0], "#") {
+		if len(words) == 2 && !strings.HasPrefix(words[0], "#") && !strings.HasPrefix(words[1], hashMark) {
 			return words[1], nil
 		}
+	}
+	if strings.Contains(string(b), hashMark) {
+		return "", fmt.Errorf("%s holds hashes of tokens, for a server, and no token: name the file that you have yours in with --token-file: %w", path, domain.ErrInvalid)
 	}
 	return "", fmt.Errorf("%s holds no line \"<user> <token>\": name another file with --token-file: %w", path, domain.ErrInvalid)
 }

@@ -71,7 +71,7 @@ func (s *session) askAll(ctx context.Context) ([]checkup.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers := s.everyServer(st.Servers)
+	servers := s.everyServer(&st)
 	answers := make([]checkup.Answer, len(servers))
 	var asked sync.WaitGroup
 	for i, m := range servers {
@@ -82,14 +82,21 @@ func (s *session) askAll(ctx context.Context) ([]checkup.Answer, error) {
 	return answers, nil
 }
 
-func (s *session) everyServer(members []httpapi.ServerStatus) []httpapi.ServerStatus {
-	all := slices.Clone(members)
-	if s.run == nil || s.Address != "" {
-		return all
+// everyServer are the members of the landscape, and who is none: the servers of the folder,
+// or the one at --address.
+func (s *session) everyServer(st *httpapi.Status) []httpapi.ServerStatus {
+	all := slices.Clone(st.Servers)
+	add := func(name, address string) {
+		if !slices.ContainsFunc(all, func(m httpapi.ServerStatus) bool { return m.Name == name }) {
+			all = append(all, httpapi.ServerStatus{Name: name, Address: address})
+		}
 	}
-	for _, own := range s.run.Servers {
-		if !slices.ContainsFunc(members, func(m httpapi.ServerStatus) bool { return m.Name == own.Name }) {
-			all = append(all, httpapi.ServerStatus{Name: own.Name, Address: own.Address})
+	switch {
+	case s.Address != "":
+		add(st.Server.Name, s.Address)
+	case s.run != nil:
+		for _, own := range s.run.Servers {
+			add(own.Name, own.Address)
 		}
 	}
 	return all
@@ -112,7 +119,7 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	a.Ready, a.Reasons, a.Build = st.Server.Ready, st.Server.Reasons, st.Server.Build
 	a.Guarded, a.Valve, a.ValveWhy, a.Suspect = st.Guarded, st.Valve, st.ValveWhy, st.ClockSuspect
 	a.Clock, a.Within = st.Server.Time.Sub(began.Add(took/2)), took/2
-	a.Members = len(st.Servers)
+	a.Members, a.Signs = len(st.Servers), st.Server.Signs
 	for _, c := range st.Server.Checks {
 		a.Checks = append(a.Checks, checkup.SelfCheck{Check: c.Check, Failure: c.Failure})
 	}

@@ -47,15 +47,16 @@ were primary. It ends with 1 if something has to change, or a server does not an
 	}
 }
 
-// driftOfAll asks each member of the landscape, at the address that it has joined with.
+// driftOfAll asks every server of the landscape, at the address that it has joined with.
 func (s *session) driftOfAll(ctx context.Context) ([]drifting, error) {
 	st, err := s.client.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]drifting, len(st.Servers))
+	servers := s.everyServer(&st)
+	all := make([]drifting, len(servers))
 	var asked sync.WaitGroup
-	for i, m := range st.Servers {
+	for i, m := range servers {
 		asked.Go(func() {
 			d, err := s.client.At(m.Address).Drift(ctx)
 			all[i] = drifting{Server: m.Name, Drift: d}

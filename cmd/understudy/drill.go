@@ -119,7 +119,11 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	if err != nil {
 		return err
 	}
-	land, err := drill.NewLocal(*s.run, token)
+	joined, err := s.joined(cmd.Context())
+	if err != nil {
+		return err
+	}
+	land, err := drill.NewLocal(*s.run, joined, token)
 	if err != nil {
 		return err
 	}
@@ -164,6 +168,20 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 		return errors.New("the drill has found what must not be: see the figures above")
 	}
 	return nil
+}
+
+// joined are the members of the landscape that up does not run.
+func (s *session) joined(ctx context.Context) (out []up.Server, err error) {
+	st, err := s.client.Status(ctx)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	for _, m := range st.Servers {
+		if _, own := s.run.Server(m.Name); !own {
+			out = append(out, up.Server{Name: m.Name, Address: m.Address})
+		}
+	}
+	return out, nil
 }
 
 // openRelayed reaches the brokers through relays of this process, as each

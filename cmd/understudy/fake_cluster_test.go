@@ -42,7 +42,7 @@ func (f *fakeServer) Invite(_ context.Context, user string, lasting time.Duratio
 func (f *fakeServer) Admit(_ context.Context, in httpapi.JoinRequest) (httpapi.Admission, error) {
 	a := httpapi.Admission{Landscape: "main", Partitions: 8, Brokers: []string{"127.0.0.1:1"}, Build: "9.9.0", Time: time.Now(), Faults: []string{"precedence 1 is taken"}}
 	if !in.Check {
-		a.Keys = "k1 c2VjcmV0\n"
+		a.Secrets = []httpapi.Secret{{Name: httpapi.SecretKeys, Content: "k1 c2VjcmV0\n"}}
 	}
 	return a, f.err
 }

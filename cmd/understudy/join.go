@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
+	"github.com/understudy-io/understudy/infra/config"
 )
 
 const (
@@ -54,10 +56,11 @@ for whom it was used.`,
 
 // joiner is a server that is to join.
 type joiner struct {
-	client       *httpapi.Client
-	in           httpapi.JoinRequest
-	into, listen string
-	prepared     bool // the folder holds all that a join writes
+	client                  *httpapi.Client
+	in                      httpapi.JoinRequest
+	into, listen, advertise string
+	tlsCert, tlsKey         string
+	prepared                bool // the folder holds all that a join writes
 }
 
 func clusterJoinCommand() *cobra.Command {
@@ -67,13 +70,16 @@ func clusterJoinCommand() *cobra.Command {
 		Use:   "join ADDRESS",
 		Short: "Prepare a server of this machine to join a landscape",
 		Long: `Ask any server of a landscape, by a token of it, for what a new server needs, and write its
-configuration and the landscape's key into a folder. Before that, all that is in the way is
-found and said at once: the version, the rate of the clocks, the landscape, the name, the
+configuration, the landscape's keys, the key that signs its checkpoints, and hashes of its
+users' tokens into a folder. Before that, all that is in the way is found and said at once:
+the configuration, the version, the rate of the clocks, the landscape, the name, the
 identity, the brokers. The same again changes nothing. The token goes by https, or to a server
 of this machine, only. It is read from a file, from standard input (--token-file -), or from
 UNDERSTUDY_TOKEN: an argument is seen by all who list the processes of the machine.`,
-		Example: `  understudy cluster join https://a.example:7500 --token-file - --name D --into /var/lib/understudy`,
-		Args:    exactly,
+		Example: `  understudy cluster join https://a.example:7500 --token-file - --name D --into /var/lib/understudy
+  understudy cluster join https://a.example:7500 --token-file token --name D --into /var/lib/understudy \
+    --listen 192.0.2.14:7500 --tls-cert cert.pem --tls-key key.pem --advertise https://d.example:7500`,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := secretAddress(args[0])
 			if err != nil {
@@ -97,8 +103,11 @@ UNDERSTUDY_TOKEN: an argument is seen by all who list the processes of the machi
 	f.StringVar(&file, "token-file", "", "file with that token; - for standard input (default: from "+envToken+")")
 	f.StringVar(&j.in.Server, "name", "", "the name that this server is to have")
 	f.IntVar(&j.in.Precedence, "precedence", 0, "for the policy precedence: the lowest goes first")
-	f.StringVar(&j.into, "into", "", "folder for its configuration, key and data (default: ./NAME)")
+	f.StringVar(&j.into, "into", "", "folder for its configuration, secrets and data (default: ./NAME)")
 	f.StringVar(&j.listen, "listen", "127.0.0.1:7500", "where it serves its HTTP API")
+	f.StringVar(&j.advertise, "advertise", "", "URL at which others reach that (default: by --listen)")
+	f.StringVar(&j.tlsCert, "tls-cert", "", "PEM file with its certificate; needed where --listen is not of this machine alone")
+	f.StringVar(&j.tlsKey, "tls-key", "", "PEM file with the certificate's key")
 	require(cmd, "name")
 	return cmd
 }
@@ -107,14 +116,20 @@ func (j *joiner) file(name string) string { return filepath.Join(j.into, name) }
 
 func (j *joiner) join(ctx context.Context) (string, error) {
 	j.into = cmp.Or(j.into, j.in.Server)
+	if faults := j.unsound(anAdmission()); len(faults) > 0 {
+		return "", usage("%s would not start with this:\n  %s", j.in.Server, strings.Join(faults, "\n  "))
+	}
 	next := "start it: understudy server --config " + quoted(j.file("server.yaml"))
 	key, err := identityfile.Open(j.file("data"))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: choose another folder with --into", err)
 	}
 	id, _, _ := strings.Cut(j.in.Token, ".")
 	j.in.Identity, j.in.Proof = election.ProveAdmission(key, id, j.in.Server)
-	a, faults := j.preflight(ctx)
+	a, faults, err := j.preflight(ctx)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot join yet:\n  admission: %w", j.in.Server, err)
+	}
 	if len(faults) > 0 {
 		return "", fmt.Errorf("%s cannot join yet:\n  %s: %w", j.in.Server, strings.Join(faults, "\n  "), domain.ErrConflict)
 	}
@@ -128,47 +143,52 @@ func (j *joiner) join(ctx context.Context) (string, error) {
 	if err := j.write(&a); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s may join landscape %s; its configuration is %s. What no server gives away is to be added there: token_file (without it nobody can command this server, nor move primacy away from it by a switchover), signing_key_file (without it nothing is signed while it is primary), TLS and password of the brokers, and where others reach it (server.advertise). Then %s",
-		j.in.Server, a.Landscape, j.file("server.yaml"), next), nil
+	return j.told(&a, next), nil
 }
 
-func (j *joiner) configuration(a *httpapi.Admission) []byte {
-	abs := func(name string) string {
-		path, err := filepath.Abs(j.file(name))
-		if err != nil {
-			return j.file(name)
-		}
-		return path
+// anAdmission is as any landscape's would be: with it the faults of the line itself are
+// found before anybody is asked.
+func anAdmission() *httpapi.Admission {
+	usual := config.Default()
+	a := &httpapi.Admission{Landscape: usual.Landscape, Partitions: usual.Log.Partitions, Brokers: usual.Kafka.Brokers}
+	for _, f := range secretFiles {
+		a.Secrets = append(a.Secrets, httpapi.Secret{Name: f.name})
 	}
+	return a
+}
+
+// told says what was written, and what nobody could write.
+func (j *joiner) told(a *httpapi.Admission, next string) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Written by `understudy cluster join`. The devices come from the landscape's configuration.")
-	line("landscape: %q\ndir: %q\nkeys_file: %q", a.Landscape, abs("data"), abs("keys"))
-	line("server:\n  name: %q\n  precedence: %d", j.in.Server, j.in.Precedence)
-	line("http:\n  listen: %q\nlog:\n  partitions: %d\nkafka:\n  brokers:", j.listen, a.Partitions)
-	for _, broker := range a.Brokers {
-		line("    - %q", broker)
+	fmt.Fprintf(&b, "%s may join landscape %s. Its configuration is %s, with its secrets beside it.\n", j.in.Server, a.Landscape, j.file("server.yaml"))
+	for _, f := range secretFiles {
+		if _, given := secretOf(a, f.name); !given {
+			fmt.Fprintf(&b, "The server that was asked has no %s: until you add one there, %s.\n", f.key, f.without)
+		}
 	}
-	return []byte(b.String())
+	b.WriteString("Where the brokers want TLS or a password, add that there: no server gives it away.\n")
+	return b.String() + "Then " + next
 }
 
-// preflight finds all that is in the way.
-func (j *joiner) preflight(ctx context.Context) (httpapi.Admission, []string) {
-	var faults []string
+// preflight finds all that is in the way. It fails where the server that is asked does not
+// admit it: what else is in the way nobody can say then.
+func (j *joiner) preflight(ctx context.Context) (a httpapi.Admission, faults []string, err error) {
 	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	j.in.Check = true
 	began := clock.Boot()
-	a, err := j.client.Join(ctx, j.in)
-	if err != nil {
-		add("admission: %s", domain.Plain(err))
-		return a, faults // what else is in the way only a server that answers can say
+	if a, err = j.client.Join(ctx, j.in); err != nil {
+		return a, nil, err
 	}
 	middle := (began + clock.Boot()) / 2
 	faults = append(faults, a.Faults...)
 	if own, theirs := release(thisBuild().Version), release(a.Build); own != theirs {
 		add("version: this is release %s, and the landscape runs %s: install that one here", own, theirs)
 	}
+	faults = append(faults, j.unsound(&a)...)
 	faults = append(faults, j.inspect(&a)...)
+	if err := j.tryListen(); err != nil && !j.prepared {
+		add("listen: %s: end what holds the address, or choose another with --listen", domain.Plain(err))
+	}
 	if why := j.brokers(ctx, &a); why != "" {
 		add("brokers: %s", why)
 	}
@@ -184,7 +204,16 @@ func (j *joiner) preflight(ctx context.Context) (httpapi.Admission, []string) {
 			add("clock: in %s here, %s pass at the server: mend the clock that runs wrong, or nobody may rely on a lease", here.Round(time.Millisecond), there.Round(time.Millisecond))
 		}
 	}
-	return a, faults
+	return a, faults, nil
+}
+
+// tryListen takes the address of the HTTP API, and gives it back.
+func (j *joiner) tryListen() error {
+	l, err := net.Listen("tcp", j.listen)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // release is the part of a version that must be the same.

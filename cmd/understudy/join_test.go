@@ -31,7 +31,7 @@ func TestAllThatIsInTheWayOfAJoinIsSaidAtOnce(t *testing.T) {
 func TestAServerThatDoesNotAnswerCannotBeJoined(t *testing.T) {
 	l := newLandscape(t)
 	code, _, errOut := l.bare(t, "", "cluster", "join", "http://127.0.0.1:9", "--token", "0a0b.secret", "--name", "D", "--into", t.TempDir())
-	if code != exitRefused || !strings.Contains(errOut, "admission: ") {
+	if code != exitError || !strings.Contains(errOut, "admission: ") {
 		t.Errorf("exit %d, %q", code, errOut)
 	}
 }

@@ -7,64 +7,161 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/config"
 )
 
+// secretFile is a file that all servers of a landscape have alike.
+type secretFile struct {
+	name    string // of the file in the folder, and of the secret
+	key     string // of the configuration, which names the file
+	without string // what does not work without it
+}
+
+var secretFiles = []secretFile{
+	{httpapi.SecretKeys, "keys_file", "no record of this server counts"},
+	{httpapi.SecretSigning, "signing_key_file", "nothing is signed while this server is primary"},
+	{httpapi.SecretTokens, "token_file", "nobody can command this server, nor move primacy away from it by a switchover"},
+}
+
+// secretOf finds a secret among those of an answer.
+func secretOf(a *httpapi.Admission, name string) (httpapi.Secret, bool) {
+	i := slices.IndexFunc(a.Secrets, func(s httpapi.Secret) bool { return s.Name == name })
+	if i < 0 {
+		return httpapi.Secret{}, false
+	}
+	return a.Secrets[i], true
+}
+
+// configuration is the file of the new server.
+func (j *joiner) configuration(a *httpapi.Admission) []byte {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Written by `understudy cluster join`. The devices come from the landscape's configuration.")
+	line("landscape: %q\ndir: %q", a.Landscape, absolute(j.file("data")))
+	for _, f := range secretFiles {
+		if _, given := secretOf(a, f.name); given {
+			line("%s: %q", f.key, absolute(j.file(f.name)))
+		}
+	}
+	line("server:\n  name: %q\n  precedence: %d", j.in.Server, j.in.Precedence)
+	if j.advertise != "" {
+		line("  advertise: %q", j.advertise)
+	}
+	line("http:\n  listen: %q", j.listen)
+	if j.tlsCert != "" || j.tlsKey != "" {
+		line("  tls:\n    cert: %q\n    key: %q", absolute(j.tlsCert), absolute(j.tlsKey))
+	}
+	line("log:\n  partitions: %d\nkafka:\n  brokers:", a.Partitions)
+	for _, broker := range a.Brokers {
+		line("    - %q", broker)
+	}
+	return []byte(b.String())
+}
+
+// absolute is a path that is good wherever the server is started; nothing stays nothing.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil && path != "" {
+		return abs
+	}
+	return path
+}
+
+// unsound are the faults of the configuration that would be written.
+func (j *joiner) unsound(a *httpapi.Admission) (faults []string) {
+	loaded, err := config.Load(config.Source{Text: j.configuration(a)})
+	if err == nil {
+		err = loaded.Config.Validate()
+	}
+	if err == nil {
+		return nil
+	}
+	for fault := range strings.Lines(domain.Plain(err)) {
+		faults = append(faults, "configuration: "+strings.TrimSpace(fault))
+	}
+	return faults
+}
+
 // inspect finds what is in the way of a join in its folder, and whether all is there
 // already. A token is good once: what could keep its answer from being written is to be
 // known before it is used.
 func (j *joiner) inspect(a *httpapi.Admission) (faults []string) {
 	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	settings, keys := j.file("server.yaml"), j.file("keys")
-	_, err := os.Lstat(settings)
-	written := !errors.Is(err, fs.ErrNotExist)
-	if written {
-		loaded, err := config.Load(config.Source{File: settings})
-		switch {
-		case err != nil:
-			add("configuration: %s is there and cannot be used: %s: mend it, move it away, or choose another folder with --into", settings, domain.Plain(err))
-			return faults
-		case loaded.Config.Landscape != a.Landscape:
-			add("landscape: %s holds a server of landscape %s: choose another folder with --into", j.into, loaded.Config.Landscape)
-			return faults
-		case loaded.Config.Server.Name != j.in.Server:
-			add("configuration: %s is that of server %s: choose another folder with --into", settings, loaded.Config.Server.Name)
-			return faults
+	settings := j.file("server.yaml")
+	if _, err := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) {
+		for _, f := range secretFiles {
+			faults = append(faults, j.stale(a, f)...)
 		}
-		keys = loaded.Config.KeysFile
+		return faults
 	}
-	held, err := readSecret(keys, maxKeysFile)
+	loaded, err := config.Load(config.Source{File: settings})
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !written:
+	case err != nil:
+		add("configuration: %s is there and cannot be used: %s: mend it, move it away, or choose another folder with --into", settings, domain.Plain(err))
+		return faults
+	case loaded.Config.Landscape != a.Landscape:
+		add("landscape: %s holds a server of landscape %s: choose another folder with --into", j.into, loaded.Config.Landscape)
+		return faults
+	case loaded.Config.Server.Name != j.in.Server:
+		add("configuration: %s is that of server %s: choose another folder with --into", settings, loaded.Config.Server.Name)
+		return faults
+	}
+	keys := loaded.Config.KeysFile
+	switch held, err := readSecret(keys, maxKeysFile); {
 	case errors.Is(err, fs.ErrNotExist):
 		add("keys: %s names %s, which is not there: move the former away to have both written anew", settings, keys)
 	case err != nil:
 		add("keys: %s", domain.Plain(err))
-	case hashOf(held) != a.KeysHash:
-		add("keys: %s is there already and is another file than that of the server that answers: move it away, or choose another folder with --into", keys)
+	case !isOf(a, httpapi.SecretKeys, held):
+		add("keys: %s is another file than that of the server that answers: move it away, or choose another folder with --into", keys)
 	}
-	j.prepared = written && len(faults) == 0
+	j.prepared = len(faults) == 0
 	return faults
+}
+
+// stale says what is wrong with a file that stands where a secret would be written. That
+// of a first try, which was cut short, is as it should be.
+func (j *joiner) stale(a *httpapi.Admission, f secretFile) []string {
+	path := j.file(f.name)
+	held, err := readSecret(path, maxKeysFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return []string{fmt.Sprintf("%s: %s", f.name, domain.Plain(err))}
+	case !isOf(a, f.name, held):
+		return []string{fmt.Sprintf("%s: %s is there already and is another file than that of the server that answers: move it away, or choose another folder with --into", f.name, path)}
+	}
+	return nil
+}
+
+// isOf tells whether a file is what the answer says that a secret is.
+func isOf(a *httpapi.Admission, name string, held []byte) bool {
+	secret, given := secretOf(a, name)
+	sum := sha256.Sum256(held)
+	return given && secret.Hash == hex.EncodeToString(sum[:])
 }
 
 // write makes the files of a server that was admitted. The configuration comes last: it
 // says that all is there.
 func (j *joiner) write(a *httpapi.Admission) error {
-	keys := j.file("keys")
-	if err := writeNew(keys, []byte(a.Keys)); errors.Is(err, domain.ErrConflict) {
-		if held, readErr := readSecret(keys, maxKeysFile); readErr != nil || string(held) != a.Keys {
+	for _, f := range secretFiles {
+		secret, given := secretOf(a, f.name)
+		if !given {
+			continue
+		}
+		err := writeNew(j.file(f.name), []byte(secret.Content))
+		if held, readErr := readSecret(j.file(f.name), maxKeysFile); errors.Is(err, domain.ErrConflict) && readErr == nil && string(held) == secret.Content {
+			continue // of a first try
+		}
+		if err != nil {
 			return fmt.Errorf("%w; the token was used: move the file away and ask again with the same token, folder and name", err)
 		}
-	} else if err != nil {
-		return err
 	}
 	return writeNew(j.file("server.yaml"), j.configuration(a))
-}
-
-func hashOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }

@@ -1,17 +1,81 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/infra/config"
 )
+
+// admission is what a landscape gives to a server that joins.
+func admission() *httpapi.Admission {
+	a := &httpapi.Admission{Landscape: "main", Partitions: 8, Brokers: []string{"127.0.0.1:1"}}
+	for name, content := range map[string]string{"keys": "k1\n", "signing-key": "s1\n", "tokens": "anna sha256:00\n"} {
+		sum := sha256.Sum256([]byte(content))
+		a.Secrets = append(a.Secrets, httpapi.Secret{Name: name, Hash: hex.EncodeToString(sum[:]), Content: content})
+	}
+	return a
+}
+
+// A server that has joined signs, and has users, as the others do: its configuration names
+// all that they share, and nobody else can read it.
+func TestAServerThatHasJoinedLacksNothingThatTheOthersHave(t *testing.T) {
+	j := &joiner{into: t.TempDir(), listen: "127.0.0.1:7500", in: httpapi.JoinRequest{Server: "D", Precedence: 4}}
+	try(t, j.write(admission()))
+	loaded, err := config.Load(config.Source{File: j.file("server.yaml")})
+	try(t, err)
+	try(t, loaded.Config.Validate())
+	c := loaded.Config
+	for path, want := range map[string]string{c.KeysFile: "k1\n", c.SigningKeyFile: "s1\n", c.TokenFile: "anna sha256:00\n"} {
+		held, err := readSecret(path, maxKeysFile)
+		if err != nil || string(held) != want {
+			t.Errorf("%s holds %q (%v), want %q", path, held, err, want)
+		}
+	}
+	if said := j.told(&httpapi.Admission{Landscape: "main"}, "start it"); !strings.Contains(said, "has no signing_key_file") || !strings.Contains(said, "has no token_file") {
+		t.Errorf("what the landscape lacks is not said: %s", said)
+	}
+}
+
+// A line with which the server would not start is refused before anybody is asked, and
+// nothing is made.
+func TestAJoinWithAFaultyLineAsksNobody(t *testing.T) {
+	l := newLandscape(t)
+	into := filepath.Join(t.TempDir(), "d")
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a name of dots":           {[]string{"--name", "../d"}, "server.name"},
+		"a name with a space":      {[]string{"--name", "the new one"}, "server.name"},
+		"no port":                  {[]string{"--name", "D", "--listen", "here"}, "http.listen"},
+		"another machine, no TLS":  {[]string{"--name", "D", "--listen", "192.0.2.1:7500"}, "http.tls.cert"},
+		"a certificate, no key":    {[]string{"--name", "D", "--tls-cert", "cert.pem"}, "http.tls"},
+		"a precedence below zero":  {[]string{"--name", "D", "--precedence", "-5"}, "server.precedence"},
+		"no URL for others to use": {[]string{"--name", "D", "--advertise", "d.example"}, "server.advertise"},
+	} {
+		code, _, errOut := l.bare(t, "", append([]string{"cluster", "join", "http://127.0.0.1:9", "--token", "0a0b.secret", "--into", into}, test.args...)...)
+		if code != exitUsage || !strings.Contains(errOut, test.want) || strings.Contains(errOut, "admission") {
+			t.Errorf("%s: exit %d, %s", name, code, errOut)
+		}
+	}
+	if _, err := os.Stat(into); err == nil {
+		t.Errorf("%s was made", into)
+	}
+	try(t, os.WriteFile(into, nil, 0o600))
+	if code, _, errOut := l.bare(t, "", "cluster", "join", "http://127.0.0.1:9", "--token", "0a0b.secret", "--name", "D", "--into", into); code != exitError || !strings.Contains(errOut, "--into") {
+		t.Errorf("into a file: exit %d, %s", code, errOut)
+	}
+}
 
 // What a folder holds is looked at before a token is used: it is good once.
 func TestAFolderThatIsNotFreeIsRefusedBeforeATokenIsUsed(t *testing.T) {
-	a := &httpapi.Admission{Landscape: "main", Partitions: 8, Brokers: []string{"127.0.0.1:1"}, KeysHash: hashOf([]byte("k1\n")), Keys: "k1\n"}
+	a := admission()
 	for name, test := range map[string]struct {
 		spoil    func(j *joiner)
 		prepared bool
@@ -21,7 +85,9 @@ func TestAFolderThatIsNotFreeIsRefusedBeforeATokenIsUsed(t *testing.T) {
 		"the key of a first try":  {func(j *joiner) { put(t, j, "keys", "k1\n") }, false, ""},
 		"all of it":               {func(j *joiner) { try(t, j.write(a)) }, true, ""},
 		"a stale key":             {func(j *joiner) { put(t, j, "keys", "k0\n") }, false, "is there already and is another file"},
-		"a stale key of a server": {func(j *joiner) { try(t, j.write(a)); put(t, j, "keys", "k0\n") }, false, "is there already and is another file"},
+		"a stale signing key":     {func(j *joiner) { put(t, j, "signing-key", "s0\n") }, false, "signing-key: "},
+		"stale users":             {func(j *joiner) { put(t, j, "tokens", "t0\n") }, false, "tokens: "},
+		"a stale key of a server": {func(j *joiner) { try(t, j.write(a)); put(t, j, "keys", "k0\n") }, false, "is another file"},
 		"a key that is gone":      {func(j *joiner) { try(t, j.write(a)); try(t, os.Remove(j.file("keys"))) }, false, "which is not there"},
 		"no configuration":        {func(j *joiner) { put(t, j, "server.yaml", "landscape: [") }, false, "cannot be used"},
 		"a folder in its place":   {func(j *joiner) { try(t, os.Mkdir(j.file("server.yaml"), 0o700)) }, false, "cannot be used"},

@@ -81,6 +81,13 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 	if err != nil {
 		return err
 	}
+	users, err := openTokens(cfg.TokenFile)
+	if err != nil {
+		return err
+	}
+	if options.Share, err = shareOf(cfg, users); err != nil {
+		return err
+	}
 	options.Control, options.Data = control, data
 	if point {
 		options.Checked = armOnSignal().Reach
@@ -113,7 +120,7 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 		return out
 	}
 	s := server.New(options)
-	api, err := listen(cfg, s, logger)
+	api, err := listen(cfg, s, users, logger)
 	if err != nil {
 		return err
 	}
@@ -153,10 +160,6 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, err
 	}
-	keys, err := readSecret(cfg.KeysFile, maxKeysFile)
-	if err != nil {
-		return server.Options{}, fmt.Errorf("keys_file: %w", err)
-	}
 	ways, err := openWays(cfg)
 	if err != nil {
 		return server.Options{}, err
@@ -168,7 +171,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
 			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
 		},
-		Build: thisBuild().String(), Codec: c, Share: server.Share{Brokers: cfg.Kafka.Brokers, Keys: keys},
+		Build: thisBuild().String(), Codec: c,
 		Drivers: map[domain.DriverName]domain.Driver{
 			domain.DriverVideohub: videohub.New(videohub.Options{Logger: logger, Dial: ways.videohub, UserTimeout: deviceSilence, Now: clock.Boot}),
 			domain.DriverHTTP: httpdevice.New(httpdevice.Options{
@@ -234,11 +237,7 @@ type api struct {
 
 // listen takes the port before anything else is begun, so that a second server
 // with the same configuration ends here.
-func listen(cfg config.Config, s *server.Server, logger *slog.Logger) (*api, error) {
-	users, err := openTokens(cfg.TokenFile)
-	if err != nil {
-		return nil, err
-	}
+func listen(cfg config.Config, s *server.Server, users *tokens, logger *slog.Logger) (*api, error) {
 	l, err := net.Listen("tcp", cfg.HTTP.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: end what holds the port, or choose another: %w: %w", domain.ErrConflict, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -74,29 +75,24 @@ func (g *globals) takeover(cmd *cobra.Command, reason string) error {
 	}
 	client, to := s.client, g.Server
 	if to == "" {
-		to = s.successor(cmd.Context())
-		if _, known := s.run.Server(to); known && g.Address == "" {
-			at := *g
-			at.Server = to
-			other, err := at.open(cmd)
-			if err != nil {
-				return err
-			}
-			client = other.client
-		}
+		to, client = s.successor(cmd.Context())
 	}
 	move, err := client.Takeover(cmd.Context(), reason, to)
 	return s.showMove(move, err)
 }
 
-// successor is whom the servers would let take over. If none can be found out, the
-// server that is asked takes over itself.
-func (s *session) successor(ctx context.Context) string {
+// successor is whom the servers would let take over, and how it is asked itself. If none
+// can be found out, the server that is asked takes over itself.
+func (s *session) successor(ctx context.Context) (string, *httpapi.Client) {
 	st, err := s.client.Status(ctx)
 	if err != nil {
-		return ""
+		return "", s.client
 	}
-	return st.Next
+	i := slices.IndexFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == st.Next })
+	if i < 0 || s.Address != "" {
+		return st.Next, s.client
+	}
+	return st.Next, s.client.At(st.Servers[i].Address)
 }
 
 func (s *session) showMove(m httpapi.Move, err error) error {

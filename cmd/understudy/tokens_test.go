@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/understudy-io/understudy/domain"
@@ -46,6 +47,42 @@ func TestATokenNamesItsUser(t *testing.T) {
 		if got, _ := users.user(someToken); got != "anna" {
 			t.Errorf("%s: the token is %q's, want anna's as before", name, got)
 		}
+	}
+}
+
+// A server gives its users to one that joins, and their tokens stay where they are.
+func TestAFileOfHashesLetsTheSameUsersIn(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "token"), filepath.Join(dir, "tokens")
+	try(t, os.WriteFile(path, []byte("anna "+someToken+"\nbert "+someToken+"2\n"), 0o600))
+	users, err := openTokens(path)
+	try(t, err)
+	if strings.Contains(string(users.hashed()), someToken) {
+		t.Fatalf("a token is given away: %s", users.hashed())
+	}
+	try(t, os.WriteFile(copied, users.hashed(), 0o600))
+	others, err := openTokens(copied)
+	try(t, err)
+	for token, want := range map[string]string{someToken: "anna", someToken + "2": "bert", someToken + "3": ""} {
+		if got, _ := others.user(token); got != want {
+			t.Errorf("token %q is %q's there, want %q", token, got, want)
+		}
+	}
+	words := strings.Fields(string(others.hashed()))
+	if _, ok := others.user(words[len(words)-1]); ok {
+		t.Error("a hash is taken for a token")
+	}
+	if string(others.hashed()) != string(users.hashed()) {
+		t.Errorf("given on, the file is another one: %s", others.hashed())
+	}
+	for _, faulty := range []string{"anna sha256:00112233445566778899\n", "anna sha256:" + strings.Repeat("z", 64) + "\n"} {
+		if _, err := parseTokens(faulty); !errors.Is(err, domain.ErrInvalid) {
+			t.Errorf("%q: %v, want invalid", faulty, err)
+		}
+	}
+	g := &globals{TokenFile: copied}
+	if token, err := g.token(nil, nil); err == nil || !strings.Contains(err.Error(), "hashes") {
+		t.Errorf("a client takes %q from a file of hashes: %v", token, err)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 // Source is where a configuration comes from. Each part may be left out.
 type Source struct {
 	File    string         // a YAML file
+	Text    []byte         // what that file would hold, where it is not written yet
 	Environ []string       // as os.Environ gives it
 	Flags   *pflag.FlagSet // with those that AddFlags adds; only changed ones count
 }
@@ -91,15 +92,17 @@ func readDevices(layers []layer) (devices []domain.Definition, faults []error) {
 }
 
 func readFile(s Source) (*layer, []error) {
-	if s.File == "" {
+	text := s.Text
+	switch st, err := os.Stat(s.File); {
+	case text != nil:
+	case s.File == "":
 		return nil, nil
-	}
-	if st, err := os.Stat(s.File); err == nil && st.Size() > maxFile {
+	case err == nil && st.Size() > maxFile:
 		return nil, []error{fmt.Errorf("read %s: it has more than %d bytes, so it is no configuration: %w", s.File, maxFile, domain.ErrInvalid)}
-	}
-	text, err := os.ReadFile(s.File)
-	if err != nil {
-		return nil, []error{fmt.Errorf("read %s: %w: %w", s.File, err, domain.ErrInvalid)}
+	default:
+		if text, err = os.ReadFile(s.File); err != nil {
+			return nil, []error{fmt.Errorf("read %s: %w: %w", s.File, err, domain.ErrInvalid)}
+		}
 	}
 	rest, devices, err := split(text)
 	k := koanf.New(delimiter)

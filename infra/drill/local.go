@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 // Local is a landscape that `understudy up` runs on this machine.
 type Local struct {
 	run     up.Run
+	joined  []up.Server // members that up does not run: they take over, and nothing is done to them
 	token   string
 	http    *http.Client
 	servers map[string]*httpapi.Client // by name; one each, so that a look opens no connection
@@ -30,8 +32,9 @@ type Local struct {
 
 var _ Landscape = (*Local)(nil)
 
-// NewLocal takes the landscape that a run file tells of. The token is the folder's.
-func NewLocal(run up.Run, token string) (*Local, error) {
+// NewLocal takes the landscape that a run file tells of, with the servers that have joined
+// it since. The token is the folder's.
+func NewLocal(run up.Run, joined []up.Server, token string) (*Local, error) {
 	if !run.Alive() {
 		return nil, fmt.Errorf("the landscape in %s does not run: %w", run.Dir, domain.ErrNotFound)
 	}
@@ -40,18 +43,33 @@ func NewLocal(run up.Run, token string) (*Local, error) {
 			return nil, fmt.Errorf("drills need Linux: only there do servers of one machine reach devices from addresses of their own: %w", domain.ErrConflict)
 		}
 	}
-	l := &Local{run: run, token: token, http: &http.Client{Timeout: 10 * time.Second}, servers: make(map[string]*httpapi.Client)}
-	for _, s := range run.Servers {
+	l := &Local{run: run, joined: joined, token: token, http: &http.Client{Timeout: 10 * time.Second}, servers: make(map[string]*httpapi.Client)}
+	for _, s := range l.all() {
 		l.servers[s.Name] = httpapi.NewClient([]string{s.Address}, token)
 	}
 	return l, nil
 }
 
-// Servers are the server names by the address from which each reaches devices.
+// all are the servers of up, and those that have joined.
+func (l *Local) all() []up.Server { return slices.Concat(l.run.Servers, l.joined) }
+
+// usualSource is the address from which a server of this machine reaches devices of it
+// that was given none.
+const usualSource = "127.0.0.1"
+
+// Servers are the server names by the address from which each reaches devices. Those that
+// have joined share one, and count as one there.
 func (l *Local) Servers() map[string]string {
-	names := make(map[string]string, len(l.run.Servers))
+	names := make(map[string]string, len(l.run.Servers)+1)
 	for _, s := range l.run.Servers {
 		names[s.DeviceSource] = s.Name
+	}
+	var joined []string
+	for _, s := range l.joined {
+		joined = append(joined, s.Name)
+	}
+	if len(joined) > 0 {
+		names[usualSource] = strings.Join(joined, "+")
 	}
 	return names
 }
@@ -59,14 +77,18 @@ func (l *Local) Servers() map[string]string {
 // readyLimit bounds the wait for all servers to be ready again between two runs.
 const readyLimit = 30 * time.Second
 
-// Primary implements Landscape.
+// Primary implements Landscape. Where a server that has joined is primary, primacy is moved
+// to one of up's: to no other can all be done that a drill does.
 func (l *Local) Primary(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	for {
 		name, err := l.settled(ctx)
-		if err == nil {
+		if _, own := l.run.Server(name); err == nil && own {
 			return name, nil
+		}
+		if err == nil {
+			_, err = l.servers[name].Switchover(ctx, l.run.Servers[0].Name)
 		}
 		if sleep(ctx, 10*time.Millisecond) != nil {
 			return "", fmt.Errorf("the landscape was not whole again within %s: %w", readyLimit, err)
@@ -77,12 +99,13 @@ func (l *Local) Primary(ctx context.Context) (string, error) {
 // settled names the primary if all servers agree on it and are ready.
 func (l *Local) settled(ctx context.Context) (string, error) {
 	primary := ""
-	for _, s := range l.run.Servers {
+	all := l.all()
+	for _, s := range all {
 		st, err := l.servers[s.Name].Status(ctx)
 		if err != nil {
 			return "", err
 		}
-		if !st.Server.Ready || len(st.Servers) < len(l.run.Servers) {
+		if !st.Server.Ready || len(st.Servers) < len(all) {
 			return "", fmt.Errorf("server %s is %s: %s", s.Name, st.Server.State, strings.Join(st.Server.Reasons, ", "))
 		}
 		for _, other := range st.Servers {
@@ -188,7 +211,7 @@ func (l *Local) Freeze(ctx context.Context, server string) error {
 
 // Valve implements Landscape.
 func (l *Local) Valve(ctx context.Context) (string, error) {
-	for _, s := range l.run.Servers {
+	for _, s := range l.all() {
 		st, err := l.servers[s.Name].Status(ctx)
 		if err != nil || st.Valve != "kernel" {
 			return st.Valve, err

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,22 @@ import (
 // Share is what a server gives to one that joins.
 type Share struct {
 	Brokers []string
-	Keys    []byte // the landscape's key file
+	// Secrets gives the files that all servers have alike, by their name; nil for none.
+	Secrets func() map[string][]byte
+}
+
+// secrets are the files as an answer has them: whole, or what they hash to.
+func (s *Share) secrets(whole bool) (out []httpapi.Secret) {
+	files := s.Secrets()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		sum := sha256.Sum256(files[name])
+		one := httpapi.Secret{Name: name, Hash: hex.EncodeToString(sum[:])}
+		if whole {
+			one.Content = string(files[name])
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // Invite implements httpapi.Cluster. The log keeps no more than a hash of the secret.
@@ -57,7 +74,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	out := httpapi.Admission{
 		Landscape: s.options.Landscape, Partitions: s.options.Partitions, Brokers: s.options.Share.Brokers, Build: s.options.Build, Time: time.Now(),
 	}
-	if s.options.Share.Keys == nil {
+	if s.options.Share.Secrets == nil {
 		return out, fmt.Errorf("this server has no keys to give: ask another one: %w", domain.ErrConflict)
 	}
 	var refusal error
@@ -68,14 +85,15 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}); err != nil || refusal != nil {
 		return out, cmp.Or(err, refusal)
 	}
-	sum := sha256.Sum256(s.options.Share.Keys)
-	out.KeysHash = hex.EncodeToString(sum[:])
-	var active uint64
-	if err := s.core.call(ctx, func() { active = s.core.machine.ActiveRevision() }); err != nil {
+	out.Secrets = s.options.Share.secrets(false)
+	var active, latest uint64
+	if err := s.core.call(ctx, func() {
+		active, latest = s.core.machine.ActiveRevision(), s.core.machine.States()[domain.PartitionOfRevisions].LatestRevision()
+	}); err != nil {
 		return out, err
 	}
 	if active == 0 {
-		out.Faults = append(out.Faults, "no configuration of this landscape is active, so each server's own file says what devices there are, and the new one's names none: `understudy config export --to FILE`, `understudy config publish FILE` and `understudy config activate` first")
+		out.Faults = append(out.Faults, fmt.Sprintf("no configuration of this landscape is active, so each server's own file says what devices there are, and the new one's names none: `understudy config export --to FILE`, then `understudy config publish FILE --if-match %d --activate`", latest))
 	}
 	if in.Check {
 		return out, nil
@@ -96,7 +114,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}
 	err := s.control.ask(ctx, func(m *election.Server) { refusal = usable(m.State(), id, secret, in) })
 	if err = cmp.Or(err, refusal); err == nil {
-		out.Keys = string(s.options.Share.Keys)
+		out.Secrets = s.options.Share.secrets(true)
 	}
 	return out, err
 }

@@ -14,6 +14,7 @@ import (
 // Signer signs what the log hashes to.
 type Signer interface {
 	Sign(merkle.Head) ([]byte, error)
+	Verifiers() []string // of its signatures, the first one first
 }
 
 // TreeStore keeps the trees on this machine: a short cut for the next start.

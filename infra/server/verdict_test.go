@@ -36,7 +36,7 @@ func TestADecisionThatTheLogDoesNotCountIsRefused(t *testing.T) {
 	var log *lateLog
 	a := s.startWith("A", func(o *server.Options) {
 		o.Election.TTL = time.Second
-		o.Share = server.Share{Brokers: []string{"broker:1"}, Keys: []byte("the key")}
+		o.Share = sharing
 		for i := range o.Devices {
 			o.Devices[i].ValidAbsolute, o.Devices[i].ValidOneShot = time.Minute, 10*time.Second
 		}

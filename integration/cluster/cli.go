@@ -100,7 +100,7 @@ func (l *Landscape) Settled(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	land, err := drill.NewLocal(l.Run, token)
+	land, err := drill.NewLocal(l.Run, nil, token)
 	if err != nil {
 		return "", err
 	}

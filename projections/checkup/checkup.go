@@ -62,6 +62,7 @@ type Answer struct {
 	Checks   []SelfCheck       // what it stands on
 	Heard    map[string]string // members that it does not hear, and since when
 	Behind   string            // why it has not gone over to the active revision of the configuration
+	Signs    []string          // verifier keys of the checkpoints that it signs while it is primary
 }
 
 // SelfCheck is what a server has found about one thing that it stands on.
@@ -77,6 +78,9 @@ func Of(answers []Answer) []Finding {
 	primary, builds := common(answers)
 	for i := range answers {
 		one := of(&answers[i], primary, builds, copies(answers, i))
+		if answers[i].Failure == "" {
+			one = append(one, signing(answers, i))
+		}
 		slices.SortStableFunc(one, func(a, b Finding) int { return cmp.Compare(rank(a.State), rank(b.State)) })
 		out = append(out, one...)
 	}
@@ -124,6 +128,24 @@ func copies(answers []Answer, one int) (names []string) {
 		}
 	}
 	return names
+}
+
+// signing judges whether a server would sign as the others do: who verifies checkpoints
+// has one key for all of them.
+func signing(answers []Answer, one int) Finding {
+	f := Finding{Server: answers[one].Server, Check: "signing", State: OK}
+	for _, other := range answers {
+		switch own := answers[one].Signs; {
+		case other.Failure != "" || slices.Equal(own, other.Signs):
+			continue
+		case len(own) == 0:
+			f.State, f.Detail = Warns, "it has no signing_key_file, and others have: nothing is signed while it is primary"
+			return f
+		case len(other.Signs) > 0 && own[0] != other.Signs[0]:
+			f.State, f.Detail = Warns, fmt.Sprintf("it signs checkpoints with another key than %s: whoever verifies them knows one of the two", other.Server)
+		}
+	}
+	return f
 }
 
 // of judges one server.

@@ -10,7 +10,7 @@ import (
 
 func well(name string) checkup.Answer {
 	return checkup.Answer{
-		Server: name, Address: "http://" + name, Primary: "A", Epoch: 7, Ready: true, Hash: "ok", Build: "1", Guarded: true, Valve: "kernel",
+		Server: name, Address: "http://" + name, Primary: "A", Epoch: 7, Ready: true, Hash: "ok", Build: "1", Guarded: true, Valve: "kernel", Signs: []string{"k1"},
 	}
 }
 
@@ -47,6 +47,8 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"paused":         {func(a *checkup.Answer) { a.Paused = "ann" }, checkup.Warns, "paused by ann"},
 		"flapping":       {func(a *checkup.Answer) { a.Falls = 3 }, checkup.Warns, "unasked 3 times"},
 		"behind":         {func(a *checkup.Answer) { a.Behind = "B has not gone over to revision 4" }, checkup.Fails, "B has not gone over to revision 4"},
+		"signs nothing":  {func(a *checkup.Answer) { a.Signs = nil }, checkup.Warns, "nothing is signed while it is primary"},
+		"another key":    {func(a *checkup.Answer) { a.Signs = []string{"k2"} }, checkup.Warns, "with another key than A"},
 		"deaf":           {func(a *checkup.Answer) { a.Heard = map[string]string{"C": "5s"} }, checkup.Fails, "it does not hear C (for 5s)"},
 	} {
 		a, b := well("A"), well("B")
