@@ -158,12 +158,11 @@ func validateLandscape(c *configuration.Configuration, r *report) {
 	for i, m := range c.Mappings {
 		key := fmt.Sprintf("mappings[%d]", i)
 		r.unique(names, key+".name", m.Name, "each mapping")
-		if devices[m.Device] == nil {
+		d := devices[m.Device]
+		if d == nil {
 			r.absent(key+".device", "%q is not among the devices: add it there, or take the mapping away", m.Device)
 		}
-		if kind, rest, _ := strings.Cut(string(m.Target), "/"); rest == "" || !slices.Contains([]string{"crosspoint", "label", "lock", "parameter"}, kind) {
-			r.add(key+".target", "%q is no target: write crosspoint/video/5, label/input/3, lock/video/5 or parameter/level", m.Target)
-		}
+		r.target(key+".target", m.Target, d)
 	}
 	if p := c.Policy.ConfigPrimary; p != "" {
 		r.name("policy.config_primary", p, "a server")

@@ -84,6 +84,25 @@ mappings:
 	}
 }
 
+// A mapping names a port that is there: who uses it would be refused otherwise.
+func TestAMappingNamesWhatTheDeviceHas(t *testing.T) {
+	for target, fault := range map[string]string{
+		"crosspoint/video/40": "", "crosspoint/video/41": "router-1 has 40 on that side", "crosspoint/video/0": "router-1 has 40",
+		"lock/video/41": "router-1 has 40", "label/input/20": "", "label/input/21": "router-1 has 20", "label/output/40": "",
+		"label/video/3": "is no target", "crosspoint/video/x": "is no target", "crosspoint/video": "is no target", "crosspoint": "is no target",
+		"parameter/": "is no target", "parameter/level": "", "volume/video/3": "is no target", "": "is no target",
+	} {
+		_, err := ParseLandscape(fmt.Appendf(nil, `devices:
+  - {id: router-1, driver: videohub, address: "192.0.2.1:9990", inputs: 20, outputs: 40}
+mappings:
+  - {name: main, device: router-1, target: %q}
+`, target))
+		if (err == nil) != (fault == "") || err != nil && (!strings.Contains(err.Error(), "line 4: mappings[0].target") || !strings.Contains(err.Error(), fault)) {
+			t.Errorf("%q: %v, want %q", target, err, fault)
+		}
+	}
+}
+
 func TestWhatIsNoConfigurationOfALandscapeIsRefusedInASentence(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "is empty",
