@@ -85,6 +85,7 @@ var exits = map[Code]int{
 	CodeConfigLocked: ExitRefused,
 	CodeNotPrimary:   ExitRefused,
 	CodeFenced:       ExitRefused,
+	CodeUnavailable:  ExitRefused,
 	CodeNoPrimary:    ExitNoPrimary,
 	CodeUnknownFate:  ExitUnsure,
 }

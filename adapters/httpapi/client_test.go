@@ -199,7 +199,7 @@ func TestSomethingElseAtTheAddressIsSaid(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	for code, want := range map[httpapi.Code]int{
 		httpapi.CodeInvalid: 2, httpapi.CodeUnauthorized: 3, httpapi.CodeNotFound: 1, httpapi.CodeConflict: 3,
-		httpapi.CodeNotPrimary: 3, httpapi.CodeFenced: 3, httpapi.CodeNoPrimary: 4, httpapi.CodeUnavailable: 1,
+		httpapi.CodeNotPrimary: 3, httpapi.CodeFenced: 3, httpapi.CodeNoPrimary: 4, httpapi.CodeUnavailable: 3,
 		httpapi.CodeUnknownFate: 5, httpapi.CodeInternal: 1, httpapi.CodeUnreachable: 1,
 	} {
 		if got := (&httpapi.Error{Code: code}).ExitCode(); got != want {

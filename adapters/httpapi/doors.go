@@ -96,13 +96,13 @@ func authenticated(verify func(string) (string, bool), next http.Handler) http.H
 }
 
 // unclosed lets nothing but reading pass while the server takes no change.
-func unclosed(closed func() string, next http.Handler) http.Handler {
+func unclosed(closed func() error, next http.Handler) http.Handler {
 	if closed == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := closed(); why != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
-			writeProblem(w, newProblem(http.StatusServiceUnavailable, CodeUnavailable, why))
+		if why := closed(); why != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			writeProblem(w, problemOf(why))
 			return
 		}
 		next.ServeHTTP(w, r)

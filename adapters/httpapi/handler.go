@@ -19,8 +19,8 @@ type Options struct {
 	// Configuration is served below /api/v1/configuration; without it there are no
 	// such paths.
 	Configuration Configurator
-	// Closed says why nothing can be changed at the moment; empty if it can. Never, if nil.
-	Closed func() string
+	// Closed says why nothing can be changed at the moment; nil if it can. Never, if it is nil itself.
+	Closed func() error
 	Logger *slog.Logger
 	// Registry is served at /metrics; without it there is no such path.
 	Registry *prometheus.Registry

@@ -112,16 +112,16 @@ func TestChangesNeedAToken(t *testing.T) {
 
 // V35: a server without a log shows what it has, and takes nothing.
 func TestAServerThatIsClosedIsReadOnly(t *testing.T) {
-	f, why := newFake("A"), "there is no log"
-	s := httptest.NewServer(httpapi.New(f, httpapi.Options{Verify: verify, Closed: func() string { return why }}))
+	f, why := newFake("A"), fmt.Errorf("there is no log: %w", httpapi.ErrNoPrimary)
+	s := httptest.NewServer(httpapi.New(f, httpapi.Options{Verify: verify, Closed: func() error { return why }}))
 	defer s.Close()
-	if status, _, body := ask(t, "POST", s.URL+"/api/v1/commands", goodToken, take); status != 503 || !strings.Contains(body, why) || len(f.commands) != 0 {
+	if status, _, body := ask(t, "POST", s.URL+"/api/v1/commands", goodToken, take); status != 503 || !strings.Contains(body, "there is no log") || !strings.Contains(body, `"no_primary"`) || len(f.commands) != 0 {
 		t.Errorf("a command is answered %d %s", status, body)
 	}
 	if status, _, body := ask(t, "GET", s.URL+"/api/v1/status", "", ""); status != 200 {
 		t.Errorf("reading is answered %d %s", status, body)
 	}
-	why = ""
+	why = nil
 	if status, _, body := ask(t, "POST", s.URL+"/api/v1/commands", goodToken, take); status != 200 || len(f.commands) != 1 {
 		t.Errorf("open again it answers %d %s", status, body)
 	}

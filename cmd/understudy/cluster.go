@@ -119,9 +119,12 @@ func isTerminal(w any) bool {
 }
 
 func (s *session) statusTable(t *table, st *httpapi.Status) {
-	if st.Primary == "" {
+	switch {
+	case st.Primary == "" && st.Epoch == 0:
+		t.text("landscape %s: NO PRIMARY; this server knows of no epoch, and of nobody that acts", st.Landscape)
+	case st.Primary == "":
 		t.text("landscape %s: NO PRIMARY since epoch %d ended; nobody acts", st.Landscape, st.Epoch)
-	} else {
+	default:
 		t.text("landscape %s: primary %s, epoch %d, lease %s", st.Landscape, oneLine(st.Primary), st.Epoch, shortMs(st.LeaseTTL))
 	}
 	t.text("")

@@ -275,7 +275,7 @@ func showConfiguration(t *table, v httpapi.Configuration) {
 	if v.Locked != "" {
 		t.text("%s", oneLine(v.Locked))
 	}
-	if v.Active > 0 {
+	if len(v.Servers) > 0 && v.Active > 0 {
 		t.row("SERVER", "REVISION", "WHAT IS WRONG")
 		for _, m := range v.Servers {
 			t.row(m.Name, m.Revision, m.Unapplied)
@@ -286,12 +286,16 @@ func showConfiguration(t *table, v httpapi.Configuration) {
 		t.row("REVISION", "PUBLISHED", "AUTHOR", "ACTIVATED", "HASH", "COMMENT")
 	}
 	for _, r := range v.Revisions {
-		activated := ""
-		if !r.Activated.IsZero() {
-			activated = r.Activated.Local().Format(time.DateTime)
-		}
-		t.row(r.Revision, r.Published.Local().Format(time.DateTime), r.Author, activated, r.Hash[:12], r.Comment)
+		t.row(r.Revision, dateOf(r.Published), r.Author, dateOf(r.Activated), r.Hash[:12], r.Comment)
 	}
+}
+
+// dateOf is a time in this machine's zone; nothing of one that is not known.
+func dateOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format(time.DateTime)
 }
 
 func diffCommand(g *globals) *cobra.Command {

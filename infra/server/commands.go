@@ -84,7 +84,7 @@ func (s *Server) refused(ctx context.Context, p int32, record domain.Record) (ht
 // appendOnce appends a command. Two attempts are no risk: the UID makes them one
 // command.
 func (s *Server) appendOnce(ctx context.Context, p int32, m domain.Message) (domain.Position, error) {
-	if err := s.mayChange(); err != nil {
+	if err := s.Closed(); err != nil {
 		return domain.Position{}, err
 	}
 	batch := []domain.Batch{{Topic: domain.Topic(s.options.Landscape, domain.TopicLog), Partition: p, Messages: []domain.Message{m}}}

@@ -40,6 +40,9 @@ func (s *Server) Configuration(ctx context.Context) (httpapi.Configuration, erro
 	if err != nil {
 		return out, err
 	}
+	if s.standsIn.Load() {
+		s.keptRevision(&out)
+	}
 	if primary, _ := s.holder(ctx); keeper != "" && primary != keeper {
 		out.Locked = lockedBy(keeper, primary)
 	}

@@ -23,6 +23,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 // of gives message and up of each line about a device.
 func (l *lines) of(t *testing.T, device string) (out []string) {
 	t.Helper()

@@ -32,7 +32,7 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 	forget := func() {}
 	standing, own := false, &verdict{holds: d.holds}
 	err := s.control.ask(ctx, func(m *election.Server) {
-		if refusal = cmp.Or(s.mayChange(), d.refused(m)); refusal != nil {
+		if refusal = cmp.Or(s.Closed(), d.refused(m)); refusal != nil {
 			return
 		}
 		if standing = d.holds(m.State()); !standing {

@@ -79,7 +79,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}
 	var refusal error
 	if err := s.control.ask(ctx, func(m *election.Server) {
-		if refusal = cmp.Or(s.mayChange(), usable(m.State(), id, secret, in)); refusal == nil {
+		if refusal = cmp.Or(s.Closed(), usable(m.State(), id, secret, in)); refusal == nil {
 			out.Faults = s.faults(m, in)
 		}
 	}); err != nil || refusal != nil {

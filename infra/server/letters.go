@@ -76,7 +76,7 @@ type oneLetter struct {
 
 // letter reads a dead letter and what was decided about it.
 func (s *Server) letter(ctx context.Context, offset int64) (*oneLetter, error) {
-	if err := s.mayChange(); err != nil {
+	if err := s.Closed(); err != nil {
 		return nil, err
 	}
 	l := &oneLetter{fold: letters.Only(offset), next: offset}

@@ -36,7 +36,7 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 	err := s.control.ask(ctx, func(m *election.Server) {
 		from, _, _ = m.State().Holder()
 		epoch = m.State().Epoch()
-		if refusal = cmp.Or(s.mayChange(), s.notHere(m)); refusal == nil {
+		if refusal = cmp.Or(s.Closed(), s.notHere(m)); refusal == nil {
 			successor, refusal = s.successor(m, to)
 		}
 	})
@@ -117,7 +117,7 @@ func (s *Server) Takeover(ctx context.Context, user, reason, to string) (httpapi
 	err := s.control.ask(ctx, func(m *election.Server) {
 		from, _, _ = m.State().Holder()
 		epoch = m.State().Epoch()
-		if refusal = cmp.Or(s.mayChange(), s.unforceable(m, to)); refusal != nil {
+		if refusal = cmp.Or(s.Closed(), s.unforceable(m, to)); refusal != nil {
 			return
 		}
 		if to == s.me() {

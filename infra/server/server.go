@@ -72,7 +72,9 @@ type Server struct {
 	guarded bool
 
 	standsIn atomic.Bool // there is no log: what this machine has kept is shown
-	open     atomic.Bool // Run has what its loops begin with: changes are taken
+	// keptNumber is the revision that is shown then; 0 for none.
+	keptNumber atomic.Uint64
+	open       atomic.Bool // Run has what its loops begin with: changes are taken
 
 	looking   sync.Mutex // held while somebody looks through the dead letters
 	lookAgain domain.Mono

@@ -34,6 +34,12 @@ func (s *Server) StandIn(ctx context.Context) {
 	s.control.machine = control.New(control.Config{
 		Landscape: s.options.Landscape, Server: s.options.Election.Member, Incarnation: s.options.Election.Incarnation,
 	}, e)
+	if kept, _, err := s.keptContent(""); err != nil {
+		s.options.Logger.Warn("there is no log, and no configuration that this machine has kept to show", "cause", err)
+	} else {
+		s.keptNumber.Store(kept.Number)
+		s.options.Logger.Warn("there is no log; this server shows what this machine has kept", "revision", kept.Number)
+	}
 	s.standsIn.Store(true)
 	defer s.standsIn.Store(false)
 	for {
@@ -52,23 +58,15 @@ func (s *Server) StandIn(ctx context.Context) {
 	}
 }
 
-// Closed says why nothing can be changed through this server; empty if it can.
-func (s *Server) Closed() string {
+// Closed says why nothing can be changed through this server; nil if it can. It is asked in
+// the loop that carries a change out, too: what was asked for before there was one waits
+// for whoever comes first, and that may be StandIn.
+func (s *Server) Closed() error {
 	switch {
 	case s.standsIn.Load():
-		return standing
+		return fmt.Errorf("%s: %w", standing, httpapi.ErrNoPrimary)
 	case !s.open.Load():
-		return starting
-	}
-	return ""
-}
-
-// mayChange is Closed as an error. It is asked in the loop that carries the change out,
-// too: what was asked for before there was one waits for whoever comes first, and that
-// may be StandIn.
-func (s *Server) mayChange() error {
-	if why := s.Closed(); why != "" {
-		return fmt.Errorf("%s: %w", why, domain.ErrTransient)
+		return fmt.Errorf("%s: %w", starting, domain.ErrTransient)
 	}
 	return nil
 }
@@ -99,6 +97,17 @@ func (s *Server) keptContent(hash string) (partition.Revision, *configuration.Co
 		return none, nil, fmt.Errorf("the kept configuration says that it is revision %d, and was changed since: its content does not have the hash of its first line: %w", b.Revision, domain.ErrCorrupt)
 	}
 	return partition.Revision{Number: b.Revision, Hash: b.Hash, ActivatedIn: b.Epoch}, c, nil
+}
+
+// keptRevision has the answer name the revision that this machine has kept, where it is a
+// later one than its snapshot knows.
+func (s *Server) keptRevision(out *httpapi.Configuration) {
+	r, _, err := s.keptContent("")
+	if err != nil || r.Number <= out.Active {
+		return
+	}
+	out.Active, out.Applied, out.Latest = r.Number, r.Number, max(out.Latest, r.Number)
+	out.Revisions = append([]httpapi.Revision{revisionOf(r)}, out.Revisions...)
 }
 
 // keptDevices adds the devices of the kept configuration that no snapshot knows: of them

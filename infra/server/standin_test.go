@@ -27,13 +27,14 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	must(t, err)
 	_, err = a.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Activate: true})
 	must(t, err)
-	if why := a.Closed(); why != "" {
+	if why := a.Closed(); why != nil {
 		t.Errorf("a server at work is closed: %s", why)
 	}
 
+	var log lines
 	alone := server.New(server.Options{
 		Landscape: "test", Partitions: partitions, Election: election.Config{Member: "A", Incarnation: uuid.NewString()},
-		Kept: vmcfile.In(dir), Logger: slog.New(slog.DiscardHandler),
+		Kept: vmcfile.In(dir), Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	}) // no log, no driver, no device of its own
 	ctx, end := context.WithCancel(s.ctx)
 	over := make(chan struct{})
@@ -52,14 +53,48 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	}
 	st, err := alone.Status(s.ctx)
 	must(t, err)
+	shown, err := alone.Configuration(s.ctx)
+	must(t, err)
+	if shown.Active != 1 || shown.Latest != 1 || len(shown.Revisions) != 1 || shown.Revisions[0].Hash != text.Hash || st.Revision != 1 {
+		t.Errorf("it shows the revisions %+v, and %d as active", shown, st.Revision)
+	}
+	if said := log.String(); !strings.Contains(said, "revision=1") {
+		t.Errorf("it does not log what it shows: %s", said)
+	}
 	file, err := vmcfile.In(dir).Load(1 << 20)
 	must(t, err)
 	must(t, vmcfile.In(dir).Save([]byte(strings.Replace(string(file), "outputs: 40", "outputs: 20", 1))))
 	if kept, err := alone.Text(s.ctx, 0); !errors.Is(err, domain.ErrCorrupt) {
 		t.Errorf("of a file that was changed it shows %+v, %v", kept, err)
 	}
-	if st.Server.Ready || st.Primary != "" || st.Server.State != "without a log" || alone.Acting() || alone.Closed() == "" {
+	if st.Server.Ready || st.Primary != "" || st.Server.State != "without a log" || alone.Acting() || !errors.Is(alone.Closed(), httpapi.ErrNoPrimary) {
 		t.Errorf("it says of itself %+v", st.Server)
+	}
+}
+
+// Nobody has to guess why a server without a log shows nothing.
+func TestAServerWithoutALogSaysThatItHasKeptNothing(t *testing.T) {
+	for name, garbage := range map[string]string{"no file": "", "garbage": "\x00\x01 devices: ["} {
+		dir := t.TempDir()
+		if garbage != "" {
+			must(t, vmcfile.In(dir).Save([]byte(garbage)))
+		}
+		var log lines
+		alone := server.New(server.Options{
+			Landscape: "test", Partitions: partitions, Election: election.Config{Member: "A", Incarnation: uuid.NewString()},
+			Kept: vmcfile.In(dir), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		ctx, end := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { alone.StandIn(ctx); close(over) }()
+		if _, err := alone.Devices(ctx); err != nil {
+			t.Error(err)
+		}
+		end()
+		<-over
+		if said := log.String(); !strings.Contains(said, "no configuration that this machine has kept") {
+			t.Errorf("%s: %s", name, said)
+		}
 	}
 }
 
@@ -70,10 +105,15 @@ func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
 	s := newStage(t)
 	early := server.New(server.Options{
 		Landscape: "test", Partitions: partitions, Election: election.Config{Member: "A", Incarnation: uuid.NewString()},
-		Control: s.log(), Data: s.log(), Codec: s.codec, Share: server.Share{Keys: []byte("keys")}, Logger: slog.New(slog.DiscardHandler),
+		Control: s.log(), Data: s.log(), Codec: s.codec, Share: server.Share{Secrets: func() map[string][]byte { return map[string][]byte{"keys": []byte("keys")} }}, Logger: slog.New(slog.DiscardHandler),
 	})
-	if why := early.Closed(); !strings.Contains(why, "just starting") {
-		t.Errorf("before it knows of a log it is closed because of %q", why)
+	if why := early.Closed(); !errors.Is(why, domain.ErrTransient) || !strings.Contains(why.Error(), "just starting") {
+		t.Errorf("before it knows of a log it is closed because of %v", why)
+	}
+	soon, enough := context.WithTimeout(s.ctx, time.Second)
+	st, err := early.Status(soon)
+	if enough(); err != nil || st.Server.Ready || st.Server.State != "starting" || len(st.Server.Reasons) == 0 {
+		t.Errorf("before it knows of a log it says of itself %+v, %v", st.Server, err)
 	}
 	_, key, err := ed25519.GenerateKey(nil)
 	must(t, err)
@@ -120,7 +160,7 @@ func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
 	go func() { early.StandIn(ctx); close(over) }()
 	defer func() { end(); <-over }()
 	for range changes {
-		if a := <-answers; !errors.Is(a.err, domain.ErrTransient) {
+		if a := <-answers; !errors.Is(a.err, httpapi.ErrNoPrimary) && !errors.Is(a.err, domain.ErrTransient) {
 			t.Errorf("%s is answered with %v", a.change, a.err)
 		}
 	}

@@ -21,6 +21,13 @@ func (s *Server) Status(ctx context.Context) (httpapi.Status, error) {
 		Valve:     where(s.options.Valve), ValveWhy: s.options.ValveWhy,
 		Guarded: s.isGuarded(),
 	}
+	if !s.open.Load() && !s.standsIn.Load() { // nobody answers for it yet
+		out.Server = httpapi.Self{
+			Name: s.me(), Incarnation: s.options.Election.Incarnation, Role: httpapi.RoleSecondary, State: "starting",
+			Reasons: []string{starting}, Build: s.options.Build, Time: time.Now(),
+		}
+		return out, nil
+	}
 	if err := s.core.call(ctx, func() { s.foldStatus(&out) }); err != nil {
 		return out, fmt.Errorf("ask the fold: %w", err)
 	}
@@ -79,6 +86,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	}
 	out.Server.Reasons = reasons
 	out.Revision = c.machine.ActiveRevision()
+	if s.standsIn.Load() {
+		out.Revision = max(out.Revision, s.keptNumber.Load())
+	}
 }
 
 // electionStatus runs in the control loop.
@@ -137,6 +147,9 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Ready = false
 	}
 	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
+	if s.options.Signer != nil {
+		out.Server.Signs = s.options.Signer.Verifiers()
+	}
 	s.revisionStatus(m, out)
 }
 
@@ -249,11 +262,17 @@ func (s *Server) Devices(ctx context.Context) ([]httpapi.Device, error) {
 	if err == nil && s.standsIn.Load() {
 		out = s.keptDevices(out)
 		for i := range out {
-			out[i].Connected, out[i].ConnectionDetail = false, "there is no log"
+			disconnected(&out[i])
 		}
 	}
 	sortDevices(out)
 	return out, err
+}
+
+// disconnected is a device of a server without a log: whatever the fold knew, nobody here
+// is connected to it.
+func disconnected(d *httpapi.Device) {
+	d.Connected, d.ConnectionDetail = false, "there is no log"
 }
 
 // Device implements httpapi.Backend.
@@ -269,6 +288,9 @@ func (s *Server) Device(ctx context.Context, id string) (httpapi.Device, error) 
 	})
 	if err == nil && ok {
 		s.nameHolders(ctx, &out)
+		if s.standsIn.Load() {
+			disconnected(&out)
+		}
 	}
 	if err == nil && !ok && s.standsIn.Load() {
 		for _, d := range s.keptDevices(nil) {

@@ -41,7 +41,7 @@ var ofTheConfiguration = []mutant{
 	{"the audit takes every acknowledgement for true", "projections/audit/revisions.go",
 		"case revision.Hash != w.Hash || revision.ActivatedAt != w.At:", "case false:", in(heldAgainst)},
 	{"a server without a log takes changes", "adapters/httpapi/doors.go",
-		`why != "" && r.Method`, `why == "-" && r.Method`, in(test("adapters/httpapi", "TestAServerThatIsClosed"))},
+		`why != nil && r.Method`, `why == http.ErrAbortHandler && r.Method`, in(test("adapters/httpapi", "TestAServerThatIsClosed"))},
 	{"a device that takes one connection is opened without a lease", "infra/server/sink.go",
 		"clock.Boot() >= d.lease.End()", "false", in(test("infra/server", "TestAWarmDeviceIsNot"))},
 	{"a router is connected to without asking", "adapters/videohub/link.go",
