@@ -36,6 +36,7 @@ type Heartbeat struct {
 	Oldest      time.Duration `msgpack:"oldest,omitempty" json:"oldest,omitempty"` // how long an action has waited for nothing but this server
 	Uptime      time.Duration `msgpack:"uptime" json:"uptime"`
 	Sync        SyncMode      `msgpack:"sync,omitempty" json:"sync,omitempty"`
+	Missing     int64         `msgpack:"missing,omitempty" json:"missing,omitempty"` // devices that standbys read too, and that it has not been connected to for a while
 }
 
 // SyncMode is how far a server is from holding the same state as all others.
@@ -86,7 +87,14 @@ type Contest struct {
 	By     string `msgpack:"by" json:"by"` // member, or the authenticated user's name
 	Reason string `msgpack:"reason" json:"reason"`
 	To     string `msgpack:"to,omitempty" json:"to,omitempty"` // the wished successor, rank 0
+	// Devices are some of those that By reaches and the holder does not, where that is
+	// the reason. The log holds that the holder has lost them, the heartbeats how many
+	// each of the two misses.
+	Devices []string `msgpack:"devices,omitempty" json:"devices,omitempty"`
 }
+
+// MaxContestDevices bounds the devices that a contest names.
+const MaxContestDevices = 8
 
 // Left is a member's own farewell.
 type Left struct {

@@ -53,6 +53,8 @@ func readContest(r *reader) (c domain.Contest) {
 			c.Reason = r.text()
 		case "to":
 			c.To = r.text()
+		case "devices":
+			c.Devices = list(r, (*reader).text)
 		default:
 			r.skip()
 		}

@@ -57,6 +57,8 @@ func readHeartbeat(r *reader) (h domain.Heartbeat) {
 			h.Uptime = r.duration()
 		case "sync":
 			h.Sync = domain.SyncMode(r.int32())
+		case "missing":
+			h.Missing = r.int()
 		default:
 			r.skip()
 		}

@@ -46,6 +46,10 @@ const closeWithin = time.Second
 // every server alike.
 const stallAfter = 10 * time.Second
 
+// unreachedAfter is for how long the primary may miss devices that a standby reaches
+// until that one contests it; before they count as missed they were away for 2 s.
+const unreachedAfter = 5 * time.Second
+
 // deviceSilence bounds how long a device's kernel may leave bytes unacknowledged,
 // because what an old primary has sent must not arrive long after its lease. The
 // kernel counts it from its first retransmission, 0.2 s after the send at the
@@ -169,7 +173,7 @@ func assemble(cfg config.Config, logger *slog.Logger) (server.Options, error) {
 		Election: election.Config{
 			Member: cfg.Server.Name, Incarnation: id, Identity: identity, Proof: proof, Address: cfg.Advertised(), Precedence: cfg.Server.Precedence, Build: thisBuild().String(),
 			TTL: time.Duration(cfg.Election.TTL), MinTTL: cfg.Election.MinTTL, MaxTTL: cfg.Election.MaxTTL,
-			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, Guarded: underGuard(),
+			Stagger: cfg.Election.Stagger, StallAfter: stallAfter, UnreachedAfter: unreachedAfter, Guarded: underGuard(),
 		},
 		Build: thisBuild().String(), Codec: c,
 		Drivers: map[domain.DriverName]domain.Driver{

@@ -78,7 +78,7 @@ func (s *State) rule(r *domain.Record) Ruling {
 	case domain.Release:
 		return s.release(r, p)
 	case domain.Contest:
-		return s.contest(p)
+		return s.contest(r, p)
 	case domain.Died:
 		return s.died(r, p)
 	case domain.Left:

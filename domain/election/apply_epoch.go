@@ -128,7 +128,7 @@ const (
 
 // contest ends the counting of the holder's heartbeats. A second one may still
 // name a successor.
-func (s *State) contest(c domain.Contest) Ruling {
+func (s *State) contest(r *domain.Record, c domain.Contest) Ruling {
 	switch {
 	case !sound(c.To, domain.MaxSubject):
 		return void("names no sound successor")
@@ -142,6 +142,9 @@ func (s *State) contest(c domain.Contest) Ruling {
 	}
 	if c.To != "" {
 		s.successor = c.To
+	}
+	if !s.contested && len(c.Devices) > 0 {
+		s.outreached.note(r.Appended)
 	}
 	s.contested, s.cause = true, s.causeOf(c)
 	return counts

@@ -13,6 +13,7 @@ func (s *Server) Clone() *Server {
 	c.state = s.state.Clone()
 	c.flight = slices.Clone(s.flight)
 	c.sends.sends = slices.Clone(s.sends.sends)
+	c.health.Reaches = slices.Clone(s.health.Reaches)
 	c.watch.received = maps.Clone(s.watch.received)
 	c.watch.since = maps.Clone(s.watch.since)
 	return &c

@@ -35,6 +35,7 @@ func TestACloneIsEqualAndSharesNothing(t *testing.T) {
 func (p *process) fillAll() {
 	p.machine.flight.add(p.machine.n+1, p.clock())
 	p.machine.reckon(p.machine.n+1, time.Second)
+	p.machine.health.Reaches = []string{"router"}
 }
 
 func noSharing(t *testing.T, path string, a, b reflect.Value) {

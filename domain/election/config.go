@@ -34,6 +34,10 @@ type Config struct {
 	// StallAfter is the age of the holder's oldest pending action at which a
 	// ready standby contests it; 0 means never.
 	StallAfter time.Duration
+	// UnreachedAfter is for how long the holder may say that it misses more devices
+	// than a ready standby that reaches some of them, until that one contests it; 0
+	// means never.
+	UnreachedAfter time.Duration
 
 	Guarded bool   // a guard waits for the end of this process
 	Valve   string // where the lease is checked: "process" or "kernel"
@@ -97,6 +101,7 @@ func (c Config) Validate() error {
 	check(c.Stagger > 0 && c.HeartbeatStandby > 0 && c.LiveWithin > 0, "stagger, heartbeat and live_within must be above 0")
 	check(c.LiveWithin > c.HeartbeatStandby, "live_within %s: it must be above the heartbeat's %s", c.LiveWithin, c.HeartbeatStandby)
 	check(c.StallAfter >= 0, "stall_after %s: give 0 for never, or a duration", c.StallAfter)
+	check(c.UnreachedAfter >= 0, "unreached_after %s: give 0 for never, or a duration", c.UnreachedAfter)
 	if len(faults) == 0 {
 		return nil
 	}

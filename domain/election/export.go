@@ -36,6 +36,7 @@ type view struct {
 	Moved     int64             `json:"moved,omitempty"`
 
 	Invitations []Invitation `json:"invitations,omitempty"`
+	Outreached  outreached   `json:"outreached,omitzero"`
 }
 
 // Export writes the whole state, for a view record: equal states give equal
@@ -62,7 +63,7 @@ func (s *State) Export() []byte {
 }
 
 func (v *view) decided(s *State) {
-	v.Moved, v.Invitations = s.moved, slices.Clone(s.invitations)
+	v.Moved, v.Invitations, v.Outreached = s.moved, slices.Clone(s.invitations), s.outreached
 	if s.policy.Order != "" {
 		v.Policy = &s.policy
 	}
@@ -75,7 +76,7 @@ func (v *view) decided(s *State) {
 }
 
 func (s *State) decide(v *view) {
-	s.moved, s.invitations = v.Moved, v.Invitations
+	s.moved, s.invitations, s.outreached = v.Moved, v.Invitations, v.Outreached
 	if v.Policy != nil {
 		s.policy = *v.Policy
 		s.policy.Members = append([]string{}, v.Policy.Members...)

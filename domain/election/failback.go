@@ -49,7 +49,8 @@ func HoldDown(p domain.Policy, falls int) time.Duration {
 	return min(p.HoldDown<<min(max(falls-1, 0), maxDamping), MaxHoldDown)
 }
 
-// favourite is the best of those whom the policy on record prefers to the holder.
+// favourite is the best of those whom the policy on record prefers to the holder, and
+// that reach the devices that the holder does: else primacy would soon be contested.
 func (s *Server) favourite() *entry {
 	if s.state.policy.Order == "" || !s.state.held || s.state.contested {
 		return nil
@@ -61,7 +62,7 @@ func (s *Server) favourite() *entry {
 	order := OrderOf(s.state.policy)
 	best := holder
 	for _, e := range s.state.members {
-		if s.fit(e) && order(e.Member, best.Member) < 0 {
+		if s.fit(e) && e.LastHeartbeat.Missing <= holder.LastHeartbeat.Missing && order(e.Member, best.Member) < 0 {
 			best = e
 		}
 	}

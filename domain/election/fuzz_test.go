@@ -112,7 +112,7 @@ func recordsOf(data []byte) (out []domain.Record) {
 		case 7:
 			r.Payload = domain.Died{Incarnation: incarnation}
 		case 8:
-			r.Payload = domain.Contest{Epoch: number(), By: name(), To: name()}
+			r.Payload = domain.Contest{Epoch: number(), By: name(), To: name(), Devices: []string{"x"}[:next()%2]}
 		case 9:
 			r.Payload = domain.Left{Incarnation: incarnation}
 		case 10:

@@ -41,6 +41,8 @@ type (
 		OldestPending time.Duration
 		Sync          domain.SyncMode
 		Acknowledged  domain.RevisionAcknowledged // zero: nothing to say of the active revision yet
+		Missing       int64                       // devices that standbys read too, and that it does not reach
+		Reaches       []string                    // some of those that the log says the primary does not, and it does
 	}
 	// Guarded says whether a guard waits for the end of this process: that it is
 	// gone, or that another one has taken the process on.

@@ -139,7 +139,7 @@ func (p *play) duration(s string) time.Duration {
 	return d
 }
 
-// enter starts a server; its options are ttl=, stall= and first=.
+// enter starts a server; its options are ttl=, stall=, unreached= and first=.
 func (p *play) enter(name string, options []string) {
 	p.starts[name]++
 	cfg := Config{Member: name, Incarnation: fmt.Sprintf("%s%d", name, p.starts[name]), Guarded: true, TTL: 120 * time.Millisecond}
@@ -150,6 +150,8 @@ func (p *play) enter(name string, options []string) {
 			cfg.TTL = p.duration(value)
 		case "stall":
 			cfg.StallAfter = p.duration(value)
+		case "unreached":
+			cfg.UnreachedAfter = p.duration(value)
 		case "first":
 			cfg.Policy = Designated(strings.Split(value, ",")...)
 		case "precedence":
@@ -265,6 +267,10 @@ func (p *play) health(h Health, options []string) Health {
 			h.Hash = value
 		case "lag":
 			h.Lag, _ = strconv.ParseInt(value, 10, 64)
+		case "missing":
+			h.Missing, _ = strconv.ParseInt(value, 10, 64)
+		case "reaches":
+			h.Reaches = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		case "oldest":
 			h.OldestPending = p.duration(value)
 		}

@@ -137,7 +137,7 @@ func (s *Server) heardOf(r *domain.Record, ruling Ruling) {
 		s.watch.received[r.Subject] = s.now
 		if ruling.Counts && !s.holds() {
 			s.watch.recovered(p)
-			s.observe(p)
+			s.observe(p, r.Appended)
 		}
 	}
 	if len(s.watch.received) > 2*MaxMembers {

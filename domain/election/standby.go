@@ -2,6 +2,7 @@ package election
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -125,7 +126,7 @@ func (s *Server) rank() (rank int) {
 }
 
 // before reports whether a goes before b: the named successor first, the latest
-// holder last, and else as the policy wants.
+// holder last, who misses fewer devices before others, and else as the policy wants.
 func (s *Server) before(a, b *entry) bool {
 	for _, first := range []func(*entry) bool{
 		func(e *entry) bool { return e.Name == s.state.successor },
@@ -134,6 +135,9 @@ func (s *Server) before(a, b *entry) bool {
 		if first(a) != first(b) {
 			return first(a)
 		}
+	}
+	if x, y := a.LastHeartbeat.Missing, b.LastHeartbeat.Missing; x != y {
+		return x < y
 	}
 	policy := s.cfg.Policy
 	if s.state.policy.Order != "" {
@@ -151,12 +155,14 @@ type conduct struct {
 	last         domain.Mono
 	still        time.Duration // heartbeats came, and acked stood still
 	unfit        time.Duration // heartbeats came, and said that it cannot read some of the log, while this server could
+	outreached   time.Duration // heartbeats came, and said that it misses devices that this server reaches
 	contestedAt  domain.Mono   // when this server contested it
 }
 
 // observe looks at a heartbeat that counts: a holder that does not hear what it
-// says, cannot read all of the log, or does not work, is contested.
-func (s *Server) observe(h domain.Heartbeat) {
+// says, cannot read all of the log, does not work, or misses devices that this
+// server reaches, is contested.
+func (s *Server) observe(h domain.Heartbeat, appended domain.Instant) {
 	d := &s.watch.conduct
 	if d.epoch != h.Epoch {
 		*d = conduct{epoch: h.Epoch, acked: h.Acked, last: s.now, contestedAt: d.contestedAt}
@@ -173,6 +179,10 @@ func (s *Server) observe(h domain.Heartbeat) {
 	if h.Lag != domain.LagUnknown || !s.eligible() {
 		d.unfit = 0
 	}
+	d.outreached += passed
+	if !s.outreaches(appended) {
+		d.outreached = 0
+	}
 	deaf := max(h.TTL, deafAfter)
 	switch {
 	case !s.eligible() || d.contestedAt > 0 && s.now < d.contestedAt+s.cfg.MaxTTL:
@@ -182,15 +192,20 @@ func (s *Server) observe(h domain.Heartbeat) {
 		s.contest(fmt.Sprintf("unfit: it cannot read some of the log, for %s", unfitAfter))
 	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:
 		s.contest(fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter))
+	case s.cfg.UnreachedAfter > 0 && d.outreached >= s.cfg.UnreachedAfter:
+		s.contest(s.outreachedReason(h), s.health.Reaches...)
 	}
 }
 
-func (s *Server) contest(reason string) {
+// contest contests the holder for a reason of this server's own.
+func (s *Server) contest(reason string, devices ...string) {
 	s.watch.conduct.contestedAt = s.now
-	s.contestFor(Contest{By: s.cfg.Member, Reason: reason})
+	s.emit(Append{Type: domain.TypeContest, Payload: domain.Contest{
+		Epoch: s.state.epoch, By: s.cfg.Member, Reason: reason, Devices: slices.Clone(devices),
+	}})
 }
 
-// contestFor contests the present holder, for this server or an operator.
+// contestFor contests the present holder, for an operator.
 func (s *Server) contestFor(in Contest) {
 	if s.state.held || s.state.paused.On && in.To != "" {
 		s.emit(Append{Type: domain.TypeContest, Payload: domain.Contest{

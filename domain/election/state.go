@@ -72,6 +72,7 @@ type State struct {
 	dissolved   domain.Dissolved
 	invitations []Invitation // by ID
 	moved       int64        // the claim of the epoch, if an operator had moved primacy
+	outreached  outreached
 	broken      breaks
 }
 

@@ -30,10 +30,12 @@ type walk struct {
 	loss     float64
 	double   float64
 	halts    bool // machines are stopped with their clocks, too
+
+	unreached bool // servers miss devices now and then
 }
 
 func newWalk(seed int64, broken breaks) *walk {
-	w := &walk{world: newWorld(), broken: broken, slow: time.Millisecond, halts: seed%3 == 0}
+	w := &walk{world: newWorld(), broken: broken, slow: time.Millisecond, halts: seed%3 == 0, unreached: seed%4 == 1}
 	w.rnd = rand.New(rand.NewSource(seed))
 	w.fate = w.landings
 	w.delay = func(*process) time.Duration { return w.upTo(w.slow) }
@@ -66,7 +68,8 @@ func (w *walk) launch(name string) {
 	w.launches++
 	cfg := Config{
 		Member: name, Incarnation: fmt.Sprintf("%s%d", name, w.launches), Guarded: true, broken: w.broken,
-		TTL: w.someTTL(), Precedence: map[string]int{"a": 20, "b": 10}[name],
+		UnreachedAfter: 300 * time.Millisecond,
+		TTL:            w.someTTL(), Precedence: map[string]int{"a": 20, "b": 10}[name],
 	}
 	var from []byte
 	if len(w.views) > 0 && w.chance(0.7) {
@@ -99,6 +102,12 @@ func (w *walk) disturb() {
 	p := alive[w.rnd.Intn(len(alive))]
 	if holder := w.holder(); holder != nil && w.chance(0.5) {
 		p = holder
+	}
+	if w.unreached && w.chance(0.2) {
+		h := p.machine.health
+		h.Missing, h.Reaches = int64(w.rnd.Intn(3)), []string{"hub-1"}[:w.rnd.Intn(2)]
+		p.step(h)
+		return
 	}
 	switch w.rnd.Intn(22) {
 	case 0, 1, 2:

@@ -227,6 +227,7 @@ func (d *deviceLoop) step(at domain.Mono, in device.Input) {
 				in = d.open(e.Opening)
 			case device.Connection:
 				d.report(e)
+				d.tell(core.Linked{Device: d.settings.Definition.Device, Up: e.Up})
 			case device.Settled:
 				d.tell(core.Settled{Device: d.settings.Definition.Device, Settle: e.Settle})
 			case device.Unsent:

@@ -15,6 +15,7 @@ var (
 	outages      = test("domain/election", "TestAnOutage")
 	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
 	views        = test("domain/election", "TestAView")
+	reaches      = test("domain/election", "TestAContestBecauseOfDevices")
 	ownEnd       = test("domain/election", "TestAHolderThatReads")
 )
 
@@ -112,4 +113,16 @@ var ofTheLease = []mutant{
 		"case d.still >= deaf:", "case false:", in(plays)},
 	{"a holder that is held up for a moment is contested", "domain/election/standby.go",
 		"deaf := max(h.TTL, deafAfter)", "deaf := h.TTL", in(plays)},
+	{"a primary that misses devices is never contested", "domain/election/standby.go",
+		"case s.cfg.UnreachedAfter > 0 && d.outreached >= s.cfg.UnreachedAfter:", "case false:", in(plays)},
+	{"a primary that misses devices for a moment is contested", "domain/election/standby.go",
+		"&& d.outreached >= s.cfg.UnreachedAfter:", "&& d.outreached > 0:", in(plays)},
+	{"a primary is contested because of devices that nobody reaches", "domain/election/reach.go",
+		"case m.LastHeartbeat.Missing >= holder.LastHeartbeat.Missing:", "case false:", in(reaches, plays)},
+	{"contests because of devices are not damped", "domain/election/reach.go",
+		"case s.outreached.rests(at) > 0:", "case false:", in(reaches, plays)},
+	{"primacy goes back to a server that misses devices", "domain/election/failback.go",
+		"e.LastHeartbeat.Missing <= holder.LastHeartbeat.Missing && ", "", in(plays)},
+	{"a device that was lost a moment ago counts as missed", "domain/server/core/reach.go",
+		"now < l.since+awayAfter", "now < l.since", in(test("domain/server/core", "TestAServerCountsTheDevices"))},
 }

@@ -37,6 +37,7 @@ type checks struct {
 	drained     map[string]bool
 	banned      map[string]bool // members that were removed for good
 	last        string          // who was given an epoch last
+	outreach    domain.Instant  // when a primary was contested last because of devices; 0 for never
 	beat        int64           // the last heartbeat that counts, unless a claim has followed it or it was copied; -1 for none
 
 	orders  map[orderKey]*order
@@ -184,7 +185,11 @@ func (c *checks) inControl(r *domain.Record) {
 	epoch := c.control.Epoch()
 	subject, _ := c.control.Member(r.Subject)
 	stood := decisions{c.paused, c.drained, c.control.Successor(), c.last}
+	contested := c.control.Contested()
 	ruling := c.control.Apply(*r)
+	if v, ok := r.Payload.(domain.Contest); ok && ruling.Counts && !contested && len(v.Devices) > 0 {
+		c.outreached(r, &v)
+	}
 	c.decided(r, stood, ruling.Counts)
 	if w.telling() && r.Type != domain.TypeHeartbeat && r.Type != domain.TypeCheckpoint {
 		w.tell("    control %d: %s of %s %+v %s", r.Position.Offset, r.Type, r.Subject, r.Payload, ruling.Void)
@@ -239,6 +244,30 @@ func (c *checks) inControl(r *domain.Record) {
 	default:
 		c.toCopy[r.Position.Offset] = r.Type
 	}
+}
+
+// Of a primary that reached all that it is said to miss, the word is as old as this at
+// most: a log that is slow or away for a while holds heartbeats up.
+const reachedLately = 8 * time.Second
+
+// outreached judges a contest because of devices: there are few, and each for a reason.
+func (c *checks) outreached(r *domain.Record, v *domain.Contest) {
+	w := c.w
+	w.stats.Outreached++
+	if c.outreach > 0 && r.Appended.Sub(c.outreach) < time.Minute {
+		w.failf("control %d: the primary is contested because of devices, %s after the one before (P16)", r.Position.Offset, r.Appended.Sub(c.outreach))
+	}
+	c.outreach = r.Appended
+	s := c.holder()
+	if s == nil {
+		return
+	}
+	for _, name := range v.Devices {
+		if d := s.devices[name]; d == nil || d.link == nil || !d.link.up || w.now < d.link.upSince+reachedLately {
+			return
+		}
+	}
+	w.failf("control %d: %s is contested because of %v, and has long been connected to them all (P16)", r.Position.Offset, s.incarnation, v.Devices)
 }
 
 // holder is the server that holds the epoch, if it lives.
@@ -472,7 +501,7 @@ func (c *checks) loaded(s *server, states []*partition.State) {
 // loseControl forgets what the control topic held.
 func (c *checks) loseControl() {
 	c.control, c.beat, c.controlLost = election.NewState(), -1, true
-	c.paused, c.last = false, ""
+	c.paused, c.last, c.outreach = false, "", 0
 	clear(c.drained)
 	clear(c.banned)
 	clear(c.toCopy)

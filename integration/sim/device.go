@@ -81,6 +81,8 @@ func (d *deviceLoop) perform(e device.Effect) {
 		}
 		d.link = &link{d: d, station: d.station, opening: e.Opening, pause: redialFrom}
 		d.link.dial()
+	case device.Connection:
+		d.s.core.tell(coreInput{in: core.Linked{Device: d.station.name, Up: e.Up}})
 	case device.Unsent:
 		d.s.core.tell(coreInput{in: core.Unsent{Device: d.station.name, Unsent: e}})
 	case device.Settled:
@@ -180,6 +182,7 @@ type link struct {
 	opening uint64
 	conn    *conn
 	up      bool
+	upSince time.Duration // in true time
 	closed  bool
 	pause   time.Duration
 	heardAt time.Duration
@@ -236,7 +239,7 @@ func (l *link) dial() {
 			l.conn = c
 			st.conns = append(st.conns, c)
 			c.toLink(func(l *link) {
-				l.up, l.pause, l.heardAt, l.owed = true, redialFrom, w.now, nil
+				l.up, l.upSince, l.pause, l.heardAt, l.owed = true, w.now, redialFrom, w.now, nil
 				l.put(device.Reported{Opening: l.opening, Values: st.all(), Full: true})
 				l.put(device.Up{Opening: l.opening, Detail: "connected"})
 				if st.polled {

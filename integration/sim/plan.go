@@ -189,6 +189,9 @@ func NewPlan(seed uint64) *Plan {
 	if g.IntN(2) == 0 {
 		p.Gap, p.GapFor = pick(g, 0.001, 0.01, 0.05), g.span(10*time.Millisecond, 2*time.Second)
 	}
+	if seed%8 == 5 {
+		p.outOfReach(&generator{rand.New(rand.NewPCG(seed, 0x5e7))})
+	}
 	return p
 }
 
@@ -219,13 +222,14 @@ func (p *Plan) hosts(g *generator) {
 		minTTL = pick(g, 0, 15*time.Millisecond, 30*time.Millisecond)
 	}
 	draw()
+	unreached := []time.Duration{0, 300 * time.Millisecond, time.Second, 2 * time.Second}[p.Seed/4%4]
 	stall := pick(g, 0, 0, 500*time.Millisecond, 2*time.Second)
 	for i := range p.Servers {
 		if mixed {
 			draw()
 		}
 		h := HostPlan{Name: string(rune('A' + i)), Rate: millionth, Election: election.Config{
-			Address: fmt.Sprintf("127.0.0.1:%d", 9000+i), Build: "sim", TTL: ttl, MinTTL: minTTL, StallAfter: stall,
+			Address: fmt.Sprintf("127.0.0.1:%d", 9000+i), Build: "sim", TTL: ttl, MinTTL: minTTL, StallAfter: stall, UnreachedAfter: unreached,
 			Precedence: i + 1,
 		}}
 		switch policy {

@@ -45,6 +45,7 @@ func (s *Stats) Report(took time.Duration) string {
 		s.saved, s.loaded, s.refusedFiles, s.undone, s.audits, s.compared)
 	line("configuration: %d histories end with a revision, acknowledged %d times by servers, %d times they could not", s.revisions, s.acknowledged, s.unable)
 	line("control: %d starts with a view, its beginning dropped %d times", s.views, s.cuts)
+	line("%d primaries contested because of devices that a standby reached", s.Outreached)
 	line("%d commands misread by a server, %d of them taken out for it, %d times an operator had to decide", s.misread, s.quarantined, s.decided)
 	line("appends: %d lost, %d late, %d twice, %d unacknowledged, %d both", s.fates[lost], s.fates[late], s.fates[twice], s.fates[unsaid], s.fates[unsaidDu])
 	line("points: %d reached, %d fired, %d of them at least 100 times", reached(s.reached), s.Fired(1), s.Fired(100))

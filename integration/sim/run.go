@@ -26,6 +26,7 @@ type Stats struct {
 	revisions                     int // active at the end
 	acknowledged, unable          int // by servers
 	undone, cuts                  int
+	Outreached                    int // contests because of devices
 	misread, quarantined, decided int
 	slowest                       time.Duration // until somebody acted after a healing
 }
@@ -70,6 +71,7 @@ func (s *Stats) Add(o *Stats) {
 	s.revisions += o.revisions
 	s.acknowledged += o.acknowledged
 	s.unable += o.unable
+	s.Outreached += o.Outreached
 	s.misread, s.quarantined, s.decided = s.misread+o.misread, s.quarantined+o.quarantined, s.decided+o.decided
 	s.undone, s.cuts = s.undone+o.undone, s.cuts+o.cuts
 	s.slowest = max(s.slowest, o.slowest)

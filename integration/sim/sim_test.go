@@ -105,6 +105,20 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 	}
 }
 
+// P16: in histories in which servers lose devices for long, primaries are contested
+// because of it; that there was a reason, and that it was damped, the judges see.
+func TestAPrimaryThatMissesDevicesIsContested(t *testing.T) {
+	stats := sim.NewStats()
+	for n := uint64(5); n < 100 && stats.Outreached < 2; n += 8 {
+		if err := sim.Run(sim.NewPlan(n), stats, nil); err != nil {
+			t.Fatalf("seed %d: %v", n, err)
+		}
+	}
+	if stats.Outreached < 2 {
+		t.Errorf("only %d primaries were contested because of devices", stats.Outreached)
+	}
+}
+
 // TestOneSeedIsOneHistory guards the simulator itself: without it no seed is worth
 // anything.
 func TestOneSeedIsOneHistory(t *testing.T) {

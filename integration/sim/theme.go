@@ -96,6 +96,24 @@ func (p *Plan) idle(g *generator) {
 	}
 }
 
+// outOfReach has servers, most often the primary, lose devices for so long that others
+// contest them because of it; there is little else. It draws by itself, so that no other
+// history changes.
+func (p *Plan) outOfReach(g *generator) {
+	p.Faults = slices.DeleteFunc(p.Faults, func(Fault) bool { return g.IntN(6) > 0 })
+	after := g.span(200*time.Millisecond, 2*time.Second)
+	for i := range p.Hosts {
+		p.Hosts[i].Election.UnreachedAfter = after
+	}
+	for at := g.span(time.Second, 4*time.Second); at < p.Ends; at += g.span(500*time.Millisecond, 6*time.Second) {
+		f := Fault{Do: pick(g, "cut devices", "cut device"), At: at, For: g.span(4*time.Second, 10*time.Second), Host: -1, Arg: g.IntN(1 << 20)}
+		if g.IntN(3) == 0 {
+			f.Host = g.IntN(p.Servers)
+		}
+		p.Faults = append(p.Faults, f)
+	}
+}
+
 // twin gives a server a second machine under its name, which runs now and then.
 func (p *Plan) twin(g *generator) {
 	h := p.Hosts[g.IntN(p.Servers)]

@@ -47,6 +47,9 @@ func (m *Machine) openDevice(def domain.Definition, removed bool) {
 	if i, known := slices.BinarySearch(m.names, def.Device); !known {
 		m.names = slices.Insert(m.names, i, def.Device)
 	}
+	if def.StandbyPolling && !removed {
+		m.reach.links[def.Device] = link{since: m.now.Mono}
+	}
 	m.do(OpenDevice{Settings: settings})
 }
 
@@ -55,6 +58,7 @@ func (m *Machine) closeDevice(name string) {
 		return
 	}
 	delete(m.devices, name)
+	delete(m.reach.links, name)
 	if i, known := slices.BinarySearch(m.names, name); known {
 		m.names = slices.Delete(m.names, i, i+1)
 	}

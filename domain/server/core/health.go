@@ -59,6 +59,8 @@ func (m *Machine) tellHealth() {
 	}
 	h.Sync = m.syncMode(h.Lag)
 	h.Ready = h.Sync == domain.InSync && !m.cfg.Unfit
+	m.countReach()
+	h.Missing, h.Reaches = m.reach.missing, m.reach.reaches
 	m.keep()
 	m.said = m.acknowledged()
 	h.Acknowledged = m.said

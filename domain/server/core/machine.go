@@ -52,6 +52,7 @@ type Machine struct {
 	lastSettle uint64
 
 	agreement
+	reach reach
 
 	sinceCheckpoint                int
 	healthAt, checkpointAt, tickAt domain.Mono
@@ -68,6 +69,7 @@ func New(cfg Config, states []*partition.State) *Machine {
 	m := &Machine{
 		cfg: cfg, states: states, high: make([]int64, n), sight: sight{answered: make([]domain.Mono, n)},
 		devices:   make(map[string]device.Settings),
+		reach:     reach{links: make(map[string]link)},
 		agreement: agreement{trail: make([]trail, n), proven: make([]domain.StateHash, n)},
 	}
 	for p := range m.high {
@@ -94,6 +96,8 @@ func (m *Machine) Step(now domain.Now, in Input) []Effect {
 		m.wake()
 	case Unsent:
 		m.remember(in)
+	case Linked:
+		m.reach.linked(now.Mono, in)
 	case Settled:
 		m.settled(in)
 	case Flushed:

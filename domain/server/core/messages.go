@@ -90,6 +90,11 @@ type (
 
 // From a device, the journal and a refold.
 type (
+	// Linked says that this server's connection to a device has come or gone.
+	Linked struct {
+		Device string
+		Up     bool
+	}
 	// Settled is a device's [device.Settled].
 	Settled struct {
 		Device string
@@ -144,6 +149,7 @@ func (Contentment) input() {}
 func (Conceded) input()    {}
 func (Ended) input()       {}
 func (Vouch) input()       {}
+func (Linked) input()      {}
 func (Settled) input()     {}
 func (Flushed) input()     {}
 func (Unsent) input()      {}

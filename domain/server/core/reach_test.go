@@ -1,0 +1,43 @@
+package core
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// P16: what a server misses, and what it reaches of that which the primary has lost.
+func TestAServerCountsTheDevicesThatItMisses(t *testing.T) {
+	p := newPlay(t, 1)
+	expect := func(when string, missing int64, reaches ...string) {
+		t.Helper()
+		p.wait(reachEvery)
+		if h := p.health(); h.Missing != missing || !slices.Equal(h.Reaches, reaches) {
+			t.Errorf("%s: it misses %d and reaches %q, want %d and %q", when, h.Missing, h.Reaches, missing, reaches)
+		}
+	}
+	warm := definition()
+	warm.Device, warm.StandbyPolling = "gate", false
+	p.mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()}).fact(0, 1, "gate", domain.Configured{Definition: warm})
+	expect("a device that has just been opened", 0)
+	p.wait(awayAfter)
+	expect("a device that it never reached; one that is the primary's alone does not count", 1)
+	p.step(Linked{Device: router, Up: true}, Linked{Device: "gate", Up: false})
+	expect("one that it reaches since a moment ago", 0)
+	p.wait(awayAfter)
+	expect("one that the primary has not said anything of", 0, router)
+	p.fact(0, 1, router, domain.Connection{Up: true})
+	expect("one that the primary reaches as well", 0)
+	p.fact(0, 1, router, domain.Connection{Detail: "no route to host"})
+	expect("one that the primary has lost", 0, router)
+	p.step(Won{Epoch: 2}).mark(0, 2, "A")
+	expect("it has become the primary", 0)
+	p.step(Linked{Device: router})
+	expect("it was lost a moment ago", 0)
+	p.wait(awayAfter)
+	expect("and is away", 1)
+	p.fact(0, 2, router, domain.Configured{Definition: definition(), Removed: true}).wait(time.Minute)
+	expect("and is configured no more", 0)
+}

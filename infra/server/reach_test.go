@@ -1,0 +1,83 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/adapters/videohub"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/infra/server"
+)
+
+// road is a server's way to the devices. It can be cut.
+type road struct {
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+func (r *road) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cut {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("no route to %s", address)}
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err == nil {
+		r.conns = append(r.conns, c)
+	}
+	return c, err
+}
+
+func (r *road) isCut(cut bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cut = cut
+	for _, c := range r.conns {
+		_ = c.Close()
+	}
+	r.conns = nil
+}
+
+// P16: a primary that works and heartbeats, and does not reach a router that a standby
+// does, is followed by that one; what was asked for meanwhile is done.
+func TestAPrimaryThatHasLostADeviceIsFollowed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	roads := map[string]*road{"A": {}, "B": {}}
+	start := func(name string) *member {
+		return s.startWith(name, func(o *server.Options) {
+			o.Election.UnreachedAfter = 500 * time.Millisecond
+			o.Drivers[domain.DriverVideohub] = videohub.New(videohub.Options{Logger: s.logger, Dial: roads[name].dial})
+		})
+	}
+	a := start("A")
+	s.primary(a)
+	b := start("B")
+	s.primary(a, b)
+	roads["A"].isCut(true)
+	s.follows(b)
+	history, err := b.History(s.ctx)
+	must(t, err)
+	last := history[len(history)-1]
+	if last.Server != "B" || !strings.Contains(last.Evidence, "B reaches videohub-1; missed devices") {
+		t.Errorf("the history says %+v", last)
+	}
+	// What nobody reaches is no reason to go on like that.
+	roads["B"].isCut(true)
+	until := time.Now().Add(4 * time.Second)
+	for time.Now().Before(until) {
+		st, err := b.Status(s.ctx)
+		must(t, err)
+		if st.Server.Role != httpapi.RolePrimary {
+			t.Fatalf("%s is primary of epoch %d", st.Primary, st.Epoch)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
