@@ -17,16 +17,19 @@
 //   - After the end of the lease, and before there is one, not a byte of what is
 //     written leaves; the write fails with EACCES. What the [Kind] of a connection
 //     names as a question passes all the same: a standby may read.
+//   - What was written in time and still waits in the socket's buffer then does not
+//     leave either, nor is it sent again: a second program is asked for each packet, at
+//     the egress of the process's control group (version 2). Where that cannot be
+//     had, [Valve.Packets] says why, and the socket's buffer is not covered.
 //   - A connection that was refused once stays refused.
 //   - A connection that stood at the end of a term ([Valve.Shut]) is refused for
 //     ever, also in a later term: a thread that was frozen through all of it does
 //     no harm.
 //   - Open has tried all that on a connection of its own before it returns.
 //
-// What it does not: bytes that passed and are still in the socket's buffer may
-// leave later; and between the kernel's look at its clock and the packet lie some
-// hundred instructions, in which no signal stops the process, but a hypervisor may
-// stop the machine.
+// What it does not: between the kernel's look at its clock and the packet on the wire lie
+// some hundred instructions and the queue of the network card, in which no signal
+// stops the process, but a hypervisor may stop the machine.
 //
 // Connections are set to be reset when they are closed, also by the end of the
 // process (but those that only read): what the kernel still holds is dropped. Maps and programs go with the

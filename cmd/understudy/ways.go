@@ -49,7 +49,10 @@ func (w *ways) openValve(mode string) {
 	}
 	v, err := valve.Open()
 	if err == nil {
-		w.valve, w.why = v, "the kernel checks the lease inside each send"
+		w.valve, w.why = v, "the kernel checks the lease inside each send, and for each packet as it leaves"
+		if err := v.Packets(); err != nil {
+			w.why = "the kernel checks the lease inside each send, but not for each packet as it leaves: " + err.Error()
+		}
 		return
 	}
 	w.why = err.Error()

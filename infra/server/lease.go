@@ -13,6 +13,9 @@ type Valve interface {
 	lease.Valve
 	// Kernel says whether the kernel checks the lease; else this process does alone.
 	Kernel() bool
+	// HeldBack counts the packets that waited in a buffer and did not leave, because
+	// the lease had ended.
+	HeldBack() uint64
 }
 
 // Lease is the lease by this machine's clock. The control loop moves it; whoever is

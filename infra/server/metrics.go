@@ -31,13 +31,14 @@ var (
 	descApplied  = prometheus.NewDesc("understudy_configuration_applied_revision", "The last one that this server has gone over to; 0 for none since its start.", nil, nil)
 	descGuarded  = prometheus.NewDesc("understudy_guarded", "1 while a guard waits for the end of this process.", nil, nil)
 	descValve    = prometheus.NewDesc("understudy_valve_info", "Where the lease is checked before bytes leave.", []string{"valve"}, nil)
+	descHeld     = prometheus.NewDesc("understudy_valve_packets_held_back_total", "Packets to devices, counted each time that one was about to leave after the lease and did not.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descLosses, descGaveUp,
-		descPending, descIdle, descUp, descGuarded, descValve, descSync, descPaused, descActive, descApplied,
+		descPending, descIdle, descUp, descGuarded, descValve, descHeld, descSync, descPaused, descActive, descApplied,
 	} {
 		ch <- d
 	}
@@ -59,6 +60,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descApplied, float64(s.core.revision.applied.Load()))
 	gauge(descGuarded, one(s.isGuarded()))
 	gauge(descValve, 1, where(s.options.Valve))
+	if v := s.options.Valve; v != nil {
+		ch <- prometheus.MustNewConstMetric(descHeld, prometheus.CounterValue, float64(v.HeldBack()))
+	}
 	gauge(descLease, max(0, (s.lease.End()-clock.Boot()).Seconds()))
 	c := &s.core.counts
 	for verdict, n := range map[string]int64{
