@@ -85,6 +85,10 @@ func TestWhatWaitsInABufferDoesNotLeaveAfterTheEndOfTheLease(t *testing.T) {
 			v, d := checked(t), slow(t)
 			ours, theirs := d.dial(t, line(t, v, valve.Kind{}))
 			v.Extend(boot() + time.Minute)
+			for range 64 { // bytes are counted from the first one on
+				passes(t, ours, strings.Repeat("x", 1000))
+				read(t, theirs, strings.Repeat("x", 1000))
+			}
 			written := fill(t, ours)
 			end(v)
 			arrived := drain(t, theirs)
@@ -155,7 +159,7 @@ func TestIPv6IsCheckedAsWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	ours, err := line(t, v, valve.Kind{})(t.Context(), "tcp", l.Addr().String())
+	ours, err := line(t, v, valve.Kind{Questions: []string{"PING:\n\n"}})(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +168,12 @@ func TestIPv6IsCheckedAsWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
+	v.Extend(boot() + time.Minute)
+	passes(t, ours, "VIDEO OUTPUT ROUTING:\n1 2\n\n")
+	read(t, theirs, "VIDEO OUTPUT ROUTING:\n1 2\n\n")
+	v.Extend(0)
+	passes(t, ours, "PING:\n\n")
+	read(t, theirs, "PING:\n\n")
 	v.Extend(boot() + time.Minute)
 	written := fill(t, ours)
 	v.Shut()
