@@ -273,10 +273,12 @@ func (s *server) hand(kind domain.TopicKind, h *reader.Hand) {
 	}
 }
 
-// misreadOne changes the first take among records, for this server alone.
+// misreadOne changes the first take among records, for this server alone: one that
+// another server has misread before is left as it is, for nobody finds servers that
+// are wrong alike.
 func (s *server) misreadOne(records []domain.Record) {
 	for i := range records {
-		if take, ok := records[i].Payload.(domain.Take); ok && records[i].Defect == domain.DefectNone {
+		if take, ok := records[i].Payload.(domain.Take); ok && records[i].Defect == domain.DefectNone && !s.w.tainted[records[i].UID] {
 			take.Source = 1 + take.Source%4
 			records[i].Payload = take
 			s.misreads, s.wrong = false, true
