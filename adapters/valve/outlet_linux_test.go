@@ -82,12 +82,12 @@ func TestWhatWaitsInABufferDoesNotLeaveAfterTheEndOfTheLease(t *testing.T) {
 		"it is revoked": func(v *valve.Valve) { v.Extend(0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, d := checked(t), slow(t)
+			v, d, n := checked(t), slow(t), 0
 			ours, theirs := d.dial(t, line(t, v, valve.Kind{}))
 			v.Extend(boot() + time.Minute)
-			for range 64 { // bytes are counted from the first one on
-				passes(t, ours, strings.Repeat("x", 1000))
-				read(t, theirs, strings.Repeat("x", 1000))
+			for block := strings.Repeat("x", 1000); n < 1<<20; n += len(block) { // bytes are counted from the first one on
+				passes(t, ours, block)
+				read(t, theirs, block)
 			}
 			written := fill(t, ours)
 			end(v)

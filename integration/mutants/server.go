@@ -82,6 +82,8 @@ var ofTheServer = []mutant{
 		"		m.term.working[k] = true\n", "", in(cores)},
 	{"different state hashes are taken for equal", "domain/server/core/agreement.go",
 		"	case have == want.Hash:\n", "	case true:\n", in(cores)},
+	{"who was replaced on an operator's word is never compared again", "domain/server/core/agreement.go",
+		"	m.discredit(discredited{m.dispute.with, m.dispute.epoch})\n", "	m.concede(m.dispute.with)\n", in(cores)},
 	{"whoever differs believes itself", "domain/server/core/refold.go",
 		"	case errors.Is(err, ErrWrong):\n", "	case errors.Is(err, ErrWrong) && false:\n", in(cores)},
 	{"a dispute that begins during a refold is never decided", "domain/server/core/refold.go",
