@@ -56,11 +56,11 @@ func (w *world) write(p domain.Payload) {
 }
 
 // loadRevision is a server's look into the log for what a revision holds. It takes its
-// time, and fails now and then.
+// time, and fails now and then until all is healed.
 func (s *server) loadRevision(r partition.Revision) {
 	s.after(s.w.between(time.Millisecond, 50*time.Millisecond), func() {
 		in := core.Loaded{Revision: r.Number, Devices: slices.Clone(s.w.editions[r.Hash].devices)}
-		if s.w.chance(0.1) {
+		if !s.w.healed && s.w.chance(0.1) {
 			in = core.Loaded{Revision: r.Number, Err: fmt.Errorf("read revision %d: %w", r.Number, domain.ErrTransient)}
 		}
 		s.core.tell(coreInput{in: in})
@@ -68,11 +68,11 @@ func (s *server) loadRevision(r partition.Revision) {
 }
 
 // keepRevision is a server's write of a revision into its file. It takes its time, and
-// the disk is full now and then.
+// until all is healed the disk is full now and then.
 func (s *server) keepRevision(r partition.Revision) {
 	s.after(s.w.between(time.Millisecond, 50*time.Millisecond), func() {
 		in := core.Kept{Revision: r.Number}
-		if s.w.chance(0.1) {
+		if !s.w.healed && s.w.chance(0.1) {
 			in.Err = fmt.Errorf("write revision %d: no room: %w", r.Number, domain.ErrTransient)
 		}
 		s.core.tell(coreInput{in: in})
