@@ -36,6 +36,8 @@ type Valve struct {
 	mu    sync.Mutex // guards the following, and what it says in line
 	until domain.Mono
 	lines []*line
+
+	preparing sync.WaitGroup // of chambers
 }
 
 // line is one kind's connections.
@@ -89,7 +91,9 @@ func (v *Valve) Extend(until domain.Mono) {
 	}
 }
 
-// Shut ends a term: what is connected now is never written to any more.
+// Shut ends a term: what is connected now is never written to any more. The chambers
+// of the next term are made meanwhile, because that takes a millisecond each, and a
+// takeover has none to spare.
 func (v *Valve) Shut() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -101,7 +105,16 @@ func (v *Valve) Shut() {
 		l.current.set(0)
 		l.retired = append(l.retired, l.current)
 		l.current = nil
+		v.preparing.Go(func() { v.prepare(l) })
 	}
+}
+
+// prepare makes the chamber of the present term. Where that fails, whoever connects
+// tries again, and says why.
+func (v *Valve) prepare(l *line) {
+	l.filling.Lock()
+	defer l.filling.Unlock()
+	_, _ = v.chamber(l)
 }
 
 // Dial makes a dialer whose connections are in the valve before anybody has them.
@@ -114,6 +127,9 @@ func (v *Valve) Dial(dial DialFunc, kind Kind) (DialFunc, error) {
 	v.mu.Lock()
 	v.lines = append(v.lines, l)
 	v.mu.Unlock()
+	if v.kernel != nil {
+		v.prepare(l)
+	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if v.kernel != nil {
 			if err := v.kernel.cover(); err != nil {
@@ -221,6 +237,7 @@ func (v *Valve) empty() {
 	lines := v.lines
 	v.lines, v.until = nil, 0
 	v.mu.Unlock()
+	v.preparing.Wait()
 	for _, l := range lines {
 		l.filling.Lock()
 		for _, c := range append(l.retired, l.current) {
