@@ -109,7 +109,7 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 	} else if o.resume {
 		return usage("--resume goes on with what was kept in a folder: name it with --cache")
 	}
-	rareCollections() // the states of a large landscape are some 200 MB
+	bulkCollections()
 	report, err := verify.Run(cmd.Context(), job)
 	if errors.Is(err, context.Canceled) && !errors.Is(err, verify.ErrInterrupted) {
 		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)

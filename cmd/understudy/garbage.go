@@ -53,6 +53,33 @@ func percentFor(live uint64, since time.Duration) int {
 	return percent + garbageBytes*100/int(max(live, 4<<20)) // the collector counts at least 4 MB
 }
 
+const (
+	// bulkBytes is what a process that goes through a long log may have in all, garbage
+	// included, as long as what lives takes no more than so many percent of it.
+	bulkBytes   = 200 << 20
+	bulkLive    = 80
+	bulkPercent = 400
+)
+
+// bulkCollections is for who goes through a long log and ends: it takes memory for
+// time, up to a bound that grows only with what lives.
+func bulkCollections() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(bulkPercent)
+		boundMemory()
+	}
+}
+
+// boundMemory sets the bound, and again after each collection.
+func boundMemory() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	debug.SetMemoryLimit(bulkLimit(live[0].Value.Uint64()))
+	runtime.SetFinalizer(new(collection), func(*collection) { boundMemory() })
+}
+
+func bulkLimit(live uint64) int64 { return max(bulkBytes, int64(live)*100/bulkLive) }
+
 // collection is something that the next collection finds unused. It holds a
 // pointer, or it would be put together with others that live.
 type collection struct{ _ *collection }

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+func TestAProcessThatReadsInBulkStaysWithinABound(t *testing.T) {
+	for live, want := range map[uint64]int64{0: 200 << 20, 100 << 20: 200 << 20, 160 << 20: 200 << 20, 240 << 20: 300 << 20} {
+		if got := bulkLimit(live); got != want {
+			t.Errorf("with %d MB alive: %d MB, want %d", live>>20, got>>20, want>>20)
+		}
+	}
+}
+
 func TestABusyProcessMayGatherMoreGarbage(t *testing.T) {
 	for name, test := range map[string]struct {
 		live  uint64

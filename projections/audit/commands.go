@@ -202,23 +202,24 @@ func (l *logAudit) outcome(r *domain.Record, v *domain.Ended) {
 
 // fits judges whether a command can have this outcome.
 func (l *logAudit) fits(r *domain.Record, v *domain.Ended, w *wish, n name) {
-	here := logAt(r.Position)
-	places := []Place{l.here(w.at), here}
-	if w.started >= 0 {
-		places = []Place{l.here(w.at), l.here(w.started), here}
+	places := func() []Place {
+		if w.started >= 0 {
+			return []Place{l.here(w.at), l.here(w.started), logAt(r.Position)}
+		}
+		return []Place{l.here(w.at), logAt(r.Position)}
 	}
 	sent := max(v.Steps.Sent, v.Steps.Answered) > 0
 	switch {
 	case (w.refused != "") != (v.Outcome == domain.Refused) || w.refused != "" && w.refused != v.Reason:
-		l.violated(RuleOutcomes, r.Appended, places, "%s of %s ends as %s %s, and was judged %q", v.UID, r.Subject, v.Outcome, v.Reason, w.refused)
+		l.violated(RuleOutcomes, r.Appended, places(), "%s of %s ends as %s %s, and was judged %q", v.UID, r.Subject, v.Outcome, v.Reason, w.refused)
 	case w.oneShot && w.started >= 0 && w.epoch != r.Epoch && v.Outcome != domain.InDoubt:
-		l.violated(RuleOneShot, r.Appended, places, "%s of %s was started in epoch %d, which left no outcome, and ends in epoch %d as %s: nobody can know that", v.UID, r.Subject, w.epoch, r.Epoch, v.Outcome)
+		l.violated(RuleOneShot, r.Appended, places(), "%s of %s was started in epoch %d, which left no outcome, and ends in epoch %d as %s: nobody can know that", v.UID, r.Subject, w.epoch, r.Epoch, v.Outcome)
 	case w.oneShot && w.started < 0 && (sent || v.Outcome == domain.Confirmed || v.Outcome == domain.InDoubt):
 		if late, ok := l.fates.late[n]; ok {
-			l.violated(RuleFence, r.Appended, append(places, l.here(late)), "%s of %s ends as %s because of a record that came behind the end of its epoch", v.UID, r.Subject, v.Outcome)
+			l.violated(RuleFence, r.Appended, append(places(), l.here(late)), "%s of %s ends as %s because of a record that came behind the end of its epoch", v.UID, r.Subject, v.Outcome)
 			return
 		}
-		l.violated(RuleOneShot, r.Appended, places, "%s of %s ends as %s, and was never started", v.UID, r.Subject, v.Outcome)
+		l.violated(RuleOneShot, r.Appended, places(), "%s of %s ends as %s, and was never started", v.UID, r.Subject, v.Outcome)
 	}
 }
 

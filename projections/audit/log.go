@@ -141,27 +141,27 @@ func (l *logAudit) ofPrimary(r *domain.Record, s standing, was *fence) {
 		return
 	}
 	l.facts++
-	here := []Place{logAt(r.Position)}
+	here := func() []Place { return []Place{logAt(r.Position)} }
 	switch s {
 	case opens:
 		l.openedAt, l.primary = l.now(r), domain.ServerSource(l.fence.server)
 		l.marks = append(l.marks, mark{r.Epoch, strings.Clone(l.fence.server), strings.Clone(l.fence.incarnation), r.Position, r.Appended})
 		l.looked(RuleEpochs, 1)
 		if r.Epoch <= was.epoch {
-			l.violated(RuleEpochs, r.Appended, here, "epoch %d is opened behind epoch %d", r.Epoch, was.epoch)
+			l.violated(RuleEpochs, r.Appended, here(), "epoch %d is opened behind epoch %d", r.Epoch, was.epoch)
 		}
 	case late:
-		l.noted(RuleFence, r.Appended, here, "%s of %q in epoch %d came behind epoch %d and counts for nobody", r.Type, r.Source, r.Epoch, was.epoch)
+		l.noted(RuleFence, r.Appended, here(), "%s of %q in epoch %d came behind epoch %d and counts for nobody", r.Type, r.Source, r.Epoch, was.epoch)
 		l.fencedFate(r)
 	case wrong:
 		if r.Type == domain.TypeEpochOpened || !l.blind || was.epoch > 0 {
-			l.violated(RuleComplete, r.Appended, here, "%s of %q has epoch %d, sequence %d, where epoch %d, sequence %d comes next: something is missing",
+			l.violated(RuleComplete, r.Appended, here(), "%s of %q has epoch %d, sequence %d, where epoch %d, sequence %d comes next: something is missing",
 				r.Type, r.Source, r.Epoch, r.Sequence, was.epoch, was.sequence+1)
 		}
 	case unfenced, counts, repeated, defective:
 	}
 	if (s == counts || s == opens) && r.Source != l.primary {
-		l.violated(RuleOneActor, r.Appended, here, "%s in epoch %d, which %s has opened, is by %q", r.Type, r.Epoch, l.fence.server, r.Source)
+		l.violated(RuleOneActor, r.Appended, here(), "%s in epoch %d, which %s has opened, is by %q", r.Type, r.Epoch, l.fence.server, r.Source)
 	}
 	if s == counts || s == opens {
 		l.lastFact = l.now(r)
