@@ -69,7 +69,7 @@ func TestAVerificationThatWasInterruptedEndsAsIfItHadNot(t *testing.T) {
 	}
 	interruptions := 0
 	for _, fetches := range []int64{200} {
-		for _, every := range []time.Duration{time.Millisecond, time.Hour} {
+		for _, every := range []time.Duration{50 * time.Millisecond, time.Hour} {
 			c.Bookmark = Bookmark{Path: filepath.Join(t.TempDir(), "verify.bookmark"), Build: "this"}
 			report, err := part(t, c, s, fetches, every)
 			for n := 0; err != nil; n++ {
