@@ -38,7 +38,7 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 		return nil, fmt.Errorf("open device %q: %w", def.Device, err)
 	}
 	l := &link{
-		driver: d, plan: p, sink: sink,
+		driver: d, plan: p, sink: sink, single: !def.StandbyPolling,
 		poll:  def.PollEvery,
 		pause: d.options.BackoffMin,
 		life:  newLife(),
@@ -51,11 +51,7 @@ func (d *Driver) Open(def domain.Definition, sink domain.Sink) (domain.Link, err
 // newReader is a client for what only reads a device. A link has its own: one
 // device that hangs, or has many waiting for it behind the same address, holds up
 // no other.
-func (d *Driver) newReader(secure bool) *http.Client {
-	dial := d.options.DialRead
-	if secure {
-		dial = d.options.DialReadTLS
-	}
+func (d *Driver) newReader(dial DialFunc) *http.Client {
 	return &http.Client{
 		Timeout: d.options.ReadTimeout,
 		// A redirect is an answer like another: it is not followed.

@@ -94,7 +94,7 @@ func (r *recorder) answer(t *testing.T, ref uint64) domain.Answered {
 // definition is the device that the simulator is.
 func definition(address string) domain.Definition {
 	return domain.Definition{
-		Device: "gate-1", Driver: domain.DriverHTTP, Address: address, ConfirmWithin: 500 * time.Millisecond,
+		Device: "gate-1", Driver: domain.DriverHTTP, Address: address, ConfirmWithin: 500 * time.Millisecond, StandbyPolling: true,
 		Verbs: []domain.Verb{
 			{Name: "pulse", Effect: domain.OneShot, Method: "POST", URL: "/pulse", Body: `{"uid": {{json .uid}}}`},
 			{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type link struct {
 	plan   plan
 	sink   domain.Sink
 	poll   time.Duration
+	single bool // the device takes one connection at a time
 
 	life    life
 	running sync.WaitGroup
@@ -39,6 +41,7 @@ type link struct {
 	todo    chores
 	working bool         // there is a goroutine that does it
 	reader  *http.Client // nil while nothing is read
+	reading net.Conn     // of a device that takes one connection
 
 	sinkMu     sync.Mutex // one caller of sink at a time; guards the following
 	state      linkState
@@ -119,6 +122,9 @@ func (l *link) ready(ctx context.Context, e *exchange) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.driver.options.DialTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
+	if err := l.mayConnect(); err != nil {
+		return nil, err
+	}
 	c, err := dial(ctx, &l.driver.options, &l.plan)
 	if err != nil {
 		return nil, err

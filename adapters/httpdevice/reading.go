@@ -65,7 +65,11 @@ func (r *reading) extract(body []byte) (string, error) {
 
 // get reads one place of the device.
 func (l *link) get(place string) (body []byte, err error) {
-	l.quiet()
+	over, err := l.alone()
+	if err != nil {
+		return nil, err
+	}
+	defer over()
 	r, err := http.NewRequestWithContext(l.life, http.MethodGet, l.plan.base+place, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, domain.ErrInvalid)
@@ -93,7 +97,7 @@ func (l *link) client() *http.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reader == nil {
-		l.reader = l.driver.newReader(l.plan.tls != "")
+		l.reader = l.driver.newReader(l.dialToRead)
 	}
 	return l.reader
 }

@@ -176,6 +176,17 @@ func (l *link) look() ([]domain.Value, error) {
 // probe tells by a connection alone whether a device that has nothing to read
 // is there.
 func (l *link) probe() error {
+	if l.single && l.isConnected() {
+		return nil
+	}
+	over, err := l.alone()
+	if err != nil {
+		return err
+	}
+	defer over()
+	if err := l.mayConnect(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(l.life, l.driver.options.DialTimeout)
 	defer cancel()
 	c, err := l.driver.options.DialRead(ctx, "tcp", l.plan.authority)

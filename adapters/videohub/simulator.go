@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -29,6 +30,7 @@ type SimOptions struct {
 	NoEndPrelude          bool   // as old firmware: the prelude has no END PRELUDE
 	NakLocked             bool   // a request against a foreign lock gets NAK, not an ACK without effect
 	Writes                int    // requests kept in the record; default 1048576
+	Clients               int    // that may be connected at once, as small devices have it; default, and at most, 256
 	Now                   func() domain.Mono
 	Logger                *slog.Logger
 }
@@ -49,6 +51,8 @@ type Simulator struct {
 	listener net.Listener  // nil while connections are refused
 	address  string
 	clients  map[*simClient]struct{}
+	left     chan struct{} // has something in it when a client has gone
+	turned   int           // clients that were turned away
 	closed   bool
 	running  sync.WaitGroup
 }
@@ -62,7 +66,7 @@ func NewSimulator(opts SimOptions) (*Simulator, error) {
 	s := &Simulator{
 		opts: opts, log: opts.Logger, hub: newHub(&opts), journal: newJournal(opts.Writes, maxSimWriteBytes),
 		fault: Fault{Mode: FaultNone}, changed: make(chan struct{}),
-		address: opts.Addr, clients: map[*simClient]struct{}{},
+		address: opts.Addr, clients: map[*simClient]struct{}{}, left: make(chan struct{}, 1),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +102,9 @@ func (o SimOptions) withDefaults() (SimOptions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Clients <= 0 || o.Clients > maxSimClients {
+		o.Clients = maxSimClients
+	}
 	if o.Inputs < 1 || o.Inputs > maxPorts || o.Outputs < 1 || o.Outputs > maxPorts {
 		return o, fmt.Errorf("simulate a router of %dx%d: inputs and outputs are 1 to %d: %w", o.Inputs, o.Outputs, maxPorts, domain.ErrInvalid)
 	}
@@ -130,15 +137,50 @@ func (s *Simulator) accept(l net.Listener) {
 		if err != nil {
 			return
 		}
+		if !s.hasRoom() {
+			s.awaitRoom()
+		}
 		s.admit(conn)
 	}
+}
+
+// hasRoom says whether one more client may be connected.
+func (s *Simulator) hasRoom() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients) < s.opts.Clients
+}
+
+// awaitRoom gives a client time to go that has ended its connection: its end may be on
+// its way. The next one waits as it would in the backlog of a device's socket.
+func (s *Simulator) awaitRoom() {
+	late := time.NewTimer(roomWithin)
+	defer late.Stop()
+	for !s.hasRoom() {
+		select {
+		case <-s.left:
+		case <-late.C:
+			return
+		}
+	}
+}
+
+// roomWithin is how long the end of a connection may take to be noticed.
+const roomWithin = 50 * time.Millisecond
+
+// TurnedAway is the number of clients for which there was no room.
+func (s *Simulator) TurnedAway() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.turned
 }
 
 // admit takes a connection as a client, and starts with its prelude.
 func (s *Simulator) admit(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.clients) == maxSimClients {
+	if s.closed || len(s.clients) >= s.opts.Clients {
+		s.turned++
 		_ = conn.Close()
 		return
 	}

@@ -97,6 +97,10 @@ func (c *simClient) leave() {
 	}
 	c.sim.mu.Lock()
 	delete(c.sim.clients, c)
+	select {
+	case c.sim.left <- struct{}{}:
+	default:
+	}
 	c.sim.mu.Unlock()
 }
 

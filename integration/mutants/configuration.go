@@ -46,6 +46,10 @@ var ofTheConfiguration = []mutant{
 		"clock.Boot() >= d.lease.End()", "false", in(test("infra/server", "TestAWarmDeviceIsNot"))},
 	{"a router is connected to without asking", "adapters/videohub/link.go",
 		"err := door.MayConnect(); err != nil", "err := door.MayConnect(); false && err != nil", in(test("adapters/videohub", "TestALinkConnects"))},
+	{"an HTTP device is connected to without asking", "adapters/httpdevice/single.go",
+		"		return door.MayConnect()\n", "		_ = door.MayConnect()\n", in(test("adapters/httpdevice", "TestNoConnectionIsMade"))},
+	{"a device that takes one connection is read while another one stands", "adapters/httpdevice/single.go",
+		"	if c != nil {\n		c.makeRoom()\n	}\n", "	_ = c\n", in(test("adapters/httpdevice", "TestADeviceThatTakesOneConnection"))},
 	{"a transfer contests nobody", "infra/server/configuration.go",
 		"	if holder == s.options.Election.Member {\n		return &httpapi.Move{", "	if true {\n		return &httpapi.Move{", in(revising)},
 }
