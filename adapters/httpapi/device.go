@@ -13,6 +13,7 @@ type Device struct {
 	Address          string            `json:"address"`
 	Connected        bool              `json:"connected" doc:"The primary reaches it"`
 	ConnectionDetail string            `json:"connection_detail,omitempty"`
+	ConnectionSince  time.Time         `json:"connection_since,omitzero" doc:"Log time at which the connection came or went last"`
 	Removed          bool              `json:"removed,omitempty" doc:"No longer configured, but commands or doubts are left"`
 	Inputs           int               `json:"inputs,omitempty"`
 	Outputs          int               `json:"outputs,omitempty"`

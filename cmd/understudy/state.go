@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -120,6 +121,9 @@ func (s *session) deviceTable(t *table, d *httpapi.Device, holders map[domain.Ta
 	}
 	if d.ConnectionDetail != "" {
 		connected += " (" + oneLine(d.ConnectionDetail) + ")"
+	}
+	if !d.ConnectionSince.IsZero() {
+		connected += ", since " + d.ConnectionSince.Format(time.DateTime)
 	}
 	t.text("%s, %s at %s: %s", oneLine(d.ID), d.Driver, oneLine(d.Address), connected)
 	if d.Inputs > 0 {

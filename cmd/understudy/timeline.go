@@ -19,6 +19,7 @@ type telling struct {
 	spanFlags
 	timeline.Filter
 	follow bool
+	gaps   bool
 }
 
 func timelineCommand(g *globals) *cobra.Command {
@@ -30,10 +31,15 @@ func timelineCommand(g *globals) *cobra.Command {
 times: commands and what became of them, what devices reported, and how primacy
 moved. --user and --source show what was asked for and what became of it. Heartbeats,
 checkpoints and other records that a landscape writes all the time are left out, unless
---type asks for them.`,
+--type asks for them.
+
+--gaps tells instead when devices were not watched, so that nothing which they did then
+is in the log: the primary was not connected to a device, primacy moved, or the log was
+away.`,
 		Example: `  understudy timeline --since 10m --device videohub-1
   understudy timeline --user anna --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z
   understudy timeline --epoch 7 --type epoch -o json
+  understudy timeline --gaps --since 24h --device videohub-1
   understudy timeline --since 1m --follow`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,6 +58,7 @@ checkpoints and other records that a landscape writes all the time are left out,
 	f.Uint64Var(&o.Epoch, "epoch", 0, "only records of this epoch")
 	f.StringVar(&o.Type, "type", "", "only this type of record, or types that begin so: crosspoint, epoch, member.heartbeat")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with what is appended, until interrupted")
+	f.BoolVar(&o.gaps, "gaps", false, "tell from when to when devices were not watched")
 	o.spanFlags.register(cmd)
 	o.historyFlags.register(cmd)
 	return cmd
@@ -64,6 +71,9 @@ func (g *globals) timeline(cmd *cobra.Command, o *telling) error {
 		return err
 	case o.follow && (o.until != "" || o.folder != ""):
 		return usage("--follow goes on for ever: leave out --until and --file")
+	}
+	if err := o.gapsFault(); err != nil {
+		return err
 	}
 	return g.look(cmd, &o.historyFlags, func(p *past, screen *screen) error {
 		return p.timeline(cmd, o, span, screen)
@@ -85,6 +95,9 @@ func (p *past) timeline(cmd *cobra.Command, o *telling, span history.Span, scree
 		return p.unread(err)
 	}
 	t := &teller{past: p, telling: o, out: &tail{screen: screen}, held: control[0].Start, last: -1}
+	if o.gaps {
+		return t.gaps(cmd, streams)
+	}
 	if err := history.Merge(ctx, p.source, streams, t.tell); err != nil {
 		return err
 	}
@@ -126,24 +139,31 @@ func (t *teller) nothing(cmd *cobra.Command) error {
 	return err
 }
 
-func (t *teller) tell(s *history.Stream, m *domain.Stored) error {
-	kind := domain.TopicLog
+// decode gives a record, and the topic that it was written to; of elections only what
+// control has forgotten.
+func (t *teller) decode(s *history.Stream, m *domain.Stored) (r domain.Record, kind domain.TopicKind, ok bool) {
+	kind = domain.TopicLog
 	switch s.Topic {
 	case domain.Topic(t.landscape, domain.TopicControl):
 		kind = domain.TopicControl
 	case domain.Topic(t.landscape, domain.TopicElections):
 		kind = domain.TopicElections
 	}
-	r := t.codec.Decode(kind, s.Partition, *m)
-	if kind == domain.TopicElections { // only for what control has forgotten
+	r = t.codec.Decode(kind, s.Partition, *m)
+	if kind == domain.TopicElections {
 		c, ok := r.Payload.(domain.Copied)
 		if !ok || !r.Signed || c.Control <= t.last || c.Control >= t.held {
-			return nil
+			return r, kind, false
 		}
 		t.last = c.Control
 		r, kind = t.codec.Original(c), domain.TopicControl
 	}
-	if !t.Matches(&r, history.About(&r)) {
+	return r, kind, true
+}
+
+func (t *teller) tell(s *history.Stream, m *domain.Stored) error {
+	r, kind, ok := t.decode(s, m)
+	if !ok || !t.Matches(&r, history.About(&r)) {
 		return nil
 	}
 	t.shown++

@@ -69,17 +69,17 @@ func TestADeviceThatAcceptsOneConnectionIsNeverOpenedTwice(t *testing.T) {
 		}
 		return a
 	}
-	moves := map[string]func(p *member){
-		"a planned move": func(p *member) {
+	moves := map[string]func(p *member) error{
+		"a planned move": func(p *member) error {
 			_, err := p.Switchover(s.ctx, "ann", "")
-			must(t, err)
+			return err
 		},
-		"a forced takeover": func(p *member) {
+		"a forced takeover": func(p *member) error {
 			to := other(p)
 			_, err := to.Takeover(s.ctx, "ann", "a test", to.name)
-			must(t, err)
+			return err
 		},
-		"the log is away": func(p *member) {
+		"the log is away": func(p *member) error {
 			cuts[p.name].Store(true)
 			to := other(p)
 			s.eventually(to.name+" takes over", func() error {
@@ -90,16 +90,16 @@ func TestADeviceThatAcceptsOneConnectionIsNeverOpenedTwice(t *testing.T) {
 				return err
 			})
 			cuts[p.name].Store(false)
+			return nil
 		},
 	}
+	first := s.epoch(a)
 	for round := range 2 {
 		for name, move := range moves {
-			before := s.primary(a, b)
-			move(before)
-			p := s.primary(a, b)
-			if p == before {
-				t.Errorf("%s: %s is primary still", name, p.name)
+			if err := move(s.primary(a, b)); err != nil {
+				t.Logf("%s: %v", name, err) // on a busy machine primacy moves by itself, too
 			}
+			p := s.primary(a, b)
 			uid := fmt.Sprint(name, round)
 			if r := s.submit(p, "videohub-1", uid, domain.Take{Destination: 1, Source: 2 + round}); r.Outcome != domain.Confirmed {
 				t.Errorf("%s: a route ended %s %s", name, r.Outcome, r.Detail)
@@ -109,4 +109,15 @@ func TestADeviceThatAcceptsOneConnectionIsNeverOpenedTwice(t *testing.T) {
 			}
 		}
 	}
+	if n := s.epoch(a) - first; n < 4 {
+		t.Errorf("primacy has moved %d times, nothing is shown by that", n)
+	}
+}
+
+// epoch is the one that a server knows.
+func (s *stage) epoch(m *member) uint64 {
+	s.t.Helper()
+	st, err := m.Status(s.ctx)
+	must(s.t, err)
+	return st.Epoch
 }

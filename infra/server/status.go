@@ -272,7 +272,7 @@ func (s *Server) Devices(ctx context.Context) ([]httpapi.Device, error) {
 // disconnected is a device of a server without a log: whatever the fold knew, nobody here
 // is connected to it.
 func disconnected(d *httpapi.Device) {
-	d.Connected, d.ConnectionDetail = false, "there is no log"
+	d.Connected, d.ConnectionDetail, d.ConnectionSince = false, "there is no log", time.Time{}
 }
 
 // Device implements httpapi.Backend.
@@ -330,7 +330,7 @@ func (s *Server) nameHolders(ctx context.Context, d *httpapi.Device) {
 func (s *Server) device(st *partition.State, d *partition.Device) httpapi.Device {
 	out := httpapi.Device{
 		ID: d.ID(), Driver: d.Definition.Driver, Address: d.Definition.Address,
-		Connected: d.Connected, ConnectionDetail: d.ConnectionDetail, Removed: d.Removed,
+		Connected: d.Connected, ConnectionDetail: d.ConnectionDetail, ConnectionSince: d.ConnectionSince.Time(), Removed: d.Removed,
 		Inputs: d.Definition.Inputs, Outputs: d.Definition.Outputs,
 		Cells: []httpapi.Cell{}, Pending: []httpapi.Pending{}, Doubts: len(d.Doubts()),
 		Position: domain.Position{Partition: st.Partition(), Offset: st.Next()},
