@@ -99,17 +99,44 @@ type claim struct {
 	at         int64
 	settled    bool
 	gone       bool
+	hidden     bool   // it came true though a removal of the device had made it void: shown when a newer one comes to nothing
 	by         *order // nil if adopted
 	until      int64  // the next newer wish, if there was a one-shot to be sent before it
 }
 
 func (t *thing) top() *claim {
 	for _, c := range slices.Backward(t.claims) {
-		if !c.gone {
+		if !c.gone && !c.hidden {
 			return c
 		}
 	}
 	return nil
+}
+
+// cameTrue takes a wish that a removal of its device had made void, and that was confirmed
+// after all: it is what held before the wishes that are on their way.
+func (t *thing) cameTrue(c *order, value string) {
+	if top := t.top(); top != nil && top.settled {
+		return
+	}
+	at := 0
+	for i, o := range t.claims {
+		switch {
+		case !o.gone && o.settled && o.at > c.offset:
+			return
+		case o.at < c.offset:
+			o.gone = o.gone || o.settled
+			at = i + 1
+		}
+	}
+	t.claims = slices.Insert(t.claims, at, &claim{value: value, uid: c.uid, at: c.offset, settled: true, hidden: true, by: c})
+}
+
+// show brings out what came true, when the newest wish has come to nothing.
+func (t *thing) show() {
+	for _, c := range t.claims {
+		c.hidden = false
+	}
 }
 
 // shield notes where the newest wish for a thing is replaced, if there is a one-shot
@@ -607,14 +634,14 @@ func (o *Oracle) ended(l *line, v domain.Ended) bool {
 	}
 	m := o.machine(c.device)
 	for _, w := range c.wishes {
-		if m != nil && !m.removed {
+		if m != nil {
 			outcome := v.Outcome
 			for _, item := range v.Items {
 				if item.Target == w.Target {
 					outcome = item.Outcome
 				}
 			}
-			o.endWish(m, m.thing(w.Target), c, outcome)
+			o.endWish(m, m.thing(w.Target), c, w.Value, outcome)
 		}
 	}
 	if v.Outcome == domain.InDoubt {
@@ -636,7 +663,11 @@ func (o *Oracle) ended(l *line, v domain.Ended) bool {
 	return true
 }
 
-func (o *Oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome) {
+func (o *Oracle) endWish(m *machine, t *thing, c *order, value string, outcome domain.Outcome) {
+	if outcome == domain.Confirmed && !slices.ContainsFunc(t.claims, func(cl *claim) bool { return cl.by == c }) {
+		t.cameTrue(c, value)
+		return
+	}
 	for _, cl := range t.claims {
 		if cl.by != c || cl.gone {
 			continue
@@ -654,6 +685,7 @@ func (o *Oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome)
 			if top := t.top(); top != nil && !top.settled {
 				break
 			}
+			t.show()
 			if top := t.top(); m.adopts() && t.has && !t.lockTaken() && (top == nil || top.value != t.reported) {
 				t.claims = append(t.claims, &claim{value: t.reported, at: t.at, settled: true})
 			}
