@@ -45,7 +45,8 @@ type Replay struct {
 	Fates    map[Key]*Fate
 	Openings []*Opening // by epoch
 	Hashes   map[Place]domain.Hash
-	Ends     []Place // of each partition
+	Ends     []Place       // of each partition
+	AtEnds   []domain.Hash // of the states there
 	Pending  int
 	Letters  int // records that could not be understood
 }
@@ -74,7 +75,7 @@ func replay(log [][]domain.Record, wanted map[Place]bool) *Replay {
 			epoch, sequence = rec.Epoch, rec.Sequence
 			r.fact(rec, epochs)
 		}
-		r.Ends = append(r.Ends, Place{int32(p), s.Next()})
+		r.Ends, r.AtEnds = append(r.Ends, Place{int32(p), s.Next()}), append(r.AtEnds, s.Hash())
 		for _, d := range s.Devices() {
 			r.Pending += len(d.Pending())
 		}

@@ -96,11 +96,11 @@ func (r *round) run(ctx context.Context) (res Result, err error) {
 		return res, err
 	}
 	rep, verdicts := Judge(h)
-	own, err := verifyLog(context.WithoutCancel(ctx), l)
+	own, report, err := verifyLog(context.WithoutCancel(ctx), l)
 	if err != nil {
 		return res, err
 	}
-	res.Verdicts = append(verdicts, own)
+	res.Verdicts = append(verdicts, own, agree(report, rep))
 	r.count(&res, h, rep)
 	if res.Wrong() > 0 {
 		err = h.write(r.dir)
