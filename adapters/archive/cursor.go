@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -84,6 +85,9 @@ func (c *cursor) open() (bool, error) {
 	}
 	file := &c.files[c.at]
 	f, err := os.Open(filepath.Join(c.dir, file.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, c.damaged(fmt.Errorf("%w: %w", domain.ErrCorrupt, err))
+	}
 	if err != nil {
 		return false, fmt.Errorf("read the export: %w", err)
 	}

@@ -274,11 +274,13 @@ func (w *Writer) save() error {
 
 // Close ends all files. It says what the folder holds now.
 func (w *Writer) Close() (Manifest, error) {
-	var faults []error
+	var first error // the others say the same of other files
 	for at, s := range w.open {
-		faults = append(faults, w.end(at, s))
+		if err := w.end(at, s); first == nil {
+			first = err
+		}
 	}
-	return w.manifest, errors.Join(faults...)
+	return w.manifest, first
 }
 
 // Abort leaves what is in the manifest, and drops the rest.

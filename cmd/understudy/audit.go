@@ -111,7 +111,8 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 	}
 	bulkCollections()
 	report, err := verify.Run(cmd.Context(), job)
-	if errors.Is(err, context.Canceled) && !errors.Is(err, verify.ErrInterrupted) {
+	var kept *verify.InterruptedError
+	if errors.Is(err, context.Canceled) && !errors.As(err, &kept) {
 		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)
 	}
 	if err != nil {

@@ -181,6 +181,9 @@ func (h *historyFlags) openFolder(cmd *cobra.Command) (*past, error) {
 		_ = log.Close()
 		return nil, fmt.Errorf("%s holds the history of landscape %q, not of %q; name the folder of that one: %w", h.folder, landscape, f.Value, domain.ErrConflict)
 	}
+	if m := log.Manifest(); !m.Complete() {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "understudy: %s does not hold all that was to be exported: the answer is of what it holds; the same export once more adds the rest\n", h.folder)
+	}
 	heads, err := headsOf(log)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())

@@ -97,6 +97,8 @@ var all = []measurement{
 	{"ingest", aboutIngest, measureIngest},
 	{"replay", aboutReplay, measureReplay},
 	{"verify", aboutVerify, measureVerify},
+	{"lookback", aboutLookback, measureLookback},
+	{"transfer", aboutTransfer, measureTransfer},
 	{"sign", aboutSign, measureSign},
 	{"hang", aboutHang, measureHang},
 	{"memory", aboutMemory, measureMemory},

@@ -1,12 +1,9 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"time"
 )
 
@@ -53,11 +50,6 @@ func measureVerify(ctx context.Context, b *bench) (err error) {
 
 // verify runs audit verify over the whole log.
 func (l *landscape) verify(ctx context.Context, config string) (*os.ProcessState, error) {
-	var said, complained bytes.Buffer
-	cmd := exec.CommandContext(ctx, l.program, "audit", "verify", "--config", config, "-o", "json")
-	cmd.Stdout, cmd.Stderr = &said, &complained
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("audit verify: %w: %s", err, complained.String())
-	}
-	return cmd.ProcessState, nil
+	_, state, err := l.ask(ctx, "audit", "verify", "--config", config, "--cache", "none", "-o", "json")
+	return state, err
 }

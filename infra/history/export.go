@@ -77,13 +77,18 @@ func Export(ctx context.Context, source Source, w *archive.Writer, note func(rec
 		topics[r.Topic][r.Partition] = domain.Bounds{Start: w.Next(r.Topic, r.Partition), End: r.To}
 	}
 	for _, topic := range order {
+		var unwritten error
 		err := Read(ctx, source, topic, topics[topic], func(run Run) error {
 			note(len(run.Messages))
-			return w.Append(topic, run.Partition, run.Messages, run.Next)
+			unwritten = w.Append(topic, run.Partition, run.Messages, run.Next)
+			return unwritten
 		})
 		if err != nil {
 			m, closing := w.Close() // what was written is kept
-			return m, errors.Join(fmt.Errorf("export %s: %w", topic, err), closing)
+			if unwritten == nil {   // else it says the same
+				err = errors.Join(err, closing)
+			}
+			return m, fmt.Errorf("export %s: %w", topic, err)
 		}
 	}
 	return w.Close()

@@ -39,7 +39,7 @@ func Import(ctx context.Context, from Source, to Importer, landscape string, not
 		topics = append(topics, domain.Topic(landscape, kind))
 	}
 	if err := to.KeepTimes(ctx, topics, true); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("are the brokers up, were the topics of landscape %s created, and may this user alter them? %w", landscape, err)
 	}
 	defer func() { // whatever happened: no server may run on topics that keep times
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

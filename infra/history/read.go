@@ -100,12 +100,16 @@ func (f *fetcher) all(ctx context.Context, each func(Run) error) error {
 			return nil
 		}
 		answers, err := f.source.Fetch(ctx, from, fetchWait, f.bytes)
+		var failed []error
 		for i := range answers {
 			if answers[i].Err != nil {
-				err = errors.Join(err, answers[i].Err)
+				failed = append(failed, answers[i].Err)
 			} else if err := f.hand(&answers[i], each); err != nil {
 				return err
 			}
+		}
+		if err == nil { // else it says the same
+			err = errors.Join(failed...)
 		}
 		if err := f.judge(ctx, err); err != nil {
 			return err

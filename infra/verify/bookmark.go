@@ -32,9 +32,6 @@ type Bookmark struct {
 // keepEvery is how often it is written while the log is read.
 const keepEvery = time.Minute
 
-// ErrInterrupted is what a verification ends with that has left a bookmark.
-var ErrInterrupted = errors.New("the verification was interrupted")
-
 // heading says of what a bookmark is.
 type heading struct {
 	Landscape string

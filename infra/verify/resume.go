@@ -12,15 +12,32 @@ import (
 	"github.com/understudy-io/understudy/projections/snapshot"
 )
 
-// interrupted keeps what was judged before a fault, or before somebody had enough.
+// InterruptedError is how a verification ends that can be gone on with.
+type InterruptedError struct {
+	Done, Total int64 // records
+	Cause       error
+}
+
+func (i *InterruptedError) Error() string {
+	why := ""
+	if !errors.Is(i.Cause, context.Canceled) { // that is who was asked for it
+		why = fmt.Sprintf(" (%v)", i.Cause)
+	}
+	return fmt.Sprintf("the verification was interrupted after %d of %d records%s; what was judged is kept, and the same command with --resume goes on there", i.Done, i.Total, why)
+}
+
+func (i *InterruptedError) Unwrap() error { return i.Cause }
+
+// interrupted keeps what was judged before the brokers failed, or somebody had enough.
 func (r *run) interrupted(err error) error {
-	if r.Bookmark.Path == "" || !slices.ContainsFunc(r.last, func(f domain.Fingerprint) bool { return !f.Empty() }) {
+	passing := errors.Is(err, context.Canceled) || errors.Is(err, domain.ErrTransient)
+	if !passing || r.Bookmark.Path == "" || !slices.ContainsFunc(r.last, func(f domain.Fingerprint) bool { return !f.Empty() }) {
 		return err
 	}
 	if kept := r.keep(); kept != nil {
 		return errors.Join(err, kept)
 	}
-	return fmt.Errorf("%w after %d of %d records: what was judged is kept, and the same command with --resume goes on: %w", ErrInterrupted, r.done.Load(), r.total, err)
+	return &InterruptedError{r.done.Load(), r.total, err}
 }
 
 // resume goes on with a bookmark, if it is one of this very verification.

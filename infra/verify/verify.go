@@ -82,7 +82,7 @@ type run struct {
 	kept               time.Time            // when the bookmark was written last
 	window             int
 	every              time.Duration // between two bookmarks
-	ahead              int // records of elections and control that were read since the log was
+	ahead              int           // records of elections and control that were read since the log was
 	began              time.Time
 	done               atomic.Int64
 	total, skipped     int64 // skipped were judged before an interruption
