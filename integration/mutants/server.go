@@ -20,6 +20,8 @@ var (
 
 // ofTheServer are faults of the loops: lease, journal, opening, takeover, reading.
 var ofTheServer = []mutant{
+	{"parameters of a device that comes back are not restored", "domain/server/core/restore.go",
+		"if isParameter(cell.Target) {", "if isParameter(cell.Target) && false {", in(test("domain/server/core", "TestAParameterOfADevice"))},
 	{"the lease is not checked", "domain/server/lease/lease.go",
 		"return l.epoch.Load() == epoch && clock() < until", "return l.epoch.Load() == epoch && clock() > 0 && until > 0", in(held, leases)},
 	{"the lease of one epoch is taken for another's", "domain/server/lease/lease.go",

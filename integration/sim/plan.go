@@ -361,7 +361,7 @@ func (p *Plan) definitions() []domain.Definition {
 				{Name: "switch", Effect: domain.Queryable, Method: "PUT", URL: "/switch", Args: []string{"value"}, Target: "switch", Value: "value"},
 			},
 			ConfirmWithin: 300 * time.Millisecond, ValidAbsolute: 3 * time.Second, ValidOneShot: 2 * time.Second,
-			StandbyPolling: i%3 != 2, PollEvery: 200 * time.Millisecond, OnReconnect: domain.Adopt,
+			StandbyPolling: i%3 != 2, PollEvery: 200 * time.Millisecond, OnReconnect: []domain.ReconnectRule{domain.Adopt, domain.Restore}[i%2],
 		})
 	}
 	return out

@@ -29,6 +29,8 @@ func routeOf(e Errand) route {
 		return r
 	case Relock:
 		return route{from: e.Asked.Partition, topic: domain.TopicLog, to: e.Because.Partition}
+	case Repeat:
+		return route{from: e.Asked.Partition, topic: domain.TopicLog, to: e.Because.Partition}
 	}
 	return route{}
 }

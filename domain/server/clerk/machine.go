@@ -49,6 +49,14 @@ type (
 		UID     string
 		Take    domain.SetLock
 	}
+	// Repeat wishes once more, because of a record, for what the verb of the command at
+	// Asked has set: a parameter of a device that came back without it.
+	Repeat struct {
+		Because domain.Position
+		Asked   domain.Position
+		Device  string
+		UID     string
+	}
 )
 
 // At implements Errand.
@@ -62,6 +70,12 @@ func (r Relock) At() domain.Position { return r.Because }
 
 // What implements Errand.
 func (r Relock) What() string { return "relock" }
+
+// At implements Errand.
+func (r Repeat) At() domain.Position { return r.Because }
+
+// What implements Errand.
+func (r Repeat) What() string { return "repeat" }
 
 // Machine is the clerk of one epoch.
 type Machine struct {
@@ -178,6 +192,8 @@ func (m *Machine) next(now domain.Now) {
 		m.do(Fetch{At: e.Position})
 	case Relock:
 		m.do(Fetch{At: e.Asked})
+	case Repeat:
+		m.do(Fetch{At: e.Asked})
 	}
 }
 
@@ -222,6 +238,8 @@ func (m *Machine) fetched(now domain.Now, in Fetched) {
 		}
 	case Relock:
 		m.relock(now, e, in.Record)
+	case Repeat:
+		m.repeat(now, e, in.Record)
 	}
 }
 
@@ -260,6 +278,21 @@ func (m *Machine) relock(now domain.Now, l Relock, asked domain.Record) {
 		r.User = asked.User
 	}
 	m.do(Append{Topic: domain.TopicLog, Partition: l.Because.Partition, Record: r})
+}
+
+// repeat appends the same command once more, for whoever has asked for it.
+func (m *Machine) repeat(now domain.Now, e Repeat, asked domain.Record) {
+	call, ok := asked.Payload.(domain.Invoke)
+	if !ok || asked.Defect != domain.DefectNone {
+		m.do(GaveUp{Errand: e, Cause: "what was asked for is no call of a verb"})
+		m.done()
+		return
+	}
+	r := m.command(now, e.Device, e.UID, call)
+	if asked.Signed {
+		r.User = asked.User
+	}
+	m.do(Append{Topic: domain.TopicLog, Partition: e.Because.Partition, Record: r})
 }
 
 func (m *Machine) command(now domain.Now, device, uid string, p domain.Payload) domain.Record {

@@ -25,16 +25,24 @@ func (m *Machine) restore(s *partition.State, r *domain.Record) {
 		if !cell.HasDesired || cell.Desired == cell.Reported || cell.DesiredUID == "" {
 			continue
 		}
+		uid := domain.DerivedUID(cell.DesiredUID+"@"+r.Position.String(), "restore")
+		if isParameter(cell.Target) {
+			// Its value alone does not say which verb set it, and with what else.
+			m.do(Clerk{clerk.Repeat{Because: r.Position, Asked: cell.DesiredAt, Device: r.Subject, UID: uid}})
+			continue
+		}
 		wish, ok := wishFor(cell.Target, cell.Desired)
 		if !ok {
 			continue
 		}
 		m.do(Clerk{clerk.Chore{Chore: partition.Chore{
 			Kind: partition.Again, Position: r.Position, Device: r.Subject, Payload: wish,
-			UID: domain.DerivedUID(cell.DesiredUID+"@"+r.Position.String(), "restore"),
+			UID: uid,
 		}}})
 	}
 }
+
+func isParameter(t domain.Target) bool { return strings.HasPrefix(string(t), "parameter/") }
 
 // relock takes the locks again that the log says are ours and the device shows
 // as another client's. A device knows its clients by address, so that is how the

@@ -302,6 +302,42 @@ func TestADeviceThatComesBackIsGivenItsWishesAgainWhereThatIsConfigured(t *testi
 	}
 }
 
+// A parameter is wished again by the command that had set it.
+func TestAParameterOfADeviceThatComesBackIsWishedAgainWhereThatIsConfigured(t *testing.T) {
+	level := domain.ParameterTarget("level")
+	for name, test := range map[string]struct {
+		rule     domain.ReconnectRule
+		reported string
+		words    []string
+	}{
+		"it has lost it":    {domain.Restore, "0", []string{"clerk repeat"}},
+		"it still has it":   {domain.Restore, "7", nil},
+		"its word is taken": {domain.Adopt, "0", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			def := domain.Definition{
+				Device: router, Driver: domain.DriverHTTP, OnReconnect: test.rule, ConfirmWithin: time.Second, StandbyPolling: true,
+				Verbs: []domain.Verb{{Name: "set", Effect: domain.Absolute, Args: []string{"value", "ramp"}, Target: "level", Value: "value"}},
+			}
+			p := newPlay(t, 1, def).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: def})
+			at := domain.Position{Offset: int64(len(p.logs[0]))}
+			p.command(0, "u", router, domain.Invoke{Verb: "set", Args: map[string]string{"value": "7", "ramp": "2s"}})
+			p.step(Won{Epoch: 2}).mark(0, 2, "A")
+			p.fact(0, 2, router, domain.Reported{Values: []domain.Value{{Target: level, Value: "7"}}})
+			p.fact(0, 2, router, domain.Ended{UID: "u", Command: at, Outcome: domain.Confirmed}).quietly()
+			p.fact(0, 2, router, domain.Connection{Detail: "it is off"}).wants()
+			p.fact(0, 2, router, domain.Reported{Values: []domain.Value{{Target: level, Value: test.reported}}, Full: true}).wants()
+			p.fact(0, 2, router, domain.Connection{Up: true}).wants(test.words...)
+			if len(test.words) == 0 {
+				return
+			}
+			if e, ok := p.last[0].(Clerk).Errand.(clerk.Repeat); !ok || e.Asked != at || e.Device != router || e.UID == "u" {
+				t.Errorf("the clerk gets %+v", p.last)
+			}
+		})
+	}
+}
+
 func TestALockThatLooksLikeAnothersIsTakenAgain(t *testing.T) {
 	p := primary(t)
 	lock := domain.LockTarget("", 3)
