@@ -444,6 +444,10 @@ func (w *world) tell(r *domain.Record, ruling Ruling) {
 		what = fmt.Sprintf("%s %s %s", p.By, map[bool]string{true: "drains", false: "undrains"}[p.On], r.Subject)
 	case domain.Dissolved:
 		what = p.By + " dissolves the landscape"
+	case domain.Invited:
+		what = p.By + " makes token " + p.ID
+	case domain.Admitted:
+		what = "token " + p.ID + " is used for " + r.Subject
 	default:
 		return
 	}
