@@ -105,7 +105,7 @@ func readManifest(dir string, formats ...string) (Manifest, error) {
 		return m, fmt.Errorf("read the export: %w", err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("%s cannot be read; take another copy of the folder, or export again: %w: %w", path, domain.ErrCorrupt, err)
+		return m, &DamagedError{fmt.Errorf("%s cannot be read; take another copy of the folder, or export again: %w: %w", path, domain.ErrCorrupt, err)}
 	}
 	if !slices.Contains(formats, m.Format) {
 		return m, fmt.Errorf("%s says format %q, and %s is wanted here; export as that to another folder, or use the build that wrote it, %s: %w", path, m.Format, strings.Join(formats, " or "), m.Build, domain.ErrConflict)
@@ -117,14 +117,14 @@ func (m *Manifest) check(path string) error {
 	next := make(map[place]int64)
 	for _, r := range m.Parts {
 		if _, twice := next[place{r.Topic, r.Partition}]; twice || r.From < 0 || r.To < r.From || r.Partition < 0 {
-			return fmt.Errorf("%s: the range of %s/%d makes no sense: %w", path, r.Topic, r.Partition, domain.ErrCorrupt)
+			return &DamagedError{fmt.Errorf("%s: the range of %s/%d makes no sense: %w", path, r.Topic, r.Partition, domain.ErrCorrupt)}
 		}
 		next[place{r.Topic, r.Partition}] = r.From
 	}
 	for _, f := range m.Files {
 		at := place{f.Topic, f.Partition}
 		if was, ok := next[at]; !ok || f.From != was || f.Next < f.From || filepath.Base(f.Name) != f.Name {
-			return fmt.Errorf("%s: file %s does not follow the one before; a file is missing in the list: %w", path, f.Name, domain.ErrCorrupt)
+			return &DamagedError{fmt.Errorf("%s: file %s does not follow the one before; a file is missing in the list: %w", path, f.Name, domain.ErrCorrupt)}
 		}
 		next[at] = f.Next
 	}

@@ -133,8 +133,16 @@ func sameSum(path string, file *File) error {
 func (r *rows) damaged(err error) error { return damaged(r.dir, &r.files[r.at], err) }
 
 func damaged(dir string, f *File, err error) error {
-	return fmt.Errorf("file %s of the export in %s is damaged or was changed; take another copy of it, or export it again: %w", f.Name, dir, err)
+	return &DamagedError{fmt.Errorf("file %s of the export in %s is damaged or was changed; take another copy of it, or export it again: %w", f.Name, dir, err)}
 }
+
+// DamagedError is a folder that is not what its manifest says.
+type DamagedError struct{ err error }
+
+func (e *DamagedError) Error() string { return e.err.Error() }
+
+// Unwrap gives what was found.
+func (e *DamagedError) Unwrap() error { return e.err }
 
 func (r *rows) close() error {
 	if r.in == nil {

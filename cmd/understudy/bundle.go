@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -36,14 +35,14 @@ func configExportCommand(g *globals) *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(b.Write())
 				return err
 			}
-			if err := os.WriteFile(to, b.Write(), 0o600); err != nil {
-				return fmt.Errorf("write the configuration: %w", err)
+			if err := writeNew(to, b.Write()); err != nil {
+				return err
 			}
 			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "revision %d of landscape %s is in %s\n", v.Revision, status.Landscape, to)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "-", "file; - is the standard output")
+	cmd.Flags().StringVar(&to, "to", "-", "file, which must not exist; - is the standard output")
 	cmd.Flags().Uint64Var(&revision, "revision", 0, "number of the revision (default: the active one)")
 	return cmd
 }

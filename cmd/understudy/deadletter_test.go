@@ -46,6 +46,12 @@ func TestDeadLettersAreListedWithWhatWasDecided(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
+	text = past.past(t, "explain", "u-1", "--cache", "none")
+	for _, want := range []string{"u-1 was never a command", "dead letter 0", "never heard of it", "no coffee here"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("explain: %q is not in\n%s", want, text)
+		}
+	}
 	base := []string{"--kafka", l.address, "--landscape", "main", "--keys-file", l.keys}
 	if code, _, errOut := command(t, append(base, "deadletter", "show", "7")...); code != exitError || !strings.Contains(errOut, "there is no dead letter 7") {
 		t.Errorf("exit %d: %s", code, errOut)

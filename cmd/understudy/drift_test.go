@@ -19,6 +19,10 @@ func (f fakeConfiguration) Drift(context.Context) (httpapi.Drift, error) {
 	return f.server.drift, f.server.err
 }
 
+func (f fakeConfiguration) Text(context.Context, uint64) (httpapi.RevisionText, error) {
+	return httpapi.RevisionText{Revision: 3, Hash: "00", Text: "devices: []\n"}, f.server.err
+}
+
 // V16: each server is asked about its own file, whichever one is asked first.
 func TestDriftIsToldOfEveryServer(t *testing.T) {
 	l := newLandscape(t)

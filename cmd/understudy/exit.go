@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/understudy-io/understudy/adapters/archive"
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 )
@@ -52,6 +53,9 @@ func exitCode(err error) int {
 		return exitNoPrimary
 	case errors.Is(err, domain.ErrUnknownFate):
 		return exitUnconfirmed
+	}
+	if _, damaged := errors.AsType[*archive.DamagedError](err); damaged {
+		return exitViolated
 	}
 	return exitError
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-io/understudy/domain/partition"
 	"github.com/understudy-io/understudy/infra/history"
 	"github.com/understudy-io/understudy/projections/explain"
+	"github.com/understudy-io/understudy/projections/letters"
 )
 
 func explainCommand(g *globals) *cobra.Command {
@@ -55,7 +56,7 @@ func (t *traveller) explain(ctx context.Context, uid string, span history.Span) 
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("no record of %s is about UID %s; is it spelt so, and within --since and --until? %w", t.topic, uid, domain.ErrNotFound)
+		return t.explainLetters(ctx, uid)
 	}
 	t.meter.what = "fold"
 	stories := make([]*explain.Command, 0, 1)
@@ -73,6 +74,28 @@ func (t *traveller) explain(ctx context.Context, uid string, span history.Span) 
 	return t.screen.show(stories, func(table *table) {
 		for _, s := range stories {
 			storyTable(table, s)
+		}
+	})
+}
+
+// explainLetters tells of the dead letters under a UID that the log itself knows nothing
+// of: as it stands there, their record is no command.
+func (t *traveller) explainLetters(ctx context.Context, uid string) error {
+	all, err := t.letters(ctx, letters.New(), 0)
+	if err != nil {
+		return err
+	}
+	about := slices.DeleteFunc(slices.Clone(all.All()), func(l *letters.Letter) bool {
+		h := l.Letter.Headers
+		return h["ce_id"] != uid || t.device != "" && h["ce_subject"] != t.device
+	})
+	if len(about) == 0 {
+		return fmt.Errorf("no record of %s is about UID %s, and no dead letter; is it spelt so, and within --since and --until? %w", t.topic, uid, domain.ErrNotFound)
+	}
+	return t.screen.show(about, func(table *table) {
+		table.text("%s was never a command: its record could not be understood", uid)
+		for _, l := range about {
+			letterTable(table, l)
 		}
 	})
 }

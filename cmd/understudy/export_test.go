@@ -223,7 +223,7 @@ func TestTablesHoldEveryRecord(t *testing.T) {
 	if err := os.WriteFile(files[0], table, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errOut := command(t, "audit", "verify", "--file", dir, "--keys-file", past.keys); code != exitError || !strings.Contains(errOut, "is damaged or was changed") {
+	if code, _, errOut := command(t, "audit", "verify", "--file", dir, "--keys-file", past.keys); code != exitViolated || !strings.Contains(errOut, "is damaged or was changed") {
 		t.Errorf("a changed file: exit %d: %s", code, errOut)
 	}
 }

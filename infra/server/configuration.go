@@ -307,7 +307,7 @@ func (s *Server) unseen(ctx context.Context, seen uint64) error {
 		return err
 	}
 	if latest.Number < seen {
-		return fmt.Errorf("there is no revision %d, the newest is %d: `understudy config show` lists them: %w", seen, latest.Number, domain.ErrConflict)
+		return fmt.Errorf("there is no revision %d, the newest is %d: `understudy config show` lists them: %w", seen, latest.Number, domain.ErrNotFound)
 	}
 	stale := &httpapi.StaleRevision{Seen: seen, Latest: latest.Number, Author: latest.Author}
 	if changes, err := s.Differences(ctx, seen, latest.Number); err == nil {

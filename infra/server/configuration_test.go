@@ -76,6 +76,9 @@ func TestAConfigurationIsPublishedThroughAnyServer(t *testing.T) {
 	}
 
 	_, err = b.Publish(s.ctx, "bob", httpapi.Publication{Text: text.Text, IfMatch: 1})
+	if _, err := b.Publish(s.ctx, "bob", httpapi.Publication{Text: text.Text, IfMatch: 9}); !errors.Is(err, domain.ErrNotFound) {
+		t.Errorf("on a revision that there is not: %v", err)
+	}
 	var stale *httpapi.StaleRevision
 	if !errors.As(err, &stale) || stale.Latest != 2 || stale.Author != "ann" || len(stale.Changes) != 1 {
 		t.Errorf("a stale writer is told %v, %+v", err, stale)
