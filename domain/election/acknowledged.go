@@ -5,18 +5,14 @@ import "github.com/understudy-io/understudy/domain"
 // acknowledged notes what a member says of the active revision. It changes nothing
 // else: who has not applied it is no worse a successor for that.
 func (s *State) acknowledged(r *domain.Record, a domain.RevisionAcknowledged) Ruling {
-	id, ok := who(r, a.Incarnation)
-	if !ok {
-		return noIncarnation
-	}
-	m := s.current(id)
+	m, ruling := s.speaker(r, a.Incarnation)
 	switch {
 	case m == nil:
-		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+		return ruling
 	case a.Revision == 0 || a.At < 0 || !sound(a.Hash, domain.MaxText) || !sound(a.Failure, domain.MaxText):
 		return void("is no sound acknowledgement")
 	case a.Revision < m.Acknowledged.Revision:
-		return void("%s has acknowledged revision %d already", id.Name, m.Acknowledged.Revision)
+		return void("%s has acknowledged revision %d already", m.Name, m.Acknowledged.Revision)
 	}
 	m.Acknowledged = a
 	if a.Failure == "" {

@@ -41,7 +41,7 @@ func (s *State) joined(r *domain.Record, j domain.Joined) Ruling {
 		Member: Member{
 			Name: id.Name, Incarnation: id.Incarnation, Joined: r.Position.Offset, Precedence: j.Precedence,
 			Address: j.Address, Build: j.Build, Quarantined: old.Quarantined, LastSeen: noOffset,
-			Drained: old.Drained, Falls: old.Falls, FellAt: old.FellAt, Identity: j.Identity,
+			Drained: old.Drained, DrainedBy: old.DrainedBy, Falls: old.Falls, FellAt: old.FellAt, Identity: j.Identity,
 		},
 		QuarantinedAs: old.QuarantinedAs, Removal: old.Removal,
 	}
@@ -181,35 +181,41 @@ func (s *State) removed(r *domain.Record, v domain.Removed) Ruling {
 	return counts
 }
 
-// quarantined bars a member from claims, over restarts, until it is cleared.
-func (s *State) quarantined(r *domain.Record, q domain.Quarantined) Ruling {
-	id, ok := who(r, q.Incarnation)
+// speaker is the member whose own incarnation a record names; nil where it is none, and
+// the ruling then says why.
+func (s *State) speaker(r *domain.Record, incarnation string) (*entry, Ruling) {
+	id, ok := who(r, incarnation)
 	if !ok {
-		return noIncarnation
+		return nil, noIncarnation
 	}
 	m := s.current(id)
+	if m == nil {
+		return nil, void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+	}
+	return m, counts
+}
+
+// quarantined bars a member from claims, over restarts, until it is cleared.
+func (s *State) quarantined(r *domain.Record, q domain.Quarantined) Ruling {
+	m, ruling := s.speaker(r, q.Incarnation)
 	switch {
 	case m == nil:
-		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
-	case m.Quarantined && m.QuarantinedAs == id.Incarnation:
-		return void("%s is quarantined already", id.Name)
+		return ruling
+	case m.Quarantined && m.QuarantinedAs == m.Incarnation:
+		return void("%s is quarantined already", m.Name)
 	}
-	m.Quarantined, m.QuarantinedAs = true, id.Incarnation
+	m.Quarantined, m.QuarantinedAs = true, m.Incarnation
 	return counts
 }
 
 // cleared ends a quarantine.
 func (s *State) cleared(r *domain.Record, c domain.Cleared) Ruling {
-	id, ok := who(r, c.Incarnation)
-	if !ok {
-		return noIncarnation
-	}
-	m := s.current(id)
+	m, ruling := s.speaker(r, c.Incarnation)
 	switch {
 	case m == nil:
-		return void("incarnation %s of %s is not a member", id.Incarnation, id.Name)
+		return ruling
 	case !m.Quarantined:
-		return void("%s is not quarantined", id.Name)
+		return void("%s is not quarantined", m.Name)
 	}
 	m.Quarantined, m.QuarantinedAs = false, ""
 	return counts

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"strings"
+
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/infra/clock"
@@ -23,16 +25,19 @@ func (s *Server) revisionStatus(m *election.Server, out *httpapi.Status) {
 			continue // it says nothing any more, and comes back as another process
 		}
 		st.Unapplied = checkup.Unapplied(st.Name, out.Revision, said, min(waited, member.LastHeartbeat.Uptime))
-		if st.Unapplied != "" && st.Name == s.options.Election.Member {
-			// Reasons are for everybody, and what a server cannot may name its folders.
-			public := said
-			if public.Failure != "" {
-				public.Failure = "`understudy config show` says why"
-			}
-			out.Server.Reasons = append(out.Server.Reasons, checkup.Unapplied(st.Name, out.Revision, public, min(waited, member.LastHeartbeat.Uptime)))
+		if st.Unapplied != "" && st.Name == s.me() {
+			out.Server.Reasons = append(out.Server.Reasons, public(st.Unapplied, said.Failure))
 			out.Server.Ready = false
 		}
 	}
+}
+
+// public is a reason that everybody may read: why a server cannot may name its folders.
+func public(reason, failure string) string {
+	if text, ends := strings.CutSuffix(reason, failure); ends && failure != "" {
+		return text + "`understudy config show` says why"
+	}
+	return reason
 }
 
 // waiting are the servers that have not gone over to a revision; of those that are not
