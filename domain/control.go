@@ -75,6 +75,10 @@ type Release struct {
 	Reason      string `msgpack:"reason,omitempty" json:"reason,omitempty"`
 }
 
+// AskedFor begins the reason of a release that an operator has asked for; behind it stands
+// who that was.
+const AskedFor = "switchover asked for by "
+
 // Died is written by the guard that saw the process end, and by nobody else.
 type Died struct {
 	Incarnation string `msgpack:"incarnation" json:"incarnation"`

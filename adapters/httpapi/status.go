@@ -88,6 +88,7 @@ type ServerStatus struct {
 	SyncMode    int          `json:"sync_mode" enum:"0,1,2" doc:"0 in sync, may take over; 1 catching up; 2 has not been at the end of the log since its start"`
 	Precedence  int          `json:"precedence,omitempty"`
 	Drained     bool         `json:"drained,omitempty" doc:"In maintenance: it does not take over"`
+	DrainedBy   string       `json:"drained_by,omitempty" doc:"Who has drained it, and why"`
 	Falls       int          `json:"falls,omitempty" doc:"Epochs that it lost unasked, each within 10 minutes of the one before"`
 	Revision    uint64       `json:"revision,omitempty" doc:"The last revision of the configuration that it has gone over to, by its own word; 0 for none since it started"`
 	Unapplied   string       `json:"unapplied,omitempty" doc:"Why it has not gone over to the active revision, though it should have by now"`

@@ -157,7 +157,7 @@ func decisions(t *table, st *httpapi.Status) {
 	}
 	for _, m := range st.Servers {
 		if m.Drained {
-			t.text("server %s is drained: it does not take over", oneLine(m.Name))
+			t.text("server %s is drained%s: it does not take over", oneLine(m.Name), oneLine(after(" by ", m.DrainedBy)))
 		}
 		if m.Falls > 1 {
 			t.text("server %s has lost primacy unasked %d times, each soon after the one before", oneLine(m.Name), m.Falls)

@@ -132,7 +132,8 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 	a.Heard = make(map[string]string)
 	for _, one := range st.Servers {
 		if one.Name == m.Name {
-			a.SyncMode, a.Lag, a.Hash, a.Drained, a.Falls = one.SyncMode, one.Lag, one.HashOK, one.Drained, one.Falls
+			a.SyncMode, a.Lag, a.Hash, a.Falls = one.SyncMode, one.Lag, one.HashOK, one.Falls
+			a.Drained, a.DrainedBy = one.Drained, one.DrainedBy
 			a.Behind, a.Identity = one.Unapplied, one.Identity
 		} else if one.State == httpapi.StateSilent {
 			a.Heard[one.Name] = shortMs(one.LastHeard)

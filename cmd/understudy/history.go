@@ -249,6 +249,9 @@ func parseSpan(now time.Time, since, sinceText, until, untilText string) (histor
 // parseMoment reads a time as people write it.
 func parseMoment(text string, now time.Time) (domain.Instant, error) {
 	if d, err := time.ParseDuration(text); err == nil {
+		if d < 0 {
+			return 0, fmt.Errorf("write it without the sign: %s is for so long ago", -d)
+		}
 		return domain.InstantOf(now.Add(-d)), nil
 	}
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {

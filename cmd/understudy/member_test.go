@@ -59,3 +59,29 @@ func TestAServerThatKnowsNobodyIsAskedItself(t *testing.T) {
 		}
 	}
 }
+
+// What no policy can be is said in the words of the line, and nothing is asked.
+func TestAPolicyThatNoneCanBeIsSaidWithItsFlag(t *testing.T) {
+	l := newLandscape(t)
+	for line, want := range map[string]string{
+		"--order nonsense":                 "--order \"nonsense\": give one of longest-running, precedence and designated",
+		"--fail-back sometimes":            "--fail-back \"sometimes\": give one of never, auto and manual",
+		"--hold-down -5s":                  "--hold-down -5s: give 0s to 24h0m0s",
+		"--fail-back auto --hold-down 25h": "--hold-down 25h0m0s: give 0s",
+		"--max-members -1":                 "--max-members -1: give 1 to 64",
+		"--max-members 99":                 "--max-members 99: give 1 to 64",
+	} {
+		if code, _, errOut := l.cli(t, "", append([]string{"cluster", "policy"}, strings.Fields(line)...)...); code != exitUsage || !strings.Contains(errOut, want) {
+			t.Errorf("%s: exit %d, %s", line, code, errOut)
+		}
+	}
+}
+
+// A negative duration may mean the past or what is to come: it is refused.
+func TestSoLongAgoHasNoSign(t *testing.T) {
+	l := newLog(t)
+	code, _, errOut := command(t, "state", "at", "--time", "-10s", "--kafka", l.address, "--landscape", "main", "--keys-file", l.keys)
+	if code != exitUsage || !strings.Contains(errOut, "10s is for so long ago") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+}

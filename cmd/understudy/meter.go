@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -19,14 +18,7 @@ func (p *progressFlag) register(cmd *cobra.Command) {
 
 // notes is where progress goes to, nil for nowhere.
 func (p *progressFlag) notes(cmd *cobra.Command) io.Writer {
-	out := cmd.ErrOrStderr()
-	if f, ok := out.(*os.File); ok && !p.progress {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return out
-		}
-		return nil
-	}
-	if p.progress {
+	if out := cmd.ErrOrStderr(); p.progress || isTerminal(out) {
 		return out
 	}
 	return nil
@@ -42,7 +34,10 @@ type meter struct {
 	began, told time.Time
 }
 
-const meterEvery = 500 * time.Millisecond
+const (
+	meterEvery = 500 * time.Millisecond
+	meterIdle  = 5 * time.Second // while nothing is done
+)
 
 // restart begins another work with the same meter.
 func (p *meter) restart(total int64, now time.Time) {
@@ -54,6 +49,28 @@ func (p *meter) restart(total int64, now time.Time) {
 // newMeter tells nothing if out is nil.
 func newMeter(out io.Writer, what string, total int64, now time.Time) *meter {
 	return &meter{out: out, what: what, total: total, began: now, told: now}
+}
+
+// keep has it tell also while nothing is done for a while, until end is called.
+func (p *meter) keep() (end func()) {
+	if p.out == nil {
+		return func() {}
+	}
+	over := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		tick := time.NewTicker(meterIdle)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				p.add(0, now)
+			case <-over:
+				return
+			}
+		}
+	})
+	return func() { close(over); telling.Wait() }
 }
 
 func (p *meter) add(n int, now time.Time) {

@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
+	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 )
 
 func clusterPolicyCommand(g *globals) *cobra.Command {
@@ -37,11 +40,14 @@ of its own.`,
   understudy cluster policy --max-members 8`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			flags := cmd.Flags()
+			if err := checkPolicy(flags, order, failBack, holdDown, limit); err != nil {
+				return err
+			}
 			s, err := g.open(cmd)
 			if err != nil {
 				return err
 			}
-			flags := cmd.Flags()
 			p := httpapi.PolicyChange{Order: order, Members: members, FailBack: failBack}
 			if flags.Changed("hold-down") {
 				p.HoldDown = holdDown.String()
@@ -62,6 +68,24 @@ of its own.`,
 	cmd.Flags().DurationVar(&holdDown, "hold-down", 0, "auto: how long a server must have been ready (if none was ever set: 10s)")
 	cmd.Flags().IntVar(&limit, "max-members", 0, "how many servers there may be; 0: the default of 6")
 	return cmd
+}
+
+// checkPolicy finds what no policy can be, in the words of the flags. What does not go
+// together the servers know.
+func checkPolicy(flags *pflag.FlagSet, order, failBack string, holdDown time.Duration, limit int) error {
+	orders := []domain.PolicyOrder{domain.OrderLongestRunning, domain.OrderPrecedence, domain.OrderDesignated}
+	ways := []domain.FailBack{domain.FailBackNever, domain.FailBackAuto, domain.FailBackManual}
+	switch {
+	case flags.Changed("order") && !slices.Contains(orders, domain.PolicyOrder(order)):
+		return usage("--order %q: give one of %s, %s and %s", order, orders[0], orders[1], orders[2])
+	case flags.Changed("fail-back") && !slices.Contains(ways, domain.FailBack(failBack)):
+		return usage("--fail-back %q: give one of %s, %s and %s", failBack, ways[0], ways[1], ways[2])
+	case holdDown < 0 || holdDown > election.MaxHoldDown:
+		return usage("--hold-down %s: give 0s to %s", holdDown, election.MaxHoldDown)
+	case limit < 0 || limit > election.MaxMembers:
+		return usage("--max-members %d: give 1 to %d, or 0 for the default of %d", limit, election.MaxMembers, election.DefaultMaxMembers)
+	}
+	return nil
 }
 
 func (s *session) showPolicy(cmd *cobra.Command) error {

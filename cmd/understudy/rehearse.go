@@ -102,11 +102,23 @@ func (g *globals) rehearse(cmd *cobra.Command, o *rehearsing) error {
 		return err
 	}
 	m := newMeter(o.notes(cmd), "replay", int64(len(list.List())), time.Now())
+	if m.out != nil {
+		_, _ = fmt.Fprintf(m.out, "replay: %d commands of %s go to %s at %s, for %s\n", len(list.List()), t.device, o.into, o.speed, short(lasting(list.List(), speed)))
+	}
+	defer m.keep()()
 	report, err := rehearse.Play(ctx, driver, def, into, list.List(), speed, func() { m.add(1, time.Now()) })
 	if err != nil {
 		return err
 	}
 	return t.rehearsed(o, list, report)
+}
+
+// lasting is how long a list takes at a speed; 0 for one that takes what it takes.
+func lasting(list []sendings.Sending, speed float64) time.Duration {
+	if speed == 0 {
+		return 0
+	}
+	return time.Duration(float64(list[len(list)-1].At.Sub(list[0].At)) / speed)
 }
 
 // spareDriver reaches nothing but the spare.

@@ -31,6 +31,9 @@ func TestWhatWasSentIsPlayedIntoASimulator(t *testing.T) {
 		t.Errorf("destination 5 has source %d, not 13", got)
 	}
 	at := []string{"--kafka", past.address, "--landscape", "main", "--keys-file", past.keys}
+	if _, _, errOut := command(t, append(append(base, "--into", sim.Addr(), "--progress"), at...)...); !strings.Contains(errOut, "replay: 2 commands of videohub-1 go to "+sim.Addr()+" at 1x, for ") {
+		t.Errorf("how far it is: %s", errOut)
+	}
 	for _, c := range []struct {
 		args []string
 		code int

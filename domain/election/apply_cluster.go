@@ -51,7 +51,10 @@ func (s *State) drained(r *domain.Record, d domain.Drained) Ruling {
 	case d.On == m.Drained:
 		return void("%s is that already", r.Subject)
 	}
-	m.Drained = d.On
+	m.Drained, m.DrainedBy = d.On, ""
+	if d.On && sound(d.By, domain.MaxText) && sound(d.Reason, domain.MaxText) {
+		m.DrainedBy = d.By + because(d.Reason)
+	}
 	return counts
 }
 

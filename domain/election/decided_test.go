@@ -25,6 +25,9 @@ func TestAViewKeepsWhatWasDecided(t *testing.T) {
 	}
 	policy, ok := restored.Policy()
 	_, dissolved := restored.Dissolved()
+	if b, _ := restored.Member("b"); !b.Drained || b.DrainedBy != "ops" {
+		t.Errorf("who drained b is %q", b.DrainedBy)
+	}
 	if !ok || policy.MaxMembers != 2 || !restored.Paused().On || !dissolved || restored.moved == 0 || restored.Banned("a") == "" {
 		t.Errorf("something is forgotten: %s", restored.Export())
 	}

@@ -59,7 +59,7 @@ func FaultOf(p domain.Policy) string {
 	case p.FailBack != domain.FailBackNever && p.FailBack != domain.FailBackAuto && p.FailBack != domain.FailBackManual:
 		return fmt.Sprintf("fail-back %q is not known: use %s, %s or %s", p.FailBack, domain.FailBackNever, domain.FailBackAuto, domain.FailBackManual)
 	case p.HoldDown < 0 || p.HoldDown > MaxHoldDown:
-		return fmt.Sprintf("hold-down %s: use at most %s", p.HoldDown, MaxHoldDown)
+		return fmt.Sprintf("hold-down %s: use 0s to %s", p.HoldDown, MaxHoldDown)
 	case p.MaxMembers < 0 || p.MaxMembers > MaxMembers:
 		return fmt.Sprintf("max_members %d: use 1 to %d, or 0 for the default", p.MaxMembers, MaxMembers)
 	case p.Order == domain.OrderDesignated && len(p.Members) == 0:

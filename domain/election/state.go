@@ -30,6 +30,7 @@ type Member struct {
 	LastSeen      int64            `json:"last_seen"`     // offset of LastHeartbeat; -1 for none
 	LastAppended  domain.Instant   `json:"last_appended"` // its time
 	Drained       bool             `json:"drained,omitempty"`
+	DrainedBy     string           `json:"drained_by,omitempty"` // who, and why
 	Falls         int              `json:"falls,omitempty"` // epochs that it lost unasked, each soon after the one before
 	FellAt        domain.Instant   `json:"fell_at,omitempty"`
 	Identity      string           `json:"identity,omitempty"` // public key of its data folder, in hex

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
@@ -23,7 +24,8 @@ type decision struct {
 	refused func(m *election.Server) error
 	holds   func(s *election.State) bool
 	done    string
-	void    string // why the fold may not count what nothing refuses
+	already func(s *election.State) string // what is said where it holds before it is decided; nil: done
+	void    string                         // why the fold may not count what nothing refuses
 }
 
 // decide appends a decision and waits until it is folded here.
@@ -31,11 +33,14 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 	var refusal error
 	forget := func() {}
 	standing, own := false, &verdict{holds: d.holds}
+	done := d.done
 	err := s.control.ask(ctx, func(m *election.Server) {
 		if refusal = cmp.Or(s.Closed(), d.refused(m)); refusal != nil {
 			return
 		}
-		if standing = d.holds(m.State()); !standing {
+		if standing = d.holds(m.State()); standing && d.already != nil {
+			done = d.already(m.State())
+		} else if !standing {
 			forget = s.control.await(d.subject, d.record(), own)
 		}
 	})
@@ -58,11 +63,18 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 	if void {
 		return httpapi.Decision{}, refusal
 	}
-	return httpapi.Decision{Done: d.done}, nil
+	return httpapi.Decision{Done: done}, nil
 }
 
 // just gives a record that does not depend on how things stand.
 func just(p domain.Payload) func() domain.Payload { return func() domain.Payload { return p } }
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
 
 func (s *Server) me() string { return s.options.Election.Member }
 
@@ -74,6 +86,12 @@ func (s *Server) Pause(ctx context.Context, user string, on bool, reason string)
 	}
 	return s.decide(ctx, decision{
 		subject: s.me(), record: just(domain.Paused{On: on, By: user, Reason: reason}), done: done,
+		already: func(st *election.State) string {
+			if p := st.Paused(); p.On {
+				return fmt.Sprintf("automatic failover is paused already, by %s%s; nothing was changed", p.By, because(p.Reason))
+			}
+			return "automatic failover was not paused; nothing was changed"
+		},
 		refused: func(*election.Server) error { return nil },
 		holds:   func(st *election.State) bool { return st.Paused().On == on },
 	})
@@ -87,6 +105,12 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 	}
 	d, err := s.decide(ctx, decision{
 		subject: server, record: just(domain.Drained{On: on, By: user, Reason: reason}), done: done,
+		already: func(st *election.State) string {
+			if m, _ := st.Member(server); m.Drained {
+				return fmt.Sprintf("%s is drained already, by %s; nothing was changed", server, m.DrainedBy)
+			}
+			return server + " was not drained; nothing was changed"
+		},
 		refused: func(m *election.Server) error { return inTheWay(m, server, on) },
 		holds: func(st *election.State) bool {
 			m, ok := st.Member(server)
@@ -130,7 +154,7 @@ func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, 
 			return httpapi.Decision{}, err
 		}
 	}
-	return s.decide(ctx, decision{
+	d, err := s.decide(ctx, decision{
 		subject: server, record: just(domain.Removed{By: user, Reason: reason, Out: true}),
 		done: server + " is removed for good: under its name nobody takes part any more",
 		refused: func(m *election.Server) error {
@@ -149,6 +173,35 @@ func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, 
 		},
 		holds: func(st *election.State) bool { return st.Banned(server) != "" },
 	})
+	if err != nil {
+		return d, err
+	}
+	return s.undesignated(ctx, user, server, d)
+}
+
+// undesignated takes a server that was removed out of the list of the policy: nobody of
+// that name comes back.
+func (s *Server) undesignated(ctx context.Context, user, server string, d httpapi.Decision) (httpapi.Decision, error) {
+	var change httpapi.PolicyChange
+	err := s.control.ask(ctx, func(m *election.Server) {
+		p, _ := m.State().Policy()
+		if !slices.Contains(p.Members, server) {
+			return
+		}
+		change.Members = slices.DeleteFunc(slices.Clone(p.Members), func(name string) bool { return name == server })
+		if len(change.Members) == 0 {
+			change = httpapi.PolicyChange{Order: string(domain.OrderLongestRunning)}
+		}
+	})
+	if err != nil || change.Order == "" && change.Members == nil {
+		return d, err
+	}
+	policy, err := s.SetPolicy(ctx, user, change)
+	if err != nil {
+		return d, fmt.Errorf("%s; it still stands in the list of the policy, which could not be changed: %w", d.Done, err)
+	}
+	d.Done += "; " + policy.Done
+	return d, nil
 }
 
 // Dissolve implements httpapi.Cluster.

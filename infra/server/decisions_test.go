@@ -39,18 +39,30 @@ func TestOperatorsDecideAboutTheServersOfALandscape(t *testing.T) {
 	decided(t)(a.Pause(s.ctx, "ann", true, "work on the switches"))
 	s.eventually("C tells what was decided", func() error {
 		st, err := c.Status(s.ctx)
-		drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == "B" && m.Drained && m.SyncMode == 0 })
+		drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == "B" && m.DrainedBy == "ann: new disks" && m.Drained && m.SyncMode == 0 })
 		if err != nil || st.Policy == nil || st.Policy.Order != "designated" || st.Paused == nil || st.Paused.By != "ann" || !drained {
 			return fmt.Errorf("the status is %+v: %w", st, errors.Join(err, domain.ErrTransient))
 		}
 		return nil
 	})
+	says := func(want string) func(httpapi.Decision, error) {
+		return func(d httpapi.Decision, err error) {
+			t.Helper()
+			if err != nil || !strings.Contains(d.Done, want) {
+				t.Errorf("it says %q, %v, want %q", d.Done, err, want)
+			}
+		}
+	}
+	says("drained already, by ann: new disks; nothing was changed")(a.Drain(s.ctx, "bob", "B", true, "again"))
+	says("paused already, by ann: work on the switches; nothing")(a.Pause(s.ctx, "bob", true, "again"))
 	decided(t)(a.Pause(s.ctx, "ann", false, ""))
 	decided(t)(a.Drain(s.ctx, "ann", "B", false, ""))
+	says("C was not drained; nothing was changed")(a.Drain(s.ctx, "bob", "C", false, ""))
+	says("was not paused; nothing was changed")(a.Pause(s.ctx, "bob", false, ""))
 	s.holds("B", a, b, c)
 
 	// Who leaves in order hands over, ends, and stays out.
-	decided(t)(c.Remove(s.ctx, "ann", "B", true, "sold"))
+	says("the policy is designated (A)")(c.Remove(s.ctx, "ann", "B", true, "sold"))
 	s.ended(b, "B was removed by ann: sold")
 	s.holds("A", a, c)
 	again := s.startWith("B", precedence(20))

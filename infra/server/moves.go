@@ -45,7 +45,7 @@ func (s *Server) Switchover(ctx context.Context, user, to string) (httpapi.Move,
 	}
 	// The successor is always named: while failover is paused nobody else may begin.
 	s.core.tell(core.Finish{Epoch: epoch, Then: []core.Effect{
-		core.Control{Input: election.Release{Epoch: epoch, To: successor, Reason: "switchover asked for by " + user}},
+		core.Control{Input: election.Release{Epoch: epoch, To: successor, Reason: domain.AskedFor + user}},
 	}})
 	return s.await(ctx, from, to, epoch, began)
 }

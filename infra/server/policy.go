@@ -26,7 +26,7 @@ func (s *Server) SetPolicy(ctx context.Context, user string, in httpapi.PolicyCh
 		record:  func() domain.Payload { return p },
 		refused: func(m *election.Server) (err error) {
 			now, _ := m.State().Policy()
-			if p, err = revised(now, in); err != nil {
+			if p, err = revised(now, in, m.State()); err != nil {
 				return err
 			}
 			p.By = user
@@ -45,8 +45,9 @@ func (s *Server) SetPolicy(ctx context.Context, user string, in httpapi.PolicyCh
 	return d, err
 }
 
-// revised is the policy in force with what is given changed.
-func revised(now domain.Policy, in httpapi.PolicyChange) (domain.Policy, error) {
+// revised is the policy in force with what is given changed. A list that stays loses who
+// was removed; a hold-down stays for when there is fail-back again.
+func revised(now domain.Policy, in httpapi.PolicyChange, st *election.State) (domain.Policy, error) {
 	p := now
 	p.Order = domain.PolicyOrder(cmp.Or(in.Order, string(now.Order), string(domain.OrderLongestRunning)))
 	switch {
@@ -54,6 +55,8 @@ func revised(now domain.Policy, in httpapi.PolicyChange) (domain.Policy, error) 
 		p.Members = in.Members
 	case p.Order != domain.OrderDesignated:
 		p.Members = nil
+	default:
+		p.Members = slices.DeleteFunc(slices.Clone(p.Members), func(name string) bool { return st.Banned(name) != "" })
 	}
 	usual := domain.FailBackAuto
 	if p.Order == domain.OrderLongestRunning {
@@ -64,15 +67,13 @@ func revised(now domain.Policy, in httpapi.PolicyChange) (domain.Policy, error) 
 		p.MaxMembers = *in.MaxMembers
 	}
 	switch d, err := time.ParseDuration(in.HoldDown); {
-	case in.HoldDown == "" && p.FailBack != domain.FailBackAuto:
-		p.HoldDown = 0
-	case in.HoldDown == "" && now.FailBack != domain.FailBackAuto:
+	case in.HoldDown == "" && p.FailBack == domain.FailBackAuto && now.FailBack != domain.FailBackAuto && now.HoldDown == 0:
 		p.HoldDown = defaultHoldDown
 	case in.HoldDown == "":
 	case err != nil:
-		return p, fmt.Errorf("hold_down %q is no duration such as 10s: %w", in.HoldDown, domain.ErrInvalid)
+		return p, fmt.Errorf("hold-down %q is no duration such as 10s: %w", in.HoldDown, domain.ErrInvalid)
 	case p.FailBack != domain.FailBackAuto:
-		return p, fmt.Errorf("hold_down is of fail-back auto, and fail-back is %s: give both, or leave it out: %w", p.FailBack, domain.ErrInvalid)
+		return p, fmt.Errorf("a hold-down is of fail-back auto, and fail-back is %s: give both, or leave it out: %w", p.FailBack, domain.ErrInvalid)
 	default:
 		p.HoldDown = d
 	}

@@ -32,6 +32,8 @@ func TestAPolicyIsChangedPieceByPiece(t *testing.T) {
 		{httpapi.PolicyChange{Members: []string{"A"}}, httpapi.Policy{Order: "designated", Members: []string{"A"}, FailBack: "auto", HoldDown: "30s", MaxMembers: 8}},
 		{httpapi.PolicyChange{Order: "precedence", MaxMembers: &none}, httpapi.Policy{Order: "precedence", FailBack: "auto", HoldDown: "30s"}},
 		{httpapi.PolicyChange{FailBack: "never"}, httpapi.Policy{Order: "precedence", FailBack: "never"}},
+		{httpapi.PolicyChange{FailBack: "auto"}, httpapi.Policy{Order: "precedence", FailBack: "auto", HoldDown: "30s"}},
+		{httpapi.PolicyChange{FailBack: "never"}, httpapi.Policy{Order: "precedence", FailBack: "never"}},
 	} {
 		decided(t)(b.SetPolicy(s.ctx, "ann", step.change))
 		st, err := b.Status(s.ctx)

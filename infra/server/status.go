@@ -172,7 +172,7 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		Name: m.Name, Address: m.Address, Role: httpapi.RoleSecondary, State: "hot",
 		Position: hb.Position, Lag: hb.Lag, HashOK: hb.Hash, Seniority: m.Joined,
 		Uptime: httpapi.MillisecondsOf(hb.Uptime), Ready: m.Ready, Guarded: hb.Guarded, Incarnation: m.Incarnation,
-		SyncMode: syncMode(m), Precedence: m.Precedence, Drained: m.Drained, Falls: m.Falls, Build: m.Build, Identity: m.Identity,
+		SyncMode: syncMode(m), Precedence: m.Precedence, Drained: m.Drained, DrainedBy: m.DrainedBy, Falls: m.Falls, Build: m.Build, Identity: m.Identity,
 	}
 	if st.HashOK != domain.HashOK && st.HashOK != domain.HashDiffers {
 		st.HashOK = httpapi.HashUnknown

@@ -96,6 +96,9 @@ func (o *Options) Validate() error {
 			fault("--ttl %q: give auto or a duration such as 300ms", o.TTL)
 		}
 	}
+	if o.MinTTL < 0 {
+		fault("--min-ttl %s: give a duration above 0, or 0 for the servers' own default", o.MinTTL)
+	}
 	if len(faults) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/infra/up"
 )
@@ -113,5 +114,12 @@ func TestPortsThatMayBeTakenAreWarnedAbout(t *testing.T) {
 	var base int
 	if _, err := fmt.Sscan(strings.TrimRight(strings.Fields(after)[0], ":"), &base); err != nil || base <= last && base+100 > first {
 		t.Errorf("it proposes %d, %v", base, err)
+	}
+}
+
+func TestALeaseOfLessThanNothingIsRefused(t *testing.T) {
+	o := up.Options{Dir: t.TempDir(), PortBase: 17500, Servers: 3, MinTTL: -5 * time.Millisecond}
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "--min-ttl -5ms") {
+		t.Errorf("%v", err)
 	}
 }

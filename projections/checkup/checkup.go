@@ -39,30 +39,31 @@ type Answer struct {
 	Address string
 	Failure string // why it does not answer; empty if it does
 
-	Primary  string // as it sees it
-	Epoch    uint64
-	Ready    bool
-	Reasons  []string // why it is not
-	SyncMode int
-	Lag      int64 // records; below 0: unknown
-	Hash     string
-	Build    string
-	Identity string // public key of its data folder; empty for one of 0.1.0
-	Guarded  bool
-	Valve    string
-	ValveWhy string
-	Drained  bool
-	Falls    int
-	Members  int               // how many servers take part, as it sees it
-	Limit    int               // how many may
-	Paused   string            // by whom automatic failover is, as it sees it
-	Suspect  bool              // a record's time was too far ahead
-	Clock    time.Duration     // its wall clock less the asker's
-	Within   time.Duration     // how exactly that is known
-	Checks   []SelfCheck       // what it stands on
-	Heard    map[string]string // members that it does not hear, and since when
-	Behind   string            // why it has not gone over to the active revision of the configuration
-	Signs    []string          // verifier keys of the checkpoints that it signs while it is primary
+	Primary   string // as it sees it
+	Epoch     uint64
+	Ready     bool
+	Reasons   []string // why it is not
+	SyncMode  int
+	Lag       int64 // records; below 0: unknown
+	Hash      string
+	Build     string
+	Identity  string // public key of its data folder; empty for one of 0.1.0
+	Guarded   bool
+	Valve     string
+	ValveWhy  string
+	Drained   bool
+	DrainedBy string // who, and why
+	Falls     int
+	Members   int               // how many servers take part, as it sees it
+	Limit     int               // how many may
+	Paused    string            // by whom automatic failover is, as it sees it
+	Suspect   bool              // a record's time was too far ahead
+	Clock     time.Duration     // its wall clock less the asker's
+	Within    time.Duration     // how exactly that is known
+	Checks    []SelfCheck       // what it stands on
+	Heard     map[string]string // members that it does not hear, and since when
+	Behind    string            // why it has not gone over to the active revision of the configuration
+	Signs     []string          // verifier keys of the checkpoints that it signs while it is primary
 }
 
 // SelfCheck is what a server has found about one thing that it stands on.
@@ -177,7 +178,7 @@ func of(a *Answer, primary string, builds, copies []string) []Finding {
 	judge("valve", a.Valve == "kernel", Warns, "%s: %s", a.Valve, a.ValveWhy)
 	judge("clock", a.Clock.Abs() <= clockOff+a.Within, Warns, "its wall clock is %s off this machine's", a.Clock.Round(time.Millisecond))
 	judge("log time", !a.Suspect, Warns, "a record's time was too far ahead to be believed; check the clocks of brokers and producers")
-	judge("succession", !a.Drained, Warns, "it is drained: it does not take over")
+	judge("succession", !a.Drained, Warns, "it is drained%s: it does not take over", by(a.DrainedBy))
 	judge("members", a.Limit == 0 || a.Members <= a.Limit, Fails, "%d servers take part, and the policy allows %d: one that starts again stays out. Raise the limit with `understudy cluster policy --max-members`, or take some out", a.Members, a.Limit)
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
@@ -192,6 +193,13 @@ func of(a *Answer, primary string, builds, copies []string) []Finding {
 	slices.Sort(silent)
 	judge("mesh", len(silent) == 0, Fails, "it does not hear %s", strings.Join(silent, ", "))
 	return out
+}
+
+func by(whom string) string {
+	if whom == "" {
+		return ""
+	}
+	return " by " + whom
 }
 
 func named(server string) string {

@@ -41,7 +41,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"no valve":       {func(a *checkup.Answer) { a.Valve, a.ValveWhy = "process", "no CAP_BPF" }, checkup.Warns, "process: no CAP_BPF"},
 		"a wrong clock":  {func(a *checkup.Answer) { a.Clock = -time.Minute }, checkup.Warns, "its wall clock is -1m0s off"},
 		"wrong producer": {func(a *checkup.Answer) { a.Suspect = true }, checkup.Warns, "too far ahead"},
-		"maintenance":    {func(a *checkup.Answer) { a.Drained = true }, checkup.Warns, "it is drained"},
+		"maintenance":    {func(a *checkup.Answer) { a.Drained, a.DrainedBy = true, "ann: new disks" }, checkup.Warns, "it is drained by ann: new disks"},
 		"too many":       {func(a *checkup.Answer) { a.Members, a.Limit = 4, 3 }, checkup.Fails, "4 servers take part, and the policy allows 3"},
 		"a full disk":    {func(a *checkup.Answer) { a.Checks = []checkup.SelfCheck{{Check: "disk", Failure: "no space left"}} }, checkup.Warns, "no space left"},
 		"paused":         {func(a *checkup.Answer) { a.Paused = "ann" }, checkup.Warns, "paused by ann"},

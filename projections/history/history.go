@@ -12,7 +12,9 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -40,6 +42,7 @@ type History struct {
 	terms []Term
 	last  domain.Instant // the last sign of the holder
 	sign  sign           // what the next epoch will be because of
+	end   int64          // of the epoch before: the record in control that ended it
 }
 
 // sign is what stands on record about the end of an epoch.
@@ -62,6 +65,12 @@ func (h *History) Apply(r domain.Record) {
 	if !ruling.Counts {
 		return
 	}
+	open := h.open()
+	defer func() {
+		if open && !h.open() {
+			h.end = r.Position.Offset
+		}
+	}()
 	switch p := r.Payload.(type) {
 	case domain.Heartbeat:
 		h.last = r.Appended
@@ -69,7 +78,7 @@ func (h *History) Apply(r domain.Record) {
 		h.began(&r, p, before, held, ttl)
 	case domain.Release:
 		h.last = r.Appended
-		h.sign.evidence = join(h.sign.evidence, r.Subject+" released: "+p.Reason)
+		h.sign = sign{cmp.Or(h.sign.by, h.asked(r.Subject, p.Reason)), join(h.sign.evidence, r.Subject+" released: "+p.Reason)}
 		h.ended("released: " + p.Reason)
 	case domain.Contest:
 		h.sign = sign{p.By, join(h.sign.evidence, "contested: "+p.Reason)}
@@ -103,6 +112,9 @@ func (h *History) began(r *domain.Record, c domain.Claim, before string, held bo
 	if len(h.terms) > 0 {
 		t.Gap = max(0, r.Appended.Sub(h.last))
 	}
+	if m, _ := h.state.Member(r.Subject); !held && len(h.terms) > 0 && m.Joined > h.end {
+		t.Cause, t.Evidence = "start", join(t.Evidence, r.Subject+" was started after that")
+	}
 	if held && t.Evidence == "" {
 		t.Evidence = fmt.Sprintf("nothing was heard of %s for longer than its lease of %s", before, ttl)
 	}
@@ -113,21 +125,37 @@ func (h *History) began(r *domain.Record, c domain.Claim, before string, held bo
 	h.last, h.sign = r.Appended, sign{}
 }
 
+// asked is the operator on whose word a holder has released; empty if it was nobody's.
+func (h *History) asked(holder, reason string) string {
+	if by, is := strings.CutPrefix(reason, domain.AskedFor); is {
+		return by
+	}
+	if m, _ := h.state.Member(holder); reason == election.ReasonDrained {
+		by, _, _ := strings.Cut(m.DrainedBy, ": ")
+		return by
+	}
+	return ""
+}
+
+// open tells whether the last term goes on, as far as is known.
+func (h *History) open() bool {
+	return len(h.terms) > 0 && h.terms[len(h.terms)-1].Ended == ""
+}
+
 // ended notes how the term ended: the first word counts.
 func (h *History) ended(how string) {
-	if len(h.terms) == 0 {
+	if !h.open() {
 		return
 	}
-	if t := &h.terms[len(h.terms)-1]; t.Ended == "" {
-		t.Ended = how
-		t.Lasted = max(0, h.last.Sub(t.Began))
-	}
+	t := &h.terms[len(h.terms)-1]
+	t.Ended, t.Lasted = how, max(0, h.last.Sub(t.Began))
 }
 
 // Close says up to when the term that is held has lasted.
 func (h *History) Close() []Term {
-	if n := len(h.terms); n > 0 && h.terms[n-1].Ended == "" {
-		h.terms[n-1].Lasted = max(0, h.last.Sub(h.terms[n-1].Began))
+	if h.open() {
+		t := &h.terms[len(h.terms)-1]
+		t.Lasted = max(0, h.last.Sub(t.Began))
 	}
 	return h.terms
 }

@@ -1,10 +1,13 @@
 package history_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 	"github.com/understudy-io/understudy/projections/history"
 )
 
@@ -52,5 +55,42 @@ func TestEveryEpochIsToldWithItsCauseAndEvidence(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("term %d:\n got %+v\nwant %+v", i+1, got[i], want[i])
 		}
+	}
+}
+
+// Who moved primacy stands beside the move, and where all were stopped the next epoch
+// begins with a start: nobody has moved anything.
+func TestAMoveHasItsOperatorAndAColdStartHasNone(t *testing.T) {
+	h := history.New()
+	for i, w := range []written{
+		{"A", 1, domain.Joined{Incarnation: "a1"}},
+		{"B", 1, domain.Joined{Incarnation: "b1"}},
+		{"A", 2, domain.Claim{Incarnation: "a1", Epoch: 1, Seen: -1, N: 1, TTL: time.Second, Cause: "start"}},
+		{"A", 3, domain.Release{Incarnation: "a1", Epoch: 1, To: "B", Reason: domain.AskedFor + "ann"}},
+		{"B", 3, domain.Claim{Incarnation: "b1", Epoch: 2, Seen: 2, N: 1, TTL: time.Second, Cause: "switchover"}},
+		{"B", 4, domain.Drained{On: true, By: "bob", Reason: "new disks"}},
+		{"B", 4, domain.Release{Incarnation: "b1", Epoch: 2, To: "A", Reason: election.ReasonDrained}},
+		{"A", 5, domain.Claim{Incarnation: "a1", Epoch: 3, Seen: 4, N: 2, TTL: time.Second, Cause: "switchover"}},
+		{"B", 6, domain.Left{Incarnation: "b1"}},
+		{"A", 6, domain.Left{Incarnation: "a1"}},
+		{"A", 60, domain.Joined{Incarnation: "a2"}},
+		{"A", 61, domain.Claim{Incarnation: "a2", Epoch: 4, Seen: 7, N: 1, TTL: time.Second, Cause: "switchover"}},
+	} {
+		h.Apply(domain.Record{
+			Position: domain.Position{Offset: int64(i)}, Subject: w.by, Appended: w.at * second, Signed: true, Type: w.p.Type(), Payload: w.p,
+		})
+	}
+	var got []string
+	for _, term := range h.Close() {
+		got = append(got, term.Server+" "+term.Cause+" by "+term.By+"; "+term.Evidence)
+	}
+	want := []string{
+		"A start by ; ",
+		"B switchover by ann; A released: switchover asked for by ann",
+		"A switchover by bob; B released: drained",
+		"A start by ; A left in order; A was started after that",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
