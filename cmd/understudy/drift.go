@@ -92,8 +92,12 @@ func driftTable(t *table, all []drifting) {
 			told = true
 		}
 	}
-	if !told {
-		t.text("nothing drifts: all devices are as revision %d says, and no server's file says anything else", activeOf(all))
+	switch active := activeOf(all); {
+	case told:
+	case active == 0:
+		t.text("nothing drifts: no revision is active, and all devices are as each server's own file says")
+	default:
+		t.text("nothing drifts: all devices are as revision %d says, and no server's file says anything else", active)
 	}
 }
 

@@ -46,4 +46,9 @@ func TestDriftIsToldOfEveryServer(t *testing.T) {
 	if code, out, errOut = l.cli(t, "", "config", "drift"); code != exitOK || !strings.Contains(out, "nothing drifts") {
 		t.Errorf("exit %d:\n%s%s", code, out, errOut)
 	}
+
+	l.a.drift, l.b.drift = httpapi.Drift{}, httpapi.Drift{}
+	if code, out, errOut = l.cli(t, "", "config", "drift"); code != exitOK || !strings.Contains(out, "no revision is active") {
+		t.Errorf("exit %d:\n%s%s", code, out, errOut)
+	}
 }

@@ -7,13 +7,45 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 )
 
 // envToken holds the token of understudy cluster token: an argument is seen by everybody
 // who lists the processes of a machine.
 const envToken = "UNDERSTUDY_TOKEN"
+
+func clusterTokenCommand(g *globals) *cobra.Command {
+	var lasting time.Duration
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make a token with which one server may join",
+		Long: `Make a token with which one server may join, once, until it runs out. Whoever has it gets
+the landscape's key: give it to nobody else. The log keeps a hash of it, who made it, and
+for whom it was used.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := g.open(cmd)
+			if err != nil {
+				return err
+			}
+			i, err := s.client.Invite(cmd.Context(), lasting)
+			if err != nil {
+				return s.explain(err)
+			}
+			return s.show(i, func(t *table) {
+				t.text("%s", i.Token)
+				t.text("good once, until %s: understudy cluster join ADDRESS --token-file - --name NAME", i.Until.Local().Format(time.DateTime))
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&lasting, "lasting", httpapi.DefaultLasting, "how long it is good, 1m to 24h")
+	return cmd
+}
 
 // admissionToken reads the token from the one place that it was given at.
 func admissionToken(token, file string, in io.Reader) (string, error) {

@@ -225,7 +225,6 @@ func TestWhatHasNotComeYetIsNotTold(t *testing.T) {
 	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for _, args := range [][]string{
 		{"state", "at", "--time", future},
-		{"state", "at", "--time", "-15m"},
 		{"state", "diff", "--from", "1m", "--to", future},
 		{"timeline", "--since", future},
 		{"timeline", "--until", future},
