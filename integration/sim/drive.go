@@ -528,7 +528,7 @@ func (w *world) quiet() bool {
 	if len(w.checks.toCopy) > 0 || w.checks.unacknowledged() != "" {
 		return false
 	}
-	if w.busy() {
+	if w.busy() || s.term == nil || s.term.machine.Since() > 0 { // what a device has said may wait for the log
 		return false
 	}
 	for p, state := range w.checks.states {

@@ -110,6 +110,8 @@ func (c *checks) left() string {
 		say("nobody holds an epoch")
 	case s.coreMachine == nil || !s.coreMachine.Acting():
 		say(s.incarnation + " holds the epoch and does not act")
+	case s.term != nil && s.term.machine.Since() > 0:
+		say(s.incarnation + " waits for an append")
 	}
 	if who := c.unacknowledged(); who != "" {
 		say(who + " has not acknowledged the active revision")

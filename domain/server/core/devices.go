@@ -62,6 +62,10 @@ func (m *Machine) closeDevice(name string) {
 	if i, known := slices.BinarySearch(m.names, name); known {
 		m.names = slices.Delete(m.names, i, i+1)
 	}
+	if m.term != nil {
+		delete(m.term.handed, name)
+		delete(m.term.resting, name)
+	}
 	m.do(CloseDevice{Device: name})
 	for _, s := range m.settlings {
 		m.without(s, name)

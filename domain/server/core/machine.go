@@ -277,7 +277,7 @@ func (m *Machine) NextWake() domain.Mono {
 	for _, s := range m.settlings {
 		at = min(at, s.until)
 	}
-	return at
+	return min(at, m.nextRest(at))
 }
 
 // say has the journal append something. What one step says in a row is one entry

@@ -32,6 +32,7 @@ type rollout struct {
 	to      uint64 // 0: none yet
 	todo    []domain.Configured
 	waiting map[string]bool // devices whose definition is on its way
+	ended   bool            // it was said that there are no more
 }
 
 // ActiveRevision is the number of the configuration that the landscape is to have; 0
@@ -124,12 +125,22 @@ func (m *Machine) rollOutTo(p int) {
 			m.do(Notice{Event: Removing, Device: c.Definition.Device, Revision: r.to})
 		}
 	}
-	for _, c := range r.todo[:n] {
-		m.say(int32(p), c.Definition.Device, c)
+	batch := r.todo[:n]
+	r.todo = r.todo[n:]
+	for _, c := range batch {
+		m.redefine(s, c)
 	}
-	if r.todo = r.todo[n:]; len(r.todo) == 0 {
-		m.say(int32(p), domain.SubjectOfRevisions, domain.RevisionApplied{Revision: r.to})
+	m.endRollout(p)
+}
+
+// endRollout says that a partition has come to a revision, behind all definitions.
+func (m *Machine) endRollout(p int) {
+	r := &m.term.rollouts[p]
+	if r.to == 0 || r.ended || len(r.todo) > 0 || m.restingIn(p) {
+		return
 	}
+	r.ended = true
+	m.say(int32(p), domain.SubjectOfRevisions, domain.RevisionApplied{Revision: r.to})
 }
 
 // awaiting says whether a definition of this server's own file is on its way.

@@ -67,6 +67,7 @@ func (m *Machine) settled(in Settled) {
 			m.without(s, in.Device)
 		}
 	}
+	m.rested(in)
 }
 
 // without goes on with one device less to wait for.
@@ -90,6 +91,7 @@ func (m *Machine) flushed(id uint64) {
 
 func (m *Machine) settleDue() {
 	m.settleWhere(func(s *settling) bool { return m.now.Mono >= s.until })
+	m.restDue()
 }
 
 func (m *Machine) settleAll() { m.settleWhere(func(*settling) bool { return true }) }

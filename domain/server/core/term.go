@@ -22,10 +22,12 @@ type term struct {
 	open      int
 	working   map[choreKey]bool // chores under way
 	awaits    map[string]bool   // devices whose new definition is on its way: their work is handed over with it
-	rollouts  []rollout         // of the active revision, by partition
-	held      bool              // the lease ran out; it may come back
-	draining  bool              // contested
-	finishing bool              // a planned end
+	handed    map[string]bool   // devices that have their work
+	resting   map[string]*resting
+	rollouts  []rollout // of the active revision, by partition
+	held      bool      // the lease ran out; it may come back
+	draining  bool      // contested
+	finishing bool      // a planned end
 }
 
 // mark is the beginning of an epoch in one partition, as it was folded.
@@ -50,6 +52,7 @@ func (m *Machine) beginTerm(epoch uint64) {
 		epoch: epoch, began: m.now.Mono, finishing: m.leaving,
 		marks: make([]mark, len(m.states)), rollouts: make([]rollout, len(m.states)),
 		opened: make([]bool, len(m.states)), working: make(map[choreKey]bool), awaits: make(map[string]bool),
+		handed: make(map[string]bool), resting: make(map[string]*resting),
 	}
 	m.do(BeginTerm{Epoch: epoch})
 	for p := range m.states {
@@ -185,8 +188,8 @@ func (m *Machine) markFolded(s *partition.State, in *Read, r *domain.Record) {
 
 // openPartition hands a partition's devices over to their queues, but for those that
 // this server's file has otherwise than the log: nothing is sent to where they may not
-// be any more. Where the landscape has a configuration of its own, the devices are
-// driven as the log has them, until it has them as that says.
+// be any more. Where the landscape has a configuration of its own, that is brought to
+// them first, as far as one batch goes.
 func (m *Machine) openPartition(s *partition.State, mark mark) {
 	p := s.Partition()
 	m.term.opened[p] = true
@@ -195,12 +198,12 @@ func (m *Machine) openPartition(s *partition.State, mark mark) {
 		m.configure(s)
 		m.removeOthers(s)
 	}
+	m.rollOutTo(int(p))
 	for _, d := range m.names {
 		if m.devices[d].Partition == p && !m.term.awaits[d] {
 			m.handOver(s, d, mark.since, mark.appended)
 		}
 	}
-	m.rollOutTo(int(p))
 	m.dischargeChores(p)
 	if m.term.isOpen() {
 		m.do(Opened{Epoch: m.term.epoch})
@@ -217,6 +220,7 @@ func (m *Machine) handOver(s *partition.State, name string, since domain.Mono, a
 		return
 	}
 	t := m.term
+	t.handed[name] = true
 	before := max(t.began, since)
 	p := device.Promote{
 		Epoch: t.epoch, Connected: dev.Connected,

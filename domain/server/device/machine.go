@@ -74,7 +74,7 @@ func (m *Machine) take(now domain.Mono, in Input) {
 	case Promote:
 		m.promote(now, in)
 	case Demote:
-		m.demote(now)
+		m.demote(now, in)
 	case Accept:
 		m.feed(now, emission.Accept{Work: in.Work})
 	case StartCounts:

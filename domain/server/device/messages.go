@@ -22,8 +22,10 @@ type (
 		Held      bool            // the epoch's primary may not act at the moment
 		Finishing bool            // it begins nothing more
 	}
-	// Demote says that the epoch is over for this server.
-	Demote struct{}
+	// Demote says that the epoch is over for this server, or that the device is to say
+	// nothing more in it before it is promoted again. Unless it is zero, Settle is
+	// answered by Settled.
+	Demote struct{ Settle uint64 }
 	// Accept adds a command, in log order.
 	Accept struct{ emission.Work }
 	// StartCounts says that the write-ahead of UID was read back as counting.

@@ -50,7 +50,10 @@ func (m *Machine) promote(now domain.Mono, p Promote) {
 
 // demote ends a term: the queue goes, and so does whatever the kernel still
 // holds for the device.
-func (m *Machine) demote(now domain.Mono) {
+func (m *Machine) demote(now domain.Mono, in Demote) {
+	if in.Settle != 0 {
+		m.settling = append(m.settling, in.Settle)
+	}
 	if m.queue == nil {
 		return
 	}

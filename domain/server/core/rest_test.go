@@ -1,0 +1,52 @@
+package core
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/understudy-io/understudy/domain"
+)
+
+// changing is a primary that has come to know that the active revision has another
+// router than the log.
+func changing(t *testing.T) *play {
+	t.Helper()
+	p := primary(t)
+	def := definition()
+	def.Outputs = 20
+	p.record(0, domain.Record{Signed: true, Subject: domain.SubjectOfRevisions, UID: "r1", Payload: domain.Published{
+		Revision: 1, Hash: strings.Repeat("ab", 32), Size: 1, Parts: []int64{0}, Server: "A", Epoch: 2, Activate: true,
+	}}).wants("load")
+	return p.step(Loaded{Revision: 1, Devices: []domain.Definition{def}}).wants("planned", "finish")
+}
+
+// What a device has said stands before its new definition: it is not handed over with
+// less than that.
+func TestADeviceIsAtRestBeforeItIsConfiguredAnew(t *testing.T) {
+	p := changing(t).step(Settled{Device: router, Settle: 1}).wants("demote")
+	p.step(Settled{Device: router, Settle: 1}).wants() // an answer to what was asked for before
+	p.step(Settled{Device: router, Settle: 2}).wants("journal 0:device.configured.v1 0:configuration.applied.v1")
+	def := definition()
+	def.Outputs, def.Revision = 20, 2
+	p.fact(0, 2, router, domain.Reported{Values: []domain.Value{{Target: "crosspoint/video/1", Value: "7"}}}).wants()
+	p.fact(0, 2, router, domain.Configured{Definition: def}).wants("closedevice", "opendevice", "promote")
+}
+
+func TestADeviceThatDoesNotAnswerIsConfiguredAnewAllTheSame(t *testing.T) {
+	changing(t).wait(FinishLimit).quietly().step(Settled{Device: router, Settle: 2}).wants("journal 0:device.configured.v1 0:configuration.applied.v1")
+}
+
+// A definition that the fold refuses leaves the device as it is, and at work.
+func TestADeviceGoesOnWhereItsNewDefinitionDoesNotCount(t *testing.T) {
+	p := changing(t).step(Settled{Device: router, Settle: 1}, Settled{Device: router, Settle: 2}).quietly()
+	def := definition()
+	def.Inputs = -1
+	p.fact(0, 2, router, domain.Configured{Definition: def}).wants("promote", "clerk deadletter")
+}
+
+func TestWhoGivesPrimacyUpConfiguresNothingAnew(t *testing.T) {
+	p := changing(t).step(Settled{Device: router, Settle: 1}, Over{}).quietly()
+	p.step(Settled{Device: router, Settle: 2}).wants()
+	p = changing(t).step(Settled{Device: router, Settle: 1}).quietly().step(Drain{}).quietly()
+	p.step(Settled{Device: router, Settle: 2}).wants()
+}
