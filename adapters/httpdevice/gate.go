@@ -13,7 +13,8 @@ import (
 // gatedConn is the socket of a device's actions. It lets bytes through while a
 // gate is set and says yes, asked anew for each write to the kernel. With a TCP
 // socket that write does not wait: a device that reads slowly must not get bytes
-// long after the gate was asked for them.
+// long after the gate was asked for them. What the kernel does not take whole ends
+// the connection: its valve would not be asked for the rest.
 type gatedConn struct {
 	net.Conn
 	raw     syscall.RawConn             // nil if the connection is no socket
@@ -59,8 +60,10 @@ func (c *gatedConn) Write(p []byte) (total int, err error) {
 	return total, nil
 }
 
+// errNotWhole ends a connection whose buffer is full.
+var errNotWhole = errors.New("the device does not take what it was sent before")
+
 // writeOnce asks the gate and hands bytes to the kernel, with nothing in between.
-// While the socket's buffer is full it waits, and then asks the gate again.
 func (c *gatedConn) writeOnce(p []byte, gate domain.Gate) (n int, err error) {
 	if c.raw == nil {
 		if err := gate(); err != nil {
@@ -68,11 +71,17 @@ func (c *gatedConn) writeOnce(p []byte, gate domain.Gate) (n int, err error) {
 		}
 		return c.Conn.Write(p)
 	}
-	failed := c.raw.Write(func(fd uintptr) (done bool) {
-		n, done, err = writeRaw(fd, p, gate)
-		return done
+	failed := c.raw.Write(func(fd uintptr) bool {
+		n, err = writeRaw(fd, p, gate)
+		return true
 	})
-	return n, errors.Join(failed, err)
+	if err = errors.Join(failed, err); err == nil && n < len(p) {
+		err = errNotWhole
+	}
+	if errors.Is(err, errNotWhole) {
+		abort(c.Conn)
+	}
+	return n, err
 }
 
 // classify names what a failed write means for the action.

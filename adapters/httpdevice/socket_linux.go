@@ -13,19 +13,18 @@ import (
 
 const canWriteRaw = true
 
-// writeRaw asks the gate and writes what the kernel takes at once; done is false
-// if it takes nothing for now.
-func writeRaw(fd uintptr, p []byte, gate domain.Gate) (n int, done bool, err error) {
+// writeRaw asks the gate and writes what the kernel takes at once.
+func writeRaw(fd uintptr, p []byte, gate domain.Gate) (n int, err error) {
 	for {
 		if err := gate(); err != nil {
-			return 0, true, err
+			return 0, err
 		}
 		n, err := unix.Write(int(fd), p)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
-			return 0, false, nil
+			return 0, errNotWhole
 		case !errors.Is(err, unix.EINTR):
-			return max(n, 0), true, err
+			return max(n, 0), err
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 const canWriteRaw = false
 
-func writeRaw(uintptr, []byte, domain.Gate) (int, bool, error) { panic("not on this system") }
+func writeRaw(uintptr, []byte, domain.Gate) (int, error) { panic("not on this system") }
 
 // unacknowledged is known to Linux only: a connection is reset to be sure.
 func unacknowledged(net.Conn) bool { return true }

@@ -21,15 +21,22 @@
 //     leave either, nor is it sent again: a second program is asked for each packet, at
 //     the egress of the process's control group (version 2). Where that cannot be
 //     had, [Valve.Packets] says why, and the socket's buffer is not covered.
+//     What the program of the write was not asked about is held back without a lease.
 //   - A connection that was refused once stays refused.
 //   - A connection that stood at the end of a term ([Valve.Shut]) is refused for
 //     ever, also in a later term: a thread that was frozen through all of it does
 //     no harm.
-//   - Open has tried all that on a connection of its own before it returns.
+//   - Open has tried on a connection of its own that a write passes before the end and
+//     not after it, and that the program for packets sees it.
+//
+// What a driver owes it: a send that the kernel takes only in part, or not now, ends the
+// connection. The kernel keeps its verdict for what comes next, so it would not ask the
+// program of the write again.
 //
 // What it does not: between the kernel's look at its clock and the packet on the wire lie
-// some hundred instructions and the queue of the network card, in which no signal
-// stops the process, but a hypervisor may stop the machine.
+// some hundred instructions and the queues of the network (qdisc and card), in which no
+// signal stops the process, but a hypervisor may stop the machine. When the process ends,
+// the program for packets may go a moment before its connections are reset.
 //
 // Connections are set to be reset when they are closed, also by the end of the
 // process (but those that only read): what the kernel still holds is dropped. Maps and programs go with the

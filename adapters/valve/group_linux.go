@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -42,10 +43,14 @@ func groupFolder(mounts, groups string) (string, error) {
 		}
 		root, dir := fields[3], fields[4]
 		below, err := filepath.Rel(root, path)
-		if err != nil || below == ".." || strings.HasPrefix(below, "../") {
-			continue // the mount shows another part of them
+		if err != nil || upwards(root) || upwards(path) || upwards(below) || strings.Contains(root+dir, `\`) {
+			continue // the mount shows another part of them, or cannot be read for sure
 		}
 		return filepath.Join(dir, below), nil
 	}
 	return "", errNoGroup
 }
+
+// upwards says whether a path leads out of what can be seen: so the kernel shows a
+// control group that is not below the root of the namespace.
+func upwards(path string) bool { return slices.Contains(strings.Split(path, "/"), "..") }

@@ -17,6 +17,10 @@ func TestTheControlGroupIsFoundWhereItIsMounted(t *testing.T) {
 		{hybrid, "1:cpu:/\n0::/a\n", "/sys/fs/cgroup/unified/a"},
 		{part, "0::/system.slice/box/server\n", "/sys/fs/cgroup/server"},
 		{part, "0::/system.slice/other\n", ""},
+		{root, "0::/..\n", ""},
+		{root, "0::/../other\n", ""},
+		{"36 25 0:31 /../.. /sys/fs/cgroup rw - cgroup2 none rw\n", "0::/a\n", ""},
+		{`36 25 0:31 / /sys/fs/c\040group rw - cgroup2 none rw` + "\n", "0::/a\n", ""},
 		{root, "1:cpu:/\n", ""},
 		{"", "0::/\n", ""},
 	} {

@@ -17,8 +17,9 @@ import (
 // written in time and waits in a buffer does not leave after the end of the lease.
 // It is a program on the egress of the process's control group.
 //
-// Questions leave without a lease, so it has to know what of a connection is more
-// than that. The program that is asked for each write notes it in a mark.
+// Questions leave without a lease, so it has to know what of a connection is no more
+// than that. The program that is asked for each write notes it in a mark. What it was
+// not asked about needs the lease.
 type outlet struct {
 	marks   *ebpf.Map // of sockets, held by the kernel as long as the socket is
 	checked *ebpf.Program
@@ -27,7 +28,7 @@ type outlet struct {
 	links map[string]link.Link // by the folder of the control group
 }
 
-// A mark, as the programs have it: four words of 32 bits.
+// A mark, as the programs have it: five words of 32 bits.
 const (
 	markSlot  = 0  // number of the word with the lease
 	markSent  = 4  // bytes that were let in
@@ -111,9 +112,11 @@ const (
 // outletProgram is asked for each packet of the control group. In C it would be:
 //
 //	m = mark of the packet's socket; if (!m) return 1;       // not in the valve
+//	if (it is not TCP) return 0;                             // or has headers that nobody expects here
 //	if (no bytes after the headers of IP and TCP) return 1;  // an acknowledgement, a reset
 //	if (!m->begun) m->base = seq, m->begun = 1;              // the first byte is never sent again before it was sent
-//	if ((s32)(seq - m->base - m->end) >= 0) return 1;        // questions only
+//	if ((s32)(seq - m->base - m->end) >= 0 &&
+//	    (s32)(seq + bytes - m->base - m->sent) <= 0) return 1; // questions only
 //	if (lease[m->slot] != 0 && bpf_ktime_get_boot_ns() < lease[m->slot]) return 1;
 //	held_back++; return 0;
 func outletProgram(memory, marks *ebpf.Map) (*ebpf.Program, error) {
@@ -121,11 +124,14 @@ func outletProgram(memory, marks *ebpf.Map) (*ebpf.Program, error) {
 		packet = asm.R6
 		mark   = asm.R7
 		offset = asm.R8 // of the TCP header
+		bytes  = asm.R8 // later: of what it carries
 		seq    = asm.R9
 
-		version = -8  // on the stack: the first byte of the packet
-		header  = -32 // and so much of its TCP header
-		upTo    = 14
+		ip     = -16 // on the stack: the first bytes of the packet
+		header = -32 // and of its TCP header
+		upTo   = 14
+
+		protocolOf4, protocolOf6 = 9, 6 // where the IP header says what is in it
 	)
 	load := func(at int16, from asm.Register, to int32, n int32) asm.Instructions {
 		return asm.Instructions{
@@ -153,19 +159,20 @@ func outletProgram(memory, marks *ebpf.Map) (*ebpf.Program, error) {
 		asm.Mov.Reg(mark, asm.R0),
 		asm.Mov.Imm(offset, 0),
 	}
-	ins = append(ins, load(version, offset, 0, 1)...)
+	ins = append(ins, load(ip, offset, 0, 10)...)
 	ins = append(ins,
-		asm.LoadMem(offset, asm.RFP, version, asm.Byte),
+		asm.LoadMem(offset, asm.RFP, ip, asm.Byte),
+		asm.LoadMem(seq, asm.RFP, ip+protocolOf4, asm.Byte),
 		asm.Mov.Reg(asm.R1, offset),
 		asm.RSh.Imm(asm.R1, 4),
 		asm.And.Imm(offset, 0xf), // IPv4 says how long its header is, in words
 		asm.LSh.Imm(offset, 2),
 		asm.JEq.Imm(asm.R1, 4, "tcp"),
 		asm.Mov.Imm(offset, 40), // IPv6
+		asm.LoadMem(seq, asm.RFP, ip+protocolOf6, asm.Byte),
+		asm.JNE.Imm(seq, unix.IPPROTO_TCP, "held").WithSymbol("tcp"),
 	)
-	tcp := load(header, offset, 0, upTo)
-	tcp[0] = tcp[0].WithSymbol("tcp")
-	ins = append(ins, tcp...)
+	ins = append(ins, load(header, offset, 0, upTo)...)
 	ins = append(ins,
 		asm.LoadMem(asm.R2, asm.RFP, header+12, asm.Byte), // length of the header, in the upper four bits
 		asm.RSh.Imm(asm.R2, 4),
@@ -174,6 +181,7 @@ func outletProgram(memory, marks *ebpf.Map) (*ebpf.Program, error) {
 		asm.Sub.Reg(asm.R3, offset),
 		asm.Sub.Reg(asm.R3, asm.R2),
 		asm.JSLE.Imm(asm.R3, 0, "pass"),
+		asm.Mov.Reg(bytes, asm.R3),
 
 		asm.LoadMem(seq, asm.RFP, header+4, asm.Word),
 		asm.HostTo(asm.BE, seq, asm.Word),
@@ -188,9 +196,16 @@ func outletProgram(memory, marks *ebpf.Map) (*ebpf.Program, error) {
 		asm.Sub.Reg(seq, asm.R2),
 		asm.LSh.Imm(seq, 32), // sequence numbers are compared as 32 bits with a sign
 		asm.ArSh.Imm(seq, 32),
-		asm.JSGE.Imm(seq, 0, "pass"),
+		asm.JSLT.Imm(seq, 0, "leased"),
+		asm.Add.Reg(seq, asm.R2), // from the last that needed the lease back to the beginning
+		asm.Add.Reg(seq, bytes),
+		asm.LoadMem(asm.R1, mark, markSent, asm.Word),
+		asm.Sub.Reg(seq, asm.R1),
+		asm.LSh.Imm(seq, 32),
+		asm.ArSh.Imm(seq, 32),
+		asm.JSLE.Imm(seq, 0, "pass"),
 
-		asm.LoadMem(asm.R1, mark, markSlot, asm.Word),
+		asm.LoadMem(asm.R1, mark, markSlot, asm.Word).WithSymbol("leased"),
 		asm.And.Imm(asm.R1, words-1),
 		asm.LSh.Imm(asm.R1, 3),
 		asm.LoadMapValue(asm.R2, memory.FD(), 0),

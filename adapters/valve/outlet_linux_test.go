@@ -49,7 +49,7 @@ func slow(t *testing.T) *device {
 // fill writes until the buffers are full, and gives how much that was.
 func fill(t *testing.T, c net.Conn) int {
 	t.Helper()
-	if err := c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	n, err := io.Copy(c, strings.NewReader(strings.Repeat("x", 8<<20)))
@@ -60,12 +60,12 @@ func fill(t *testing.T, c net.Conn) int {
 	return int(n)
 }
 
-// drain reads what arrives until nothing has for some time.
-func drain(t *testing.T, c net.Conn) (n int) {
+// drain reads what arrives until nothing has for a while.
+func drain(t *testing.T, c net.Conn, while time.Duration) (n int) {
 	t.Helper()
 	buf := make([]byte, 1<<16)
 	for {
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(while))
 		got, err := c.Read(buf)
 		n += got
 		if err != nil {
@@ -91,7 +91,7 @@ func TestWhatWaitsInABufferDoesNotLeaveAfterTheEndOfTheLease(t *testing.T) {
 			}
 			written := fill(t, ours)
 			end(v)
-			arrived := drain(t, theirs)
+			arrived := drain(t, theirs, time.Second)
 			if arrived >= written/2 {
 				t.Errorf("%d bytes of %d arrived, most of them after the end of the lease", arrived, written)
 			}
@@ -111,7 +111,7 @@ func TestWhatWaitsInABufferLeavesUnderTheLease(t *testing.T) {
 			ours, theirs := d.dial(t, line(t, v, valve.Kind{}))
 			v.Extend(boot() + time.Minute)
 			written := fill(t, ours)
-			if arrived := drain(t, theirs); arrived != written {
+			if arrived := drain(t, theirs, time.Second); arrived != written {
 				t.Errorf("%d bytes of %d arrived", arrived, written)
 			}
 		})
@@ -125,10 +125,36 @@ func TestWhatWaitsLeavesWhenTheLeaseComesBack(t *testing.T) {
 	v.Extend(boot() + time.Minute)
 	written := fill(t, ours)
 	v.Extend(0)
-	before := drain(t, theirs)
+	before := drain(t, theirs, time.Second)
 	v.Extend(boot() + time.Minute)
-	if after := drain(t, theirs); before+after != written {
+	if after := drain(t, theirs, time.Second); before+after != written {
 		t.Errorf("%d and %d bytes of %d arrived", before, after, written)
+	}
+}
+
+// The kernel does not ask about what follows a send that it has taken only in part. Such
+// a connection is not to be written to any more; if somebody does, nothing of it leaves.
+func TestWhatTheKernelWasNotAskedAboutDoesNotLeaveWithoutALease(t *testing.T) {
+	for range 10 {
+		v, d := checked(t), slow(t)
+		ours, theirs := d.dial(t, line(t, v, valve.Kind{Questions: []string{"PING:\n\n"}}))
+		v.Extend(boot() + time.Minute)
+		written, arrived := 0, 0
+		for range 3 {
+			written += fill(t, ours)
+			arrived += drain(t, theirs, 200*time.Millisecond)
+		}
+		if arrived != written {
+			t.Fatalf("%d bytes of %d arrived under the lease", arrived, written)
+		}
+		v.Extend(0)
+		for range 20 {
+			_, _ = io.WriteString(ours, strings.Repeat("late", 500))
+		}
+		if late := drain(t, theirs, 200*time.Millisecond); late > 0 {
+			t.Fatalf("%d bytes arrived without a lease", late)
+		}
+		_, _ = ours.Close(), theirs.Close()
 	}
 }
 
@@ -177,7 +203,7 @@ func TestIPv6IsCheckedAsWell(t *testing.T) {
 	v.Extend(boot() + time.Minute)
 	written := fill(t, ours)
 	v.Shut()
-	if arrived := drain(t, theirs); arrived >= written {
+	if arrived := drain(t, theirs, time.Second); arrived >= written {
 		t.Errorf("all %d bytes arrived", arrived)
 	}
 }

@@ -33,7 +33,7 @@ const (
 //	if (leased) goto pass;
 //	if (size == len && !memcmp(data, question, len)) goto pass; // for each
 //	return SK_DROP;
-//	pass: m->sent += size; if (leased) m->end = m->sent, m->slot = slot;
+//	pass: m->slot = slot; m->sent += size; if (leased) m->end = m->sent;
 //	return SK_PASS;
 //
 // The mark m is for the outlet, and left out where there is none.
@@ -87,9 +87,9 @@ func note(o *outlet, slot int, k Kind) asm.Instructions {
 		asm.LoadMem(asm.R2, message, messageSize, asm.Word),
 		asm.Add.Reg(asm.R1, asm.R2),
 		asm.StoreMem(asm.R0, markSent, asm.R1, asm.Word),
+		asm.StoreImm(asm.R0, markSlot, int64(slot), asm.Word),
 		asm.JEq.Imm(leased, 0, "marked"),
 		asm.StoreMem(asm.R0, markEnd, asm.R1, asm.Word),
-		asm.StoreImm(asm.R0, markSlot, int64(slot), asm.Word),
 		asm.Ja.Label("marked"),
 		asm.Mov.Imm(asm.R0, drop).WithSymbol("unmarked"),
 		asm.Return(),

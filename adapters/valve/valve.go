@@ -33,9 +33,10 @@ const (
 type Valve struct {
 	kernel *kernel // nil: it lets everything through
 
-	mu    sync.Mutex // guards the following, and what it says in line
-	until domain.Mono
-	lines []*line
+	mu     sync.Mutex // guards the following, and what it says in line
+	until  domain.Mono
+	lines  []*line
+	closed bool
 
 	preparing sync.WaitGroup // of chambers
 }
@@ -186,6 +187,10 @@ func (v *Valve) hold(l *line, conn net.Conn) error {
 // chamber gives the one of the present term. It is called under line.filling.
 func (v *Valve) chamber(l *line) (*chamber, error) {
 	v.mu.Lock()
+	if v.closed {
+		v.mu.Unlock()
+		return nil, net.ErrClosed
+	}
 	c, old := l.current, l.retired
 	if c == nil {
 		l.retired = nil
@@ -235,7 +240,7 @@ func (v *Valve) Close() {
 func (v *Valve) empty() {
 	v.mu.Lock()
 	lines := v.lines
-	v.lines, v.until = nil, 0
+	v.lines, v.until, v.closed = nil, 0, true
 	v.mu.Unlock()
 	v.preparing.Wait()
 	for _, l := range lines {

@@ -31,7 +31,7 @@ type Member struct {
 	LastAppended  domain.Instant   `json:"last_appended"` // its time
 	Drained       bool             `json:"drained,omitempty"`
 	DrainedBy     string           `json:"drained_by,omitempty"` // who, and why
-	Falls         int              `json:"falls,omitempty"` // epochs that it lost unasked, each soon after the one before
+	Falls         int              `json:"falls,omitempty"`      // epochs that it lost unasked, each soon after the one before
 	FellAt        domain.Instant   `json:"fell_at,omitempty"`
 	Identity      string           `json:"identity,omitempty"` // public key of its data folder, in hex
 

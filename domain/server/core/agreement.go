@@ -2,6 +2,7 @@ package core
 
 import (
 	"math"
+	"slices"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -16,7 +17,7 @@ type agreement struct {
 	verdict          string             // of the last comparison: ok, differs, or empty
 	told, informed   bool               // control has been read to its end once; and what it held was compared
 	dispute          *dispute           // nil for none
-	wrong            discredited        // the last that was
+	wrong            []discredited      // the last that were
 	ended            string             // that of the last primary which has ended, of this server's build
 	refold           refold
 	quarantined      bool
@@ -49,7 +50,10 @@ type discredited struct {
 	upTo        uint64 // the last epoch
 }
 
-const everyEpoch = math.MaxUint64
+const (
+	everyEpoch     = math.MaxUint64
+	maxDiscredited = 8
+)
 
 func (d discredited) is(incarnation string, epoch uint64) bool {
 	return incarnation == d.incarnation && epoch <= d.upTo
@@ -58,7 +62,7 @@ func (d discredited) is(incarnation string, epoch uint64) bool {
 // expect takes the primary's checkpoint. While one is being compared, the newest
 // of the others waits.
 func (m *Machine) expect(in Expect) {
-	if m.wrong.is(in.Incarnation, in.Checkpoint.Epoch) {
+	if slices.ContainsFunc(m.wrong, func(d discredited) bool { return d.is(in.Incarnation, in.Checkpoint.Epoch) }) {
 		return
 	}
 	r := &round{at: in.At, epoch: in.Checkpoint.Epoch, incarnation: in.Incarnation}
@@ -176,7 +180,7 @@ func (m *Machine) concede(incarnation string) {
 
 // discredit forgets what does not count, and ends a dispute about it.
 func (m *Machine) discredit(d discredited) {
-	m.wrong = d
+	m.wrong = append(m.wrong[max(0, len(m.wrong)+1-maxDiscredited):], d)
 	if r := m.following; r != nil && d.is(r.incarnation, r.epoch) {
 		m.following = nil
 	}

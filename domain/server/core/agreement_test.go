@@ -274,7 +274,8 @@ func TestTheOtherOneIsComparedAgainWhenItWinsAnotherEpoch(t *testing.T) {
 	}
 	p.step(in(5, 6)).wants("notice", "refold")
 	p.step(Refolded{}, Vouch{User: "ann"}).quietly()
-	p.step(in(5, 7)).wants() // said before it has heard of that
+	p.step(in(5, 7)).wants()                              // said before it has heard of that
+	p.step(Conceded{Incarnation: "c1"}, in(5, 7)).wants() // a word about somebody else changes nothing
 	p.step(in(6, 8)).wants("notice", "refold")
 	p.step(Refolded{}).wants("notice")
 	if differs, right := p.m.Differs(); !differs || !right {
