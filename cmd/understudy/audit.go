@@ -110,7 +110,9 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 		return usage("--resume goes on with what was kept in a folder: name it with --cache")
 	}
 	bulkCollections()
-	report, err := verify.Run(cmd.Context(), job)
+	ctx, stop := interruptible(cmd.Context())
+	defer stop()
+	report, err := verify.Run(ctx, job)
 	var kept *verify.InterruptedError
 	if errors.Is(err, context.Canceled) && !errors.As(err, &kept) {
 		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)
