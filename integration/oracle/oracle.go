@@ -99,7 +99,7 @@ type claim struct {
 	at         int64
 	settled    bool
 	gone       bool
-	hidden     bool   // it came true though a removal of the device had made it void: shown when a newer one comes to nothing
+	hidden     bool   // of before a removal of its device
 	by         *order // nil if adopted
 	until      int64  // the next newer wish, if there was a one-shot to be sent before it
 }
@@ -113,26 +113,31 @@ func (t *thing) top() *claim {
 	return nil
 }
 
-// cameTrue takes a wish that a removal of its device had made void, and that was confirmed
-// after all: it is what held before the wishes that are on their way.
-func (t *thing) cameTrue(c *order, value string) {
-	if top := t.top(); top != nil && top.settled {
-		return
-	}
-	at := 0
-	for i, o := range t.claims {
-		switch {
-		case !o.gone && o.settled && o.at > c.offset:
-			return
-		case o.at < c.offset:
-			o.gone = o.gone || o.settled
-			at = i + 1
+// clear forgets all values of a device that is removed, or becomes another one. What is
+// pending was perhaps sent, and may come true: it is hidden until a newer wish comes to nothing.
+func (o *Oracle) clear(m *machine) {
+	m.targets = nil
+	for _, c := range o.pending(m.def.Device) {
+		for _, w := range c.wishes {
+			t := m.thing(w.Target)
+			t.claims = append(t.claims, &claim{value: w.Value, uid: c.uid, at: c.offset, by: c, hidden: true})
 		}
 	}
-	t.claims = slices.Insert(t.claims, at, &claim{value: value, uid: c.uid, at: c.offset, settled: true, hidden: true, by: c})
 }
 
-// show brings out what came true, when the newest wish has come to nothing.
+// cameTrue takes a hidden wish that was confirmed after all: it is what held before the
+// wishes that are on their way.
+func (t *thing) cameTrue(c *claim) {
+	for _, o := range t.claims {
+		if !o.gone && o.settled && (o == t.top() || o.at > c.at) {
+			c.gone = true
+			return
+		}
+	}
+	t.settle(c)
+}
+
+// show brings out what is hidden, when the newest wish has come to nothing.
 func (t *thing) show() {
 	for _, c := range t.claims {
 		c.hidden = false
@@ -573,7 +578,8 @@ func (o *Oracle) fact(l *line) bool {
 	case domain.Configured:
 		if v.Removed {
 			if present {
-				m.removed, m.connected, m.targets = true, false, nil
+				m.removed, m.connected = true, false
+				o.clear(m)
 			}
 			return present
 		}
@@ -582,7 +588,7 @@ func (o *Oracle) fact(l *line) bool {
 			o.devices = append(o.devices, m)
 		}
 		if m.def.Driver != v.Definition.Driver {
-			m.targets = nil
+			o.clear(m)
 		}
 		m.def, m.removed = v.Definition, false
 		return true
@@ -641,7 +647,7 @@ func (o *Oracle) ended(l *line, v domain.Ended) bool {
 					outcome = item.Outcome
 				}
 			}
-			o.endWish(m, m.thing(w.Target), c, w.Value, outcome)
+			o.endWish(m, m.thing(w.Target), c, outcome)
 		}
 	}
 	if v.Outcome == domain.InDoubt {
@@ -663,17 +669,15 @@ func (o *Oracle) ended(l *line, v domain.Ended) bool {
 	return true
 }
 
-func (o *Oracle) endWish(m *machine, t *thing, c *order, value string, outcome domain.Outcome) {
-	if outcome == domain.Confirmed && !slices.ContainsFunc(t.claims, func(cl *claim) bool { return cl.by == c }) {
-		t.cameTrue(c, value)
-		return
-	}
+func (o *Oracle) endWish(m *machine, t *thing, c *order, outcome domain.Outcome) {
 	for _, cl := range t.claims {
 		if cl.by != c || cl.gone {
 			continue
 		}
 		newest := t.top() == cl
 		switch {
+		case outcome == domain.Confirmed && cl.hidden:
+			t.cameTrue(cl)
 		case outcome == domain.Confirmed:
 			t.settle(cl)
 		case cl.settled || newest && outcome == domain.InDoubt:
@@ -682,10 +686,10 @@ func (o *Oracle) endWish(m *machine, t *thing, c *order, value string, outcome d
 			if !newest {
 				break
 			}
+			t.show()
 			if top := t.top(); top != nil && !top.settled {
 				break
 			}
-			t.show()
 			if top := t.top(); m.adopts() && t.has && !t.lockTaken() && (top == nil || top.value != t.reported) {
 				t.claims = append(t.claims, &claim{value: t.reported, at: t.at, settled: true})
 			}
