@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -55,7 +56,7 @@ func newStage(t *testing.T) *stage {
 	}, s.logger)
 	must(t, err)
 	t.Cleanup(func() { _ = s.broker.Close() })
-	s.hub, err = videohub.NewSimulator(videohub.SimOptions{Addr: "127.0.0.1:0", Inputs: 40, Outputs: 40})
+	s.hub, err = videohub.NewSimulator(videohub.SimOptions{Addr: ownAddress(), Inputs: 40, Outputs: 40})
 	must(t, err)
 	t.Cleanup(func() { _ = s.hub.Close() })
 	s.gate = httpdevice.NewSimulator(httpdevice.SimOptions{})
@@ -63,6 +64,15 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(web.Close)
 	s.gateURL = web.URL
 	return s
+}
+
+// ownAddress is one of the loopback that nobody else has: a server of another test, in
+// another process, may still look for a router that had the same port before.
+func ownAddress() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1:0" // the only one
+	}
+	return fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 }
 
 func (s *stage) devices() []domain.Definition {
