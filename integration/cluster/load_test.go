@@ -22,6 +22,7 @@ type sent struct {
 type load struct {
 	mu     sync.Mutex
 	acked  []sent
+	pace   time.Duration // between two commands for a device
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -32,9 +33,11 @@ const routesOfLoad = 20
 // loadPace bounds a load to some 250 commands a second for each device.
 const loadPace = 4 * time.Millisecond
 
-func (s *stage) load() *load {
+func (s *stage) load() *load { return s.loadAt(loadPace) }
+
+func (s *stage) loadAt(pace time.Duration) *load {
 	ctx, cancel := context.WithCancel(s.t.Context())
-	l := &load{cancel: cancel}
+	l := &load{pace: pace, cancel: cancel}
 	l.done.Go(func() {
 		l.stream(ctx, s, func(n int) (sent, string, string) {
 			dest, source := n%routesOfLoad+1, (n*7)%40+1
@@ -63,7 +66,7 @@ func (l *load) stream(ctx context.Context, s *stage, next func(n int) (one sent,
 		l.mu.Unlock()
 		select {
 		case <-ctx.Done():
-		case <-time.After(loadPace):
+		case <-time.After(l.pace):
 		}
 	}
 }
