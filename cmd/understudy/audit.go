@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/auditpage"
+	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/verify"
 	"github.com/understudy-io/understudy/projections/audit"
 )
@@ -104,20 +105,25 @@ func (g *globals) verify(cmd *cobra.Command, o *auditing) error {
 			_, _ = fmt.Fprintf(notes, "verify: %d of %d records, about %s left\n", v.Done, v.Total, short(v.Left.Round(time.Second)))
 		}
 	}
+	job.Warn = func(err error) { _, _ = fmt.Fprintf(cmd.ErrOrStderr(), "understudy: %s\n", visible(domain.Plain(err))) }
 	if folder := cacheFolder(o.cache); folder != "" {
-		job.Bookmark = verify.Bookmark{Path: filepath.Join(folder, p.landscape, "verify.bookmark"), Build: thisBuild().String(), Resume: o.resume}
+		of, err := verify.Identity(cmd.Context(), p.source, p.landscape)
+		if err != nil {
+			return p.unread(err)
+		}
+		job.Bookmark = verify.Bookmark{Path: filepath.Join(folder, p.landscape, "verify-"+of+".bookmark"), Build: thisBuild().String(), Resume: o.resume}
 	} else if o.resume {
 		return usage("--resume goes on with what was kept in a folder: name it with --cache")
 	}
 	bulkCollections()
-	ctx, stop := interruptible(cmd.Context())
-	defer stop()
-	report, err := verify.Run(ctx, job)
+	report, err := verify.Run(cmd.Context(), job)
 	var kept *verify.InterruptedError
-	if errors.Is(err, context.Canceled) && !errors.As(err, &kept) {
-		return fmt.Errorf("the verification was interrupted; nothing was judged: %w", err)
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &kept):
+		return resumableError{err}
+	case errors.Is(err, context.Canceled):
+		return resumableError{fmt.Errorf("the verification was interrupted; nothing of it is kept: %w", err)}
+	case err != nil:
 		return err
 	}
 	if err := show(p.landscape, report); err != nil {

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,9 +83,7 @@ func (o *benching) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.opts.Dir)) }()
 	o.opts.Progress = benchProgress(cmd)
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figures, err := bench.Run(ctx, o.opts)
+	figures, err := bench.Run(cmd.Context(), o.opts)
 	_, _ = fmt.Fprintln(cmd.ErrOrStderr())
 	if figures == nil {
 		figures = []bench.Figure{} // an empty list in JSON

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,10 +108,7 @@ func (g *globals) submit(cmd *cobra.Command, device string, p domain.Payload, o 
 			return err
 		}
 	}
-	// Whoever interrupts the wait is told the UID.
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	r, err := s.client.Submit(ctx, httpapi.Command{
+	r, err := s.client.Submit(cmd.Context(), httpapi.Command{
 		Device: device, Payload: p, UID: o.uid, ValidFor: o.validFor, Source: "/understudy/cli",
 	}, o.wait)
 	if err != nil {
@@ -128,7 +122,7 @@ func (s *session) unsure(err error, device, uid string) error {
 	if !errors.Is(err, domain.ErrUnknownFate) && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("%w\nNobody knows yet whether %s is in the log. %s", err, uid, s.howToAsk(device, uid))
+	return resumableError{fmt.Errorf("%w\nNobody knows yet whether %s is in the log. %s", err, uid, s.howToAsk(device, uid))}
 }
 
 func (s *session) howToAsk(device, uid string) string {

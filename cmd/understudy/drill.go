@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,9 +149,7 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 		return err
 	}
 	defer end()
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	defer context.AfterFunc(ctx, stop)() // a second one ends the drill at once
+	ctx := cmd.Context()
 	report, err := drill.Run(ctx, o.options(s.run, land, progress(cmd, o.runs)), land, log, relayed, records)
 	if err != nil {
 		return err

@@ -111,11 +111,9 @@ func (p *past) export(ctx context.Context, form archive.Form, folder string, spa
 		left += r.To - w.Next(r.Topic, r.Partition)
 	}
 	meter := newMeter(notes, "export", left, time.Now())
-	ctx, stop := interruptible(ctx)
-	defer stop()
 	m, err := history.Export(ctx, p.source, w, func(n int) { meter.add(n, time.Now()) })
 	if errors.Is(err, context.Canceled) {
-		return nil, fmt.Errorf("the export was interrupted; what was written is kept, and the same command goes on there: %w", err)
+		return nil, resumableError{fmt.Errorf("the export was interrupted; what was written is kept, and the same command goes on there: %w", err)}
 	}
 	if err != nil {
 		return nil, err

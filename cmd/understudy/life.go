@@ -58,14 +58,6 @@ func (l *life) end() {
 	l.cancel(nil)
 }
 
-// interruptible is for a long work that has something to keep: the first SIGINT or SIGTERM
-// ends the context, a second one the process.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
-}
-
 // processLogger is the logger of the small processes; the server has its own
 // settings.
 func processLogger() *slog.Logger {

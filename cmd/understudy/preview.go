@@ -110,7 +110,7 @@ func (g *globals) confirm(cmd *cobra.Command) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	line, _ := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), maxTokenFile)).ReadString('\n')
+	line, _ := bufio.NewReader(io.LimitReader(untilEnough(cmd), maxTokenFile)).ReadString('\n')
 	if strings.TrimSpace(line) != p.Landscape || p.Landscape == "" {
 		return fmt.Errorf("not confirmed, and nothing was done: %w", domain.ErrConflict)
 	}

@@ -79,7 +79,7 @@ activated. FILE may be - for the standard input.`,
 
 // readConfiguration reads a file no further than a configuration may go.
 func readConfiguration(cmd *cobra.Command, name string) ([]byte, error) {
-	in := cmd.InOrStdin()
+	in := untilEnough(cmd)
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

@@ -66,10 +66,15 @@ to take over within a fraction of a second. Start with: understudy up`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand(), topicsCommand(), keysCommand(), configCommand(), benchCommand(), versionCommand())
+	root.AddCommand(upCommand(), serverCommand(), brokerCommand(), simCommand())
+	for _, c := range []*cobra.Command{topicsCommand(), keysCommand(), configCommand(), benchCommand(), versionCommand()} {
+		untilInterrupted(c)
+		root.AddCommand(c)
+	}
 	g := &globals{}
 	for _, c := range clientCommands(g) {
 		g.register(c.PersistentFlags())
+		untilInterrupted(c)
 		root.AddCommand(c)
 	}
 	return root

@@ -68,7 +68,7 @@ FILE holds lines "DEST SOURCE [LEVEL]", or a list in JSON or YAML:
 }
 
 func readSalvo(cmd *cobra.Command, path string) ([]byte, error) {
-	in := cmd.InOrStdin()
+	in := untilEnough(cmd)
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {

@@ -109,7 +109,10 @@ func (p *past) timeline(cmd *cobra.Command, o *telling, span history.Span, scree
 	if !o.follow {
 		return nil
 	}
-	return history.Merge(ctx, p.source, history.Follow(streams), t.tell)
+	if err := history.Merge(ctx, p.source, history.Follow(streams), t.tell); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil // that is how following ends
 }
 
 // teller prints the records that are asked for.

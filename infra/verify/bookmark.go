@@ -1,13 +1,17 @@
 package verify
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -107,19 +111,43 @@ func (r *run) write(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	var rest bytes.Buffer
-	rest.Write(head)
-	if err := r.auditor.Keep(&rest); err != nil {
+	sum := sha256.New()
+	out := bufio.NewWriterSize(f, writtenAtOnce)
+	rest := &bounded{to: io.MultiWriter(out, sum), left: maxBookmark - at}
+	if _, err := rest.Write(head); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(rest.Bytes())
-	for _, n := range []int{int(at), len(head), rest.Len() - len(head)} {
-		rest.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
+	before := rest.left
+	if err := r.auditor.Keep(rest); err != nil {
+		return err
 	}
-	rest.Write(sum[:])
-	rest.WriteString(bookmarkMagic)
-	_, err = f.Write(rest.Bytes())
-	return errors.Join(err, f.Sync())
+	var tail []byte
+	for _, n := range []int64{at, int64(len(head)), before - rest.left} {
+		tail = binary.BigEndian.AppendUint64(tail, uint64(n))
+	}
+	tail = append(sum.Sum(tail), bookmarkMagic...)
+	_, err = out.Write(tail)
+	return errors.Join(err, out.Flush(), f.Sync())
+}
+
+const (
+	// maxBookmark is how long a bookmark gets: it is read at once. One of a log of a
+	// thousand busy devices has some MB.
+	maxBookmark   = 1 << 30
+	writtenAtOnce = 256 << 10
+)
+
+// bounded is a writer that refuses what would be too long.
+type bounded struct {
+	to   io.Writer
+	left int64
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, fmt.Errorf("what is to be remembered has more than %d bytes: %w", maxBookmark, domain.ErrInvalid)
+	}
+	return b.to.Write(p)
 }
 
 func frozen(s *partition.State) *partition.Frozen {
@@ -136,15 +164,19 @@ type parts struct {
 }
 
 func readBookmark(path string) (p parts, err error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, fmt.Errorf("there is no interrupted verification to go on with (%s): leave --resume out: %w", path, domain.ErrNotFound)
 	}
 	if err != nil {
 		return p, err
 	}
+	b, err := io.ReadAll(io.LimitReader(f, maxBookmark+int64(tailBytes)+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return p, err
+	}
 	broken := fmt.Errorf("%s is damaged or cut: remove it, and begin anew without --resume: %w", path, domain.ErrCorrupt)
-	if len(b) < tailBytes || string(b[len(b)-len(bookmarkMagic):]) != bookmarkMagic {
+	if len(b) < tailBytes || len(b) > maxBookmark+tailBytes || string(b[len(b)-len(bookmarkMagic):]) != bookmarkMagic {
 		return p, broken
 	}
 	tail := b[len(b)-tailBytes:]
@@ -173,7 +205,27 @@ func (b *Bookmark) remove() error {
 		return nil
 	}
 	if err := os.Remove(b.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the verification is over; remove what was kept of it by hand: %w", err)
+		return fmt.Errorf("the verification is over, and what was kept of it is of no use any more: remove it by hand: %w", err)
 	}
 	return nil
 }
+
+// Identity tells the logs of landscapes of one name apart: by the first record of elections,
+// which is there once a server has run.
+func Identity(ctx context.Context, source Source, landscape string) (string, error) {
+	topic := domain.Topic(landscape, domain.TopicElections)
+	bounds, err := source.Bounds(ctx, topic)
+	if err != nil || len(bounds) == 0 {
+		return "", nil // opening it says why
+	}
+	first := newReader(landscape, domain.TopicElections, 0, domain.Bounds{Start: bounds[0].Start, End: min(bounds[0].Start+1, bounds[0].End)})
+	go first.run(ctx, source)
+	messages, err := first.take(math.MaxInt64)
+	if err != nil || len(messages) == 0 {
+		return "", err
+	}
+	return hex.EncodeToString(domain.FingerprintOf(messages[0]).Digest[:identityBytes]), nil
+}
+
+// identityBytes is how much of a fingerprint names a log.
+const identityBytes = 8

@@ -68,7 +68,7 @@ func (r *run) resume(ctx context.Context) error {
 	if err := r.auditor.Resume(bytes.NewReader(b.kept), states); err != nil {
 		return fmt.Errorf("%s: remove it, and begin anew without --resume: %w", r.Bookmark.Path, err)
 	}
-	r.last = b.Last
+	r.last, r.resumed = b.Last, b.Records
 	for p, x := range r.log {
 		x.bounds.Start = r.auditor.Next(int32(p))
 		r.skipped += x.bounds.Start - x.begins

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,10 @@ func TestAVerificationThatWasInterruptedEndsAsIfItHadNot(t *testing.T) {
 				c.Bookmark.Resume = true
 				report, err = part(t, c, s, fetches, every)
 			}
+			if report.Resumed == 0 {
+				t.Error("nobody is told that the records before were not read again")
+			}
+			report.Resumed = 0
 			if diff := cmp.Diff(whole, report); diff != "" {
 				t.Errorf("interrupted every %d fetches: %s", fetches, diff)
 			}
@@ -150,5 +155,50 @@ func TestABookmarkOfAnotherVerificationIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused("a cut one", c, s, domain.ErrCorrupt, "remove it")
+	}
+}
+
+// TestAVerificationGoesOnWhereNothingCanBeKept: the bookmark is a convenience. Only who asked
+// to go on with one is stopped without it.
+func TestAVerificationGoesOnWhereNothingCanBeKept(t *testing.T) {
+	s := &stored{Corpus: load(t), few: 8}
+	file := filepath.Join(t.TempDir(), "no-folder")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	warned := 0
+	c := Config{Landscape: "main", Codec: s.Codec(), Bookmark: Bookmark{Path: filepath.Join(file, "verify.bookmark"), Build: "this"}, Warn: func(error) { warned++ }}
+	report, err := part(t, c, s, 0, time.Nanosecond)
+	if err != nil || report.Violated() || report.Resumed != 0 {
+		t.Fatalf("%v: %+v", err, report)
+	}
+	if warned == 0 || warned > 2 { // that it cannot be written, and not removed
+		t.Errorf("%d warnings", warned)
+	}
+}
+
+func TestLandscapesOfOneNameHaveBookmarksOfTheirOwn(t *testing.T) {
+	one, other := &stored{Corpus: load(t), few: 8}, &stored{Corpus: load(t), few: 8}
+	other.Topics[domain.TopicElections][0][0].Appended++
+	a, err := Identity(t.Context(), one, "main")
+	if err != nil || a == "" {
+		t.Fatalf("%q, %v", a, err)
+	}
+	if b, err := Identity(t.Context(), other, "main"); err != nil || a == b {
+		t.Errorf("%q, %v", b, err)
+	}
+	one.Topics[domain.TopicElections][0] = one.Topics[domain.TopicElections][0][:20]
+	if b, err := Identity(t.Context(), one, "main"); err != nil || a != b {
+		t.Errorf("as it grows: %q, %v", b, err)
+	}
+}
+
+func TestABookmarkIsBounded(t *testing.T) {
+	b := bounded{to: io.Discard, left: 10}
+	if _, err := b.Write(make([]byte, 10)); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Write([]byte{1}); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("beyond the bound: %v", err)
 	}
 }

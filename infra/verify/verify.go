@@ -31,6 +31,7 @@ type Config struct {
 	Heads     []audit.HeldHead // signed checkpoints that the auditor holds
 	Progress  func(Progress)   // each second; may be nil
 	Bookmark  Bookmark         // what is kept of it, to be gone on with
+	Warn      func(error)      // what does not stop it; may be nil
 }
 
 // Progress is how far a verification is.
@@ -68,7 +69,12 @@ func (r *run) run(ctx context.Context) (*audit.Report, error) {
 	if err := r.judge(); err != nil {
 		return nil, r.interrupted(err)
 	}
-	return r.auditor.Finish(), r.Bookmark.remove()
+	if err := r.Bookmark.remove(); err != nil {
+		r.warn(err)
+	}
+	report := r.auditor.Finish()
+	report.Resumed = r.resumed
+	return report, nil
 }
 
 // run is one verification.
@@ -80,6 +86,8 @@ type run struct {
 	log                []*reader
 	last               []domain.Fingerprint // of the log's partitions: the last record that was judged
 	kept               time.Time            // when the bookmark was written last
+	warned             bool                 // that it could not be written
+	resumed            int64                // records of the log that an earlier run had judged
 	window             int
 	every              time.Duration // between two bookmarks
 	ahead              int           // records of elections and control that were read since the log was
@@ -204,9 +212,18 @@ func (r *run) follow(known func(partition int32) int64) error {
 		if err := errors.Join(faults...); err != nil || !slices.Contains(resting, true) {
 			return err
 		}
-		if err := r.keep(); err != nil {
+		if err := r.keep(); err != nil && r.Bookmark.Resume {
 			return err
+		} else if err != nil && !r.warned {
+			r.warned = true
+			r.warn(err)
 		}
+	}
+}
+
+func (r *run) warn(err error) {
+	if r.Warn != nil {
+		r.Warn(err)
 	}
 }
 

@@ -107,6 +107,7 @@ type Verdict struct {
 type Report struct {
 	Verdicts []Verdict `json:"verdicts"`
 	Range    Range     `json:"range"`
+	Resumed  int64     `json:"resumed,omitempty"` // records of the log that an interrupted run had judged, taken from its bookmark
 	Topics   []Topic   `json:"topics"`
 	Terms    []Term    `json:"terms"`
 	Commands Commands  `json:"commands"`
