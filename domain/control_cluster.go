@@ -62,6 +62,8 @@ type Invited struct {
 	Hash  string  `msgpack:"hash" json:"hash"`   // SHA-256 of the secret, in hexadecimal digits
 	Until Instant `msgpack:"until" json:"until"` // by the log's time; not after that
 	By    string  `msgpack:"by" json:"by"`
+	// Signing says that the key that signs the landscape's checkpoints is given as well.
+	Signing bool `msgpack:"signing,omitempty" json:"signing,omitempty"`
 }
 
 // Admitted says that a token was used, for the member of the record and its identity.

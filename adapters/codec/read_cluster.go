@@ -72,6 +72,8 @@ func readInvited(r *reader) (i domain.Invited) {
 			i.Until = r.instant()
 		case "by":
 			i.By = r.text()
+		case "signing":
+			i.Signing = r.bool()
 		default:
 			r.skip()
 		}

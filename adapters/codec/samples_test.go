@@ -12,12 +12,13 @@ import (
 // gained names the fields that a type has got since its first release, in the
 // name of its sample's golden file; released are records as they were before, by
 // the fields that they had gained then.
-var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync+missing", domain.TypeContest: "+devices", domain.TypeRemoved: "+out", domain.TypeJoined: "+identity"}
+var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync+missing", domain.TypeContest: "+devices", domain.TypeRemoved: "+out", domain.TypeInvited: "+signing", domain.TypeJoined: "+identity"}
 
 var released = []struct {
 	gained string
 	record domain.Record
 }{
+	{"", control(domain.Invited{ID: "0a0b", Hash: "0c0d", Until: instant, By: "alice"})},
 	{"", control(domain.Removed{By: "alice", Reason: "sold"})},
 	{"", control(domain.Joined{Incarnation: "00ff", Precedence: 2, Address: "127.0.0.1:17501", Build: "v0.1.0"})},
 	{"", control(domain.Heartbeat{
@@ -105,7 +106,7 @@ var samples = []domain.Record{
 	control(domain.Paused{On: true, By: "alice", Reason: "work on the switches"}),
 	control(domain.Drained{On: true, By: "alice", Reason: "new disks"}),
 	control(domain.Dissolved{By: "alice", Reason: "moved"}),
-	control(domain.Invited{ID: "0a0b", Hash: "0c0d", Until: instant, By: "alice"}),
+	control(domain.Invited{ID: "0a0b", Hash: "0c0d", Until: instant, By: "alice", Signing: true}),
 	control(domain.Admitted{ID: "0a0b", Identity: "0e0f"}),
 	control(domain.RevisionAcknowledged{Incarnation: "00ff", Revision: 12, Hash: "00ff", At: 5_000_000_000, Failure: "the disk is full"}),
 

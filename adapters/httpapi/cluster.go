@@ -24,8 +24,8 @@ type Cluster interface {
 	Remove(ctx context.Context, user, server string, inOrder bool, reason string) (Decision, error)
 	// Dissolve ends the cluster for good.
 	Dissolve(ctx context.Context, user, landscape, reason string) (Decision, error)
-	// Invite makes a token with which one server may join.
-	Invite(ctx context.Context, user string, lasting time.Duration) (Invitation, error)
+	// Invite makes a token with which one server may join; signing gives it the signing key too.
+	Invite(ctx context.Context, user string, lasting time.Duration, signing bool) (Invitation, error)
 	// Admit gives a server what it needs to join, for a token; ErrConflict if that is no good.
 	Admit(ctx context.Context, in JoinRequest) (Admission, error)
 	// History tells of every epoch that the log knows.

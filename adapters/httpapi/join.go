@@ -40,6 +40,7 @@ type Admission struct {
 	Time       time.Time `json:"time" doc:"Its wall clock"`
 	Faults     []string  `json:"faults" nullable:"false" doc:"All that keeps the server from joining"`
 	Secrets    []Secret  `json:"secrets" nullable:"false" doc:"The files that all servers of the landscape have alike"`
+	Withheld   []string  `json:"withheld,omitempty" doc:"Names of those that this server has and that the token does not give"`
 }
 
 // Secret is a file that all servers of a landscape have alike.
@@ -65,6 +66,7 @@ const (
 
 type inviteBody struct {
 	Lasting string `json:"lasting,omitempty" maxLength:"32" doc:"How long it is good, 1m to 24h; 15m if left out" example:"15m"`
+	Signing bool   `json:"signing,omitempty" doc:"Give the landscape's signing key for it too: who has that can sign another history"`
 }
 
 func (r *routes) joining() {
@@ -80,7 +82,7 @@ func (r *routes) joining() {
 					return nil, r.fail(fmt.Errorf("lasting %q: give a duration of %s to %s: %w", in.Body.Lasting, minLasting, maxLasting, domain.ErrInvalid))
 				}
 			}
-			i, err := b.Invite(ctx, userOf(ctx), lasting)
+			i, err := b.Invite(ctx, userOf(ctx), lasting, in.Body.Signing)
 			return answer(i, asError(r.fail(err)))
 		})
 	op := r.operation("join", http.MethodPost, joinPath, "What a server needs to join", "For the token in the body, over TLS or from this machine: the answer holds the landscape's key.")
@@ -94,10 +96,10 @@ func (r *routes) joining() {
 	})
 }
 
-// Invite makes a token with which one server may join.
-func (c *Client) Invite(ctx context.Context, lasting time.Duration) (Invitation, error) {
+// Invite makes a token with which one server may join; signing gives it the signing key too.
+func (c *Client) Invite(ctx context.Context, lasting time.Duration, signing bool) (Invitation, error) {
 	var i Invitation
-	err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/cluster/token", body: inviteBody{Lasting: lasting.String()}, limit: moveLimit + slack}, &i)
+	err := c.do(ctx, call{method: http.MethodPost, path: "/api/v1/cluster/token", body: inviteBody{Lasting: lasting.String(), Signing: signing}, limit: moveLimit + slack}, &i)
 	return i, err
 }
 

@@ -35,7 +35,7 @@ func (f *fakeServer) Dissolve(_ context.Context, user, landscape, reason string)
 	return httpapi.Decision{Done: fmt.Sprintf("%s dissolves %s: %s", user, landscape, reason)}, f.err
 }
 
-func (f *fakeServer) Invite(_ context.Context, user string, lasting time.Duration) (httpapi.Invitation, error) {
+func (f *fakeServer) Invite(_ context.Context, user string, lasting time.Duration, _ bool) (httpapi.Invitation, error) {
 	return httpapi.Invitation{Token: "0a0b.secret", Until: time.Date(2026, 1, 31, 20, 14, 7, 0, time.Local).Add(lasting)}, f.err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,8 +33,8 @@ func clusterJoinCommand() *cobra.Command {
 		Use:   "join ADDRESS",
 		Short: "Prepare a server of this machine to join a landscape",
 		Long: `Ask any server of a landscape, by a token of it, for what a new server needs, and write its
-configuration, the landscape's keys, the key that signs its checkpoints, and hashes of its
-users' tokens into a folder. Before that, all that is in the way is found and said at once:
+configuration, the landscape's keys, hashes of its users' tokens and, if the token was made
+with --with-signing-key, the key that signs its checkpoints into a folder. Before that, all that is in the way is found and said at once:
 the configuration, the version, the rate of the clocks, the landscape, the name, the
 identity, the brokers. The same again changes nothing. The token goes by https, or to a server
 of this machine, only. It is read from a file, from standard input (--token-file -), or from
@@ -124,7 +125,11 @@ func (j *joiner) told(a *httpapi.Admission, next string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s may join landscape %s. Its configuration is %s, with its secrets beside it.\n", j.in.Server, a.Landscape, j.file("server.yaml"))
 	for _, f := range secretFiles {
-		if _, given := secretOf(a, f.name); !given {
+		switch _, given := secretOf(a, f.name); {
+		case slices.Contains(a.Withheld, f.name):
+			fmt.Fprintf(&b, "The token does not give the %s: copy that of another server to %s and name it in the configuration as %s; until then, %s.\n",
+				f.name, j.file(f.name), f.key, f.without)
+		case !given:
 			fmt.Fprintf(&b, "The server that was asked has no %s: until you add one there, %s.\n", f.key, f.without)
 		}
 	}

@@ -40,6 +40,9 @@ func TestAServerThatHasJoinedLacksNothingThatTheOthersHave(t *testing.T) {
 	if said := j.told(&httpapi.Admission{Landscape: "main"}, "start it"); !strings.Contains(said, "has no signing_key_file") || !strings.Contains(said, "has no token_file") {
 		t.Errorf("what the landscape lacks is not said: %s", said)
 	}
+	if said := j.told(&httpapi.Admission{Withheld: []string{"signing-key"}}, "start it"); !strings.Contains(said, "copy that of another server to "+j.file("signing-key")) {
+		t.Errorf("what the token does not give is not said: %s", said)
+	}
 }
 
 // A line with which the server would not start is refused before anybody is asked, and

@@ -21,19 +21,24 @@ const envToken = "UNDERSTUDY_TOKEN"
 
 func clusterTokenCommand(g *globals) *cobra.Command {
 	var lasting time.Duration
+	var signing bool
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Make a token with which one server may join",
 		Long: `Make a token with which one server may join, once, until it runs out. Whoever has it gets
 the landscape's key: give it to nobody else. The log keeps a hash of it, who made it, and
-for whom it was used.`,
+for whom it was used.
+
+The key that signs checkpoints is not given, unless --with-signing-key says so; the log keeps
+that too. Who has both keys and the brokers can write another history and sign it: copy that
+key from server to server yourself where not every user is to be able to get it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
 				return err
 			}
-			i, err := s.client.Invite(cmd.Context(), lasting)
+			i, err := s.client.Invite(cmd.Context(), lasting, signing)
 			if err != nil {
 				return s.explain(err)
 			}
@@ -43,6 +48,7 @@ for whom it was used.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&signing, "with-signing-key", false, "join fetches the key that signs checkpoints as well")
 	cmd.Flags().DurationVar(&lasting, "lasting", httpapi.DefaultLasting, "how long it is good, 1m to 24h")
 	return cmd
 }

@@ -22,6 +22,7 @@ type Invitation struct {
 	By       string         `json:"by"`
 	Used     string         `json:"used,omitempty"`     // the member that it was used for
 	Identity string         `json:"identity,omitempty"` // of that member
+	Signing  bool           `json:"signing,omitempty"`  // the signing key is given for it too
 }
 
 // HashOfToken is what the log keeps of a token's secret.
@@ -87,7 +88,7 @@ func (s *State) Crowded(at domain.Instant) string {
 // invited keeps a new token. Those that have run out go; used ones stay until then, so
 // that whoever shows one again is told what became of it.
 func (s *State) invited(r *domain.Record, v domain.Invited) Ruling {
-	i := Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By}
+	i := Invitation{ID: v.ID, Hash: v.Hash, Until: v.Until, By: v.By, Signing: v.Signing}
 	switch {
 	case !i.sound():
 		return void("is no sound token")

@@ -24,10 +24,16 @@ type Share struct {
 	Secrets func() map[string][]byte
 }
 
-// secrets are the files as an answer has them: whole, or what they hash to.
-func (s *Share) secrets(whole bool) (out []httpapi.Secret) {
+// secrets are the files that a token gives as an answer has them, whole or what they hash
+// to, and the names of those that it does not give. Who has the signing key can sign another
+// history: it is given only where the log says that somebody wanted that.
+func (s *Share) secrets(token election.Invitation, whole bool) (out []httpapi.Secret, withheld []string) {
 	files := s.Secrets()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if name == httpapi.SecretSigning && !token.Signing {
+			withheld = append(withheld, name)
+			continue
+		}
 		sum := sha256.Sum256(files[name])
 		one := httpapi.Secret{Name: name, Hash: hex.EncodeToString(sum[:])}
 		if whole {
@@ -35,16 +41,16 @@ func (s *Share) secrets(whole bool) (out []httpapi.Secret) {
 		}
 		out = append(out, one)
 	}
-	return out
+	return out, withheld
 }
 
 // Invite implements httpapi.Cluster. The log keeps no more than a hash of the secret.
-func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration) (httpapi.Invitation, error) {
+func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration, signing bool) (httpapi.Invitation, error) {
 	id, secret := strings.ToLower(rand.Text()[:8]), rand.Text()
 	until := time.Now().Add(lasting)
 	_, err := s.decide(ctx, decision{
 		subject: s.me(),
-		record:  just(domain.Invited{ID: id, Hash: election.HashOfToken(secret), Until: domain.InstantOf(until), By: user}),
+		record:  just(domain.Invited{ID: id, Hash: election.HashOfToken(secret), Until: domain.InstantOf(until), By: user, Signing: signing}),
 		void:    ": by its time the token has run out already",
 		refused: func(m *election.Server) error {
 			if why := m.State().Crowded(domain.InstantOf(time.Now())); why != "" {
@@ -78,14 +84,16 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 		return out, fmt.Errorf("this server has no keys to give: ask another one: %w", domain.ErrConflict)
 	}
 	var refusal error
+	var shown election.Invitation
 	if err := s.control.ask(ctx, func(m *election.Server) {
 		if refusal = cmp.Or(s.Closed(), usable(m.State(), id, secret, in)); refusal == nil {
+			shown, _ = m.State().Token(id, secret)
 			out.Faults = s.faults(m, in)
 		}
 	}); err != nil || refusal != nil {
 		return out, cmp.Or(err, refusal)
 	}
-	out.Secrets = s.options.Share.secrets(false)
+	out.Secrets, out.Withheld = s.options.Share.secrets(shown, false)
 	var active, latest uint64
 	if err := s.core.call(ctx, func() {
 		active, latest = s.core.machine.ActiveRevision(), s.core.machine.States()[domain.PartitionOfRevisions].LatestRevision()
@@ -114,7 +122,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 	}
 	err := s.control.ask(ctx, func(m *election.Server) { refusal = usable(m.State(), id, secret, in) })
 	if err = cmp.Or(err, refusal); err == nil {
-		out.Secrets = s.options.Share.secrets(true)
+		out.Secrets, out.Withheld = s.options.Share.secrets(shown, true)
 	}
 	return out, err
 }

@@ -3,6 +3,7 @@ package server_test
 import (
 	"crypto/ed25519"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,13 +18,15 @@ import (
 
 // sharing is what the servers of these tests give to one that joins.
 var sharing = server.Share{Brokers: []string{"broker:1"}, Secrets: func() map[string][]byte {
-	return map[string][]byte{httpapi.SecretKeys: []byte("the key")}
+	return map[string][]byte{httpapi.SecretKeys: []byte("the key"), httpapi.SecretSigning: []byte("the signing key")}
 }}
 
 // given is the key that an answer gives; empty if it gives none.
-func given(a httpapi.Admission) string {
+func given(a httpapi.Admission) string { return secretIn(a, httpapi.SecretKeys) }
+
+func secretIn(a httpapi.Admission, name string) string {
 	for _, s := range a.Secrets {
-		if s.Name == httpapi.SecretKeys {
+		if s.Name == name {
 			return s.Content
 		}
 	}
@@ -45,7 +48,7 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 	s.primary(a)
 	b := s.startWith("B", shares)
 	s.primary(a, b)
-	token, err := a.Invite(s.ctx, "ann", time.Minute)
+	token, err := a.Invite(s.ctx, "ann", time.Minute, false)
 	must(t, err)
 	tokenID, _, _ := strings.Cut(token.Token, ".")
 	folders := map[string]ed25519.PrivateKey{}
@@ -119,6 +122,8 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 	folder := map[string]string{"C": "c1", "D": "d1"}[name]
 	if got, err := ask(a, name, folder, false); err != nil || given(got) != "the key" {
 		t.Errorf("%s asks again: %+v, %v", name, got, err)
+	} else if secretIn(got, httpapi.SecretSigning) != "" || !slices.Equal(got.Withheld, []string{httpapi.SecretSigning}) {
+		t.Errorf("the signing key is given by a token that was not made for it, or nothing is said: %+v", got)
 	}
 	if got, err := ask(a, "E", folder, false); !errors.Is(err, domain.ErrConflict) || given(got) != "" {
 		t.Errorf("%s asks again as E: %+v, %v", name, got, err)
@@ -131,5 +136,15 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 		if got, err := a.Admit(s.ctx, in); !errors.Is(err, domain.ErrConflict) || given(got) != "" {
 			t.Errorf("token %q: %+v, %v", wrong, got, err)
 		}
+	}
+	// Who has the signing key can sign another history: it is given where the log says so.
+	token, err = a.Invite(s.ctx, "ann", time.Minute, true)
+	must(t, err)
+	tokenID, _, _ = strings.Cut(token.Token, ".")
+	_, folders["e1"], err = ed25519.GenerateKey(nil)
+	must(t, err)
+	got, err := ask(a, "E", "e1", false)
+	if err != nil || secretIn(got, httpapi.SecretSigning) != "the signing key" || len(got.Withheld) != 0 {
+		t.Errorf("a token with the signing key: %+v, %v", got, err)
 	}
 }

@@ -125,7 +125,7 @@ func TestAChangeThatCameBeforeTheLogWasMissedIsRefused(t *testing.T) {
 			_, err := early.SetPolicy(s.ctx, "ann", httpapi.PolicyChange{Order: "precedence"})
 			return err
 		},
-		"token": func() error { _, err := early.Invite(s.ctx, "ann", time.Hour); return err },
+		"token": func() error { _, err := early.Invite(s.ctx, "ann", time.Hour, false); return err },
 		"join": func() error {
 			_, err := early.Admit(s.ctx, httpapi.JoinRequest{Token: "a.b", Server: "D", Identity: identity, Proof: proof})
 			return err

@@ -51,7 +51,7 @@ func TestADecisionThatTheLogDoesNotCountIsRefused(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(nil)
 	must(t, err)
 	admit := func(lasting time.Duration) error {
-		token, err := a.Invite(s.ctx, "ann", lasting)
+		token, err := a.Invite(s.ctx, "ann", lasting, false)
 		must(t, err)
 		id, _, _ := strings.Cut(token.Token, ".")
 		in := httpapi.JoinRequest{Token: token.Token, Server: "C"}
@@ -65,7 +65,7 @@ func TestADecisionThatTheLogDoesNotCountIsRefused(t *testing.T) {
 		t.Errorf("an admission that came too late: %v", err)
 	}
 	for range 40 {
-		if _, err = a.Invite(s.ctx, "ann", time.Minute); err != nil {
+		if _, err = a.Invite(s.ctx, "ann", time.Minute, false); err != nil {
 			break
 		}
 	}

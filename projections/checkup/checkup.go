@@ -140,7 +140,7 @@ func signing(answers []Answer, one int) Finding {
 		case other.Failure != "" || slices.Equal(own, other.Signs):
 			continue
 		case len(own) == 0:
-			f.State, f.Detail = Warns, "it has no signing_key_file, and others have: nothing is signed while it is primary"
+			f.State, f.Detail = Warns, "it has no signing_key_file, and others have: nothing is signed while it is primary; copy theirs to it, and name it"
 			return f
 		case len(other.Signs) > 0 && own[0] != other.Signs[0]:
 			f.State, f.Detail = Warns, fmt.Sprintf("it signs checkpoints with another key than %s: whoever verifies them knows one of the two", other.Server)
