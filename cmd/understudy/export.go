@@ -102,6 +102,9 @@ func (p *past) export(ctx context.Context, form archive.Form, folder string, spa
 	if err != nil {
 		return nil, p.unread(err)
 	}
+	if err := p.continues(ctx, folder); err != nil {
+		return nil, err
+	}
 	w, err := archive.CreateAs(form, folder, archive.Head{Landscape: p.landscape, Build: thisBuild().String(), Parts: ranges}, time.Now)
 	if err != nil {
 		return nil, err
@@ -128,6 +131,21 @@ func (p *past) export(ctx context.Context, form archive.Form, folder string, spa
 
 // parquetFormat names what a folder of Parquet files holds.
 const parquetFormat = "understudy.parquet.v1"
+
+// continues refuses a folder of another log, also where the landscape has the same name.
+func (p *past) continues(ctx context.Context, folder string) error {
+	had, err := openFolder(folder)
+	if errors.Is(err, domain.ErrNotFound) {
+		return nil // there is none yet
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(history.Continues(ctx, had, p.source, p.landscape), had.Close()); err != nil {
+		return fmt.Errorf("%s cannot be continued; name another folder: %w", folder, err)
+	}
+	return nil
+}
 
 func (p *past) formOf(name string) archive.Form {
 	if name == "jsonl" {

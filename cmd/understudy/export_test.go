@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,5 +226,38 @@ func TestTablesHoldEveryRecord(t *testing.T) {
 	}
 	if code, _, errOut := command(t, "audit", "verify", "--file", dir, "--keys-file", past.keys); code != exitViolated || !strings.Contains(errOut, "is damaged or was changed") {
 		t.Errorf("a changed file: exit %d: %s", code, errOut)
+	}
+}
+
+// TestAFolderOfAnotherLogIsNotContinued: two landscapes of one name are two logs.
+func TestAFolderOfAnotherLogIsNotContinued(t *testing.T) {
+	one, other := newLog(t), newLog(t)
+	for n := range 3 {
+		one.add(domain.Record{UID: fmt.Sprint("one-", n), Subject: "videohub-1", Payload: domain.Take{Destination: 5, Source: 12}})
+		for range 2 {
+			other.add(domain.Record{UID: fmt.Sprint("other-", n), Subject: "videohub-1", Payload: domain.Take{Destination: 5, Source: 12}})
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "export")
+	export := func(l *aLog) (int, string) {
+		code, _, errOut := command(t, "export", "--to", dir, "--kafka", l.address, "--landscape", "main")
+		return code, errOut
+	}
+	if code, errOut := export(one); code != exitOK {
+		t.Fatalf("exit %d: %s", code, errOut)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	try(t, err)
+	if code, errOut := export(other); code != exitRefused || !strings.Contains(errOut, "name another folder") {
+		t.Errorf("longer: exit %d: %s", code, errOut)
+	}
+	if code, errOut := export(newLog(t)); code != exitRefused || !strings.Contains(errOut, "name another folder") {
+		t.Errorf("empty: exit %d: %s", code, errOut)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "manifest.json")); err != nil || string(after) != string(before) {
+		t.Errorf("the folder was written to: %v", err)
+	}
+	if code, errOut := export(one); code != exitOK {
+		t.Errorf("its own: exit %d: %s", code, errOut)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // Join makes one history of two: what old holds comes from it, and what follows
 // from young, such as a folder and the log whose beginning was removed since.
-// Where both hold a record they must agree: the last one of old is compared.
+// Where both hold a record they must agree: the first and the last one of old are compared.
 func Join(ctx context.Context, old, young Source, topics []string) (Source, error) {
 	j := &joined{old: old, young: young, topics: make(map[string][]domain.Bounds)}
 	for _, topic := range topics {
@@ -44,22 +44,7 @@ func fits(ctx context.Context, old, young Source, topic string, p int32, before,
 	if before.End < after.Start && before.Start != before.End {
 		return fmt.Errorf("%s/%d: the folder ends at offset %d, the brokers begin at %d, what is between is lost; take a later folder: %w", topic, p, before.End, after.Start, domain.ErrNotFound)
 	}
-	at := before.End - 1
-	if at < max(before.Start, after.Start) || at >= after.End {
-		return nil
-	}
-	a, err := At(ctx, old, topic, p, at, before.End)
-	if err != nil {
-		return err
-	}
-	b, err := At(ctx, young, topic, p, at, before.End)
-	if err != nil {
-		return err
-	}
-	if a != nil && (b == nil || string(domain.FingerprintOf(*a).Digest) != string(domain.FingerprintOf(*b).Digest)) {
-		return fmt.Errorf("%s/%d offset %d is another record in the folder than at the brokers; one of them is of another log: %w", topic, p, at, domain.ErrConflict)
-	}
-	return nil
+	return sameEnds(ctx, old, young, topic, p, before, after)
 }
 
 type joined struct {

@@ -55,7 +55,7 @@ func New(o Options) *Auditor {
 		elections: newDerivation(domain.TopicElections, o.Within), control: newDerivation(domain.TopicControl, o.Within),
 		topics: make(map[domain.TopicKind]*Topic), trees: newTrees(o),
 	}
-	a.elections.begins(0) // what it holds begins with the landscape, whatever its own first offset is
+	a.elections.begins(0)
 	for p := range o.Partitions {
 		a.logs = append(a.logs, newLogAudit(p, o.Partitions, o.Within))
 	}
@@ -74,7 +74,12 @@ func (a *Auditor) Begins(kind domain.TopicKind, partition int32, start int64) {
 		return
 	case domain.TopicControl:
 		a.control.begins(start)
-	case domain.TopicElections, domain.TopicDeadLetter, domain.TopicProbe:
+	case domain.TopicElections:
+		if start > 0 {
+			a.elections.cut()
+			a.undecided(RuleElections, 0, []Place{{kind.String(), partition, start}}, "elections begins at offset %d, so the elections follow from what control holds alone; verify an export without --since", start)
+		}
+	case domain.TopicDeadLetter, domain.TopicProbe:
 	}
 	a.topics[kind] = &Topic{Place: Place{kind.String(), partition, start}, Next: start}
 	a.looked(RuleRetention, 1)

@@ -114,6 +114,9 @@ func (d *derivation) await(r domain.Record) {
 	}
 }
 
+// cut says that the beginning is missing, and no view of it can help.
+func (d *derivation) cut() { d.state, d.ballot, d.lost = nil, nil, true }
+
 // term finds the one of an epoch in the present control.
 func (d *derivation) term(epoch uint64) *Term {
 	for i := len(d.terms) - 1; i >= d.since; i-- {

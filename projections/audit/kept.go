@@ -10,7 +10,7 @@ import (
 
 // RulesVersion is that of the plain rules. What one version has kept of a
 // verification, another one must not go on with.
-const RulesVersion = 1
+const RulesVersion = 2
 
 // State is the fold of a partition of the log as it is now; it is live. Where retention has
 // taken the beginning nothing is folded, and it is nil.
@@ -90,6 +90,7 @@ func (l *logAudit) keep(k *keeper) {
 	keepList(k, &l.marks, func(k *keeper, m *mark) { k.values(&m.epoch, &m.server, &m.incarnation, &m.position, &m.appended) })
 	keepMap(k, l.configured, func(k *keeper, c *change) { k.values(&c.at, &c.epoch, &c.appended) })
 	k.values(&l.gapsMore, &l.commands, &l.latency, &l.doubts, &l.refused, &l.lastFact, &l.openedAt, &l.primary, &l.missed, &l.wanted.dropped)
+	k.values(&l.unsigned, &l.signed)
 	k.values(&l.seen, &l.facts, &l.outcomes, &l.shots, &l.starts, &l.reports)
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/partition"
@@ -33,6 +34,8 @@ type logAudit struct {
 	openedAt   domain.Instant // log time of the newest mark
 	primary    string         // ce_source of who has opened the epoch
 
+	unsigned, signed int64 // records of servers' types, without and with a valid MAC
+
 	missed                                        int64 // state hashes that came behind their place
 	seen, facts, outcomes, shots, starts, reports int64 // looked at
 }
@@ -51,6 +54,13 @@ type change struct {
 	epoch    uint64
 	appended domain.Instant
 }
+
+const (
+	// clocksApart is how far the clocks of brokers may differ that lead a partition one after the other.
+	clocksApart = time.Minute
+	// manyUnsigned, and a tenth of the others, is more than somebody's mistake.
+	manyUnsigned = 50
+)
 
 // gap is a run of offsets that hold no record.
 type gap struct {
@@ -118,6 +128,10 @@ func (l *logAudit) apply(r *domain.Record) {
 }
 
 func (l *logAudit) progress(r *domain.Record) {
+	if back := domain.Instant(l.topic.Last).Sub(r.Appended); back > clocksApart {
+		l.undecided(RuleComplete, r.Appended, []Place{logAt(r.Position)},
+			"append times jump back by %v: the broker's clock was set then, or another log was joined to this one", back)
+	}
 	if !l.read {
 		l.read, l.topic.First = true, Moment(r.Appended)
 	}
@@ -127,8 +141,12 @@ func (l *logAudit) progress(r *domain.Record) {
 }
 
 func (l *logAudit) signature(r *domain.Record) {
+	if r.Signed {
+		l.signed++
+	}
 	switch {
 	case r.Defect == domain.DefectUnsigned:
+		l.unsigned++
 		l.noted(RuleSignatures, r.Appended, []Place{logAt(r.Position)}, "%s of %q has no valid MAC and counts for nobody", r.Type, r.Source)
 	case r.Defect != domain.DefectNone:
 		l.noted(RuleComplete, r.Appended, []Place{logAt(r.Position)}, "%s of %q could not be understood: %s", r.Type, r.Source, r.Defect)
@@ -222,6 +240,10 @@ func (l *logAudit) finish() {
 	}
 	if l.missed > 0 {
 		l.noted(RuleState, 0, nil, "%d state hashes of log partition %d came behind their place and were not compared", l.missed, l.number)
+	}
+	if l.unsigned >= manyUnsigned && l.unsigned > l.signed/10 {
+		l.undecided(RuleSignatures, 0, nil, "in log partition %d %d records of servers' types have no valid MAC, and %d have one: verify with all keys that the landscape ever had; else another log was joined to this one, or somebody writes here who must not",
+			l.number, l.unsigned, l.signed)
 	}
 	l.unfinished()
 	l.looked(RuleComplete, l.seen)

@@ -19,7 +19,7 @@ func (a *Auditor) mergeTerms() []Term {
 	for _, t := range a.control.terms {
 		same := a.elections.term(t.Epoch)
 		switch {
-		case same == nil && t.Claim.Offset <= a.through:
+		case same == nil && t.Claim.Offset <= a.through && a.elections.state != nil:
 			a.violated(RuleElections, domain.Instant(t.Claimed), []Place{*t.Claim}, "control gives epoch %d to %s, and the elections topic does not", t.Epoch, t.Server)
 			terms = append(terms, t)
 		case same == nil:
@@ -90,11 +90,12 @@ func (a *Auditor) marks(terms []Term) []Term {
 // unclaimed judges an epoch that was opened without a claim that is known.
 func (a *Auditor) unclaimed(terms []Term, m mark, all []Place) {
 	control := a.topics[domain.TopicControl]
+	first := slices.IndexFunc(terms, func(t Term) bool { return t.Claim != nil })
 	lost := slices.ContainsFunc(a.lost, func(l loss) bool { return l.after < m.appended && m.appended < l.before })
 	switch {
 	case lost:
 		a.undecided(RuleElections, m.appended, all, "epoch %d was opened by %s, and control was lost before its election was copied to elections", m.epoch, m.server)
-	case len(terms) == 0 || m.epoch < terms[0].Epoch && a.control.start > 0:
+	case len(terms) == 0 || first < 0 && a.control.state == nil || first >= 0 && m.epoch < terms[first].Epoch && a.control.start > 0:
 		a.undecided(RuleElections, m.appended, all, "epoch %d was opened by %s, and its election is not in what was read of control and elections", m.epoch, m.server)
 	case control != nil && m.epoch > terms[len(terms)-1].Epoch && Moment(m.appended) > control.Last:
 		a.noted(RuleElections, m.appended, all, "epoch %d was opened by %s behind the end of what was read of control", m.epoch, m.server)
