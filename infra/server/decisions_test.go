@@ -39,7 +39,9 @@ func TestOperatorsDecideAboutTheServersOfALandscape(t *testing.T) {
 	decided(t)(a.Pause(s.ctx, "ann", true, "work on the switches"))
 	s.eventually("C tells what was decided", func() error {
 		st, err := c.Status(s.ctx)
-		drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool { return m.Name == "B" && m.DrainedBy == "ann: new disks" && m.Drained && m.SyncMode == 0 })
+		drained := slices.ContainsFunc(st.Servers, func(m httpapi.ServerStatus) bool {
+			return m.Name == "B" && m.DrainedBy == "ann: new disks" && m.Drained && m.SyncMode == 0
+		})
 		if err != nil || st.Policy == nil || st.Policy.Order != "designated" || st.Paused == nil || st.Paused.By != "ann" || !drained {
 			return fmt.Errorf("the status is %+v: %w", st, errors.Join(err, domain.ErrTransient))
 		}
