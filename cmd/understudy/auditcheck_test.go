@@ -91,3 +91,28 @@ func TestNothingThatIsPrintedMovesTheCursor(t *testing.T) {
 		t.Errorf("%q %v", out.String(), err)
 	}
 }
+
+// TestAFolderThatEndsBeforeACheckpointIsNotChanged: it holds what was there when it was made.
+func TestAFolderThatEndsBeforeACheckpointIsNotChanged(t *testing.T) {
+	past := newPast(t)
+	dir := filepath.Join(t.TempDir(), "export")
+	export := []string{"export", "--to", dir, "--kafka", past.address, "--landscape", "main"}
+	if code, _, errOut := command(t, export...); code != exitOK {
+		t.Fatalf("exit %d: %s", code, errOut)
+	}
+	past.command("u-3", "videohub-1", domain.Take{Destination: 5, Source: 9})
+	head, key := past.signedHead(t)
+	compare := func(more ...string) (int, string) {
+		code, out, errOut := command(t, append([]string{"audit", "consistency", "--from", head, "--key", key}, more...)...)
+		return code, out + errOut
+	}
+	if code, said := compare("--file", dir); code != exitRefused || !strings.Contains(said, "export again") || strings.Contains(said, "CHANGED") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if code, _, errOut := command(t, export...); code != exitOK {
+		t.Fatalf("exit %d: %s", code, errOut)
+	}
+	if code, said := compare("--file", dir); code != exitOK {
+		t.Errorf("exported again: exit %d: %s", code, said)
+	}
+}

@@ -71,10 +71,48 @@ func (t *traveller) explain(ctx context.Context, uid string, span history.Span) 
 	for _, s := range stories {
 		slices.SortStableFunc(s.Steps, func(a, b explain.Step) int { return a.Time.Compare(b.Time) })
 	}
-	return t.screen.show(stories, func(table *table) {
-		for _, s := range stories {
+	out, err := t.buried(ctx, stories)
+	if err != nil {
+		return err
+	}
+	return t.screen.show(out, func(table *table) {
+		for _, s := range out {
 			storyTable(table, s)
 		}
+	})
+}
+
+// storyTold is a command as explain tells it.
+type storyTold struct {
+	*explain.Command
+	Letters []*letters.Letter `json:"dead_letters,omitempty"` // of a record that is no command
+}
+
+// buried adds the dead letters of records that never became commands.
+func (t *traveller) buried(ctx context.Context, stories []*explain.Command) ([]storyTold, error) {
+	var all *letters.Letters
+	out := make([]storyTold, len(stories))
+	for i, s := range stories {
+		out[i].Command = s
+		if s.Verdict != "" {
+			continue
+		}
+		if all == nil {
+			var err error
+			if all, err = t.letters(ctx, letters.New(), 0); err != nil {
+				return nil, err
+			}
+		}
+		out[i].Letters = lettersAbout(all, s.UID, s.Device)
+	}
+	return out, nil
+}
+
+// lettersAbout are those of records under a UID, of a device if one is named.
+func lettersAbout(all *letters.Letters, uid, device string) []*letters.Letter {
+	return slices.DeleteFunc(slices.Clone(all.All()), func(l *letters.Letter) bool {
+		h := l.Letter.Headers
+		return h["ce_id"] != uid || device != "" && h["ce_subject"] != device
 	})
 }
 
@@ -85,10 +123,7 @@ func (t *traveller) explainLetters(ctx context.Context, uid string) error {
 	if err != nil {
 		return err
 	}
-	about := slices.DeleteFunc(slices.Clone(all.All()), func(l *letters.Letter) bool {
-		h := l.Letter.Headers
-		return h["ce_id"] != uid || t.device != "" && h["ce_subject"] != t.device
-	})
+	about := lettersAbout(all, uid, t.device)
 	if len(about) == 0 {
 		return fmt.Errorf("no record of %s is about UID %s, and no dead letter; is it spelt so, and within --since and --until? %w", t.topic, uid, domain.ErrNotFound)
 	}
@@ -138,12 +173,19 @@ func (t *traveller) tellAll(ctx context.Context, found []domain.Record, stories 
 	return nil
 }
 
-func storyTable(t *table, s *explain.Command) {
+func storyTable(t *table, s storyTold) {
 	outcome := "no outcome in the log yet"
 	if s.Outcome != "" {
 		outcome = inPlain(s.Outcome)
 	}
-	t.text("%s of %s: %s, %s", s.UID, oneLine(s.Device), s.Verdict, outcome)
+	switch {
+	case len(s.Letters) > 0:
+		t.text("%s of %s was never a command: its record could not be understood", s.UID, oneLine(s.Device))
+	case s.Verdict == "":
+		t.text("%s of %s: no command that counts, %s", s.UID, oneLine(s.Device), outcome)
+	default:
+		t.text("%s of %s: %s, %s", s.UID, oneLine(s.Device), s.Verdict, outcome)
+	}
 	t.row("WHAT", "POSITION", "APPENDED", "BY", "EPOCH", "")
 	for _, step := range s.Steps {
 		text, epoch := step.Text, ""
@@ -158,6 +200,9 @@ func storyTable(t *table, s *explain.Command) {
 			who += " (says so itself)"
 		}
 		t.row(step.What, step.Position, step.Time.Format(timeForm), who, epoch, text)
+	}
+	for _, l := range s.Letters {
+		letterTable(t, l)
 	}
 	t.text("")
 }

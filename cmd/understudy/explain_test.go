@@ -113,3 +113,27 @@ func TestTheTimelineFollowsWhatAUserAskedFor(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
 }
+
+// TestADeadLetterIsExplained: its record stands in the log, and is no command.
+func TestADeadLetterIsExplained(t *testing.T) {
+	past := newPast(t)
+	m, err := past.codec.Encode(domain.TopicLog, 0, domain.Record{
+		Type: domain.TypeTake, UID: "k-3", Source: "/panel", Subject: "videohub-1", Created: domain.InstantOf(time.Now()), Payload: domain.Take{Destination: 5, Source: 1},
+	})
+	try(t, err)
+	m.Value = []byte("rubbish")
+	at := past.appendAt(domain.Partition("videohub-1", logPartitions), m)
+	past.bury("", domain.DeadLetter{
+		Topic: "understudy.main.log", Record: at, Reason: domain.DefectPayload, Detail: "it does not decode",
+		Headers: map[string]string{"ce_id": "k-3", "ce_subject": "videohub-1"},
+	})
+	text := past.past(t, "explain", "k-3", "--cache", "none")
+	for _, want := range []string{"never a command", "dead letter 0", "it does not decode", "nobody has decided"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, ", no outcome in the log yet") {
+		t.Errorf("it is told as a command:\n%s", text)
+	}
+}

@@ -214,3 +214,14 @@ func TestALogThatIsNotThereIsSaid(t *testing.T) {
 		t.Errorf("exit %d, %s", code, errOut.String())
 	}
 }
+
+func TestAUIDThatIsTakenIsNotToldAsAnOutcome(t *testing.T) {
+	a := domain.Answer{UID: "u-1", Repeat: domain.Position{Offset: 9}, Original: domain.Position{Offset: 2}, Outcome: domain.Confirmed}
+	if text := recordInWords(a); !strings.Contains(text, "answered: confirmed") {
+		t.Errorf("a repeat: %s", text)
+	}
+	a.Conflict = true
+	if text := recordInWords(a); !strings.Contains(text, "NOT done") || !strings.Contains(text, "something else") {
+		t.Errorf("another wish: %s", text)
+	}
+}

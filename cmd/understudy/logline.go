@@ -125,6 +125,9 @@ func recordInWords(p domain.Payload) string {
 	case domain.Started:
 		return p.UID + ": is about to be sent"
 	case domain.Answer:
+		if p.Conflict {
+			return fmt.Sprintf("%s: the one at %s is NOT done: it asks for something else than the command at %s, which has its UID and is %s", p.UID, p.Repeat, p.Original, inPlain(p.Outcome))
+		}
 		return fmt.Sprintf("%s: repeat at %s answered: %s", p.UID, p.Repeat, inPlain(p.Outcome))
 	case domain.DeadLetter:
 		return deadLetterInWords(&p)

@@ -77,8 +77,10 @@ func concerns(r *domain.Record, device, uid string) bool {
 
 // Compare holds the log against signed checkpoints that somebody has kept: what each
 // partition's first records hash to. It needs no keys, only trusted heads.
-func Compare(ctx context.Context, landscape string, from Source, heads []Named) (*Consistency, error) {
-	out := &Consistency{}
+//
+// A copy ends where it was made: what a checkpoint covers behind that cannot be compared.
+func Compare(ctx context.Context, landscape string, from Source, isCopy bool, heads []Named) (*Consistency, error) {
+	out := &Consistency{isCopy: isCopy}
 	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicLog} {
 		topic := domain.Topic(landscape, kind)
 		bounds, err := from.Bounds(ctx, topic)
@@ -86,7 +88,7 @@ func Compare(ctx context.Context, landscape string, from Source, heads []Named) 
 			return nil, fmt.Errorf("read %s: is the log up, the landscape's name right, and may this user read it? %w", topic, err)
 		}
 		for p := range int32(len(bounds)) {
-			if err := out.partition(ctx, landscape, kind, p, bounds[p].Start, from, heads); err != nil {
+			if err := out.partition(ctx, landscape, kind, p, bounds[p], from, heads); err != nil {
 				return nil, err
 			}
 		}
@@ -106,17 +108,24 @@ type Consistency struct {
 	Records  int64    `json:"records"`
 	Findings []string `json:"findings,omitempty"`
 	Unknown  []string `json:"unknown,omitempty"` // what could not be compared
+	Short    int64    `json:"short,omitempty"`   // of them, since this copy ends before
+	isCopy   bool
 }
 
-func (c *Consistency) partition(ctx context.Context, landscape string, kind domain.TopicKind, p int32, start int64, from Source, heads []Named) error {
+func (c *Consistency) partition(ctx context.Context, landscape string, kind domain.TopicKind, p int32, bounds domain.Bounds, from Source, heads []Named) error {
 	w, upTo := &merkle.Watch{}, int64(0)
 	for _, h := range heads {
 		if r, ok := h.Head.Find(kind, p); ok {
+			if c.isCopy && r.Next > bounds.End {
+				c.Short++
+				c.Unknown = append(c.Unknown, fmt.Sprintf("%s/%d ends at offset %d here, before what %s covers, which is up to %d: export again", kind, p, bounds.End, h.Name, r.Next))
+				continue
+			}
 			w.Expect(merkle.Claim{Root: r, By: h.Name, Control: -1})
 			upTo = max(upTo, r.Size)
 		}
 	}
-	if start > 0 {
+	if start := bounds.Start; start > 0 {
 		c.Unknown = append(c.Unknown, fmt.Sprintf("%s/%d begins at offset %d: what stood before was removed, and its tree cannot be made", kind, p, start))
 		return nil
 	}

@@ -104,7 +104,7 @@ func TestWhoHoldsAnOldCheckpointFindsWhatWasChanged(t *testing.T) {
 	for _, x := range tampered {
 		t.Run(x.name, func(t *testing.T) {
 			s := tamper(t, x.do)
-			c, err := Compare(t.Context(), "main", s, []Named{{"monday.note", old}, {"friday.note", newer}})
+			c, err := Compare(t.Context(), "main", s, false, []Named{{"monday.note", old}, {"friday.note", newer}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestWhoHoldsAnOldCheckpointFindsWhatWasChanged(t *testing.T) {
 			}
 		})
 	}
-	c, err := Compare(t.Context(), "main", good, []Named{{"monday.note", old}, {"friday.note", newer}})
+	c, err := Compare(t.Context(), "main", good, false, []Named{{"monday.note", old}, {"friday.note", newer}})
 	if err != nil || len(c.Findings) > 0 || c.Roots != 18 {
 		t.Errorf("of the good log: %+v %v", c, err)
 	}

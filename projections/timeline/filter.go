@@ -45,7 +45,7 @@ func (f *Filter) byWhom(r *domain.Record, about string) bool {
 		return true
 	}
 	key := command{r.Subject, about}
-	wrote := (f.User == "" || r.Signed && r.User == f.User) && (f.Source == "" || r.Source == f.Source)
+	wrote := (f.User == "" || r.Signed && (r.User == f.User || decidedBy(r.Payload) == f.User)) && (f.Source == "" || r.Source == f.Source)
 	if !wrote {
 		return about != "" && slices.Contains(f.asked, key)
 	}
@@ -59,6 +59,28 @@ func (f *Filter) byWhom(r *domain.Record, about string) bool {
 		}
 	}
 	return true
+}
+
+// decidedBy is the user who had a server write a record of control: that has no user of
+// its own, since the server writes it in its own name.
+func decidedBy(p domain.Payload) string {
+	switch p := p.(type) {
+	case domain.Contest:
+		return p.By
+	case domain.Removed:
+		return p.By
+	case domain.Policy:
+		return p.By
+	case domain.Paused:
+		return p.By
+	case domain.Drained:
+		return p.By
+	case domain.Dissolved:
+		return p.By
+	case domain.Invited:
+		return p.By
+	}
+	return ""
 }
 
 // epochOf is the epoch that a record is of or about.
