@@ -50,6 +50,10 @@ type Secret struct {
 	Content string `json:"content,omitempty" doc:"The file, once the token was used"`
 }
 
+// MaxSecret bounds each of them in bytes. The hashes of all users that a token file may
+// name fit in, and a new server reads as much.
+const MaxSecret = 256 << 10
+
 // The names of the secrets.
 const (
 	SecretKeys    = "keys"

@@ -28,7 +28,7 @@ func clientCommands(g *globals) []*cobra.Command {
 }
 
 // maxTokenFile bounds what is read of a token file.
-const maxTokenFile = 64 << 10
+const maxTokenFile = httpapi.MaxSecret
 
 // session is a client command at work: whom it asks and where it prints.
 type session struct {

@@ -60,16 +60,59 @@ func (j *joiner) inspect(a *httpapi.Admission) (faults []string) {
 		add("configuration: %s is that of server %s: choose another folder with --into", settings, loaded.Config.Server.Name)
 		return faults
 	}
-	keys := loaded.Config.KeysFile
-	switch held, err := readSecret(keys, maxKeysFile); {
-	case errors.Is(err, fs.ErrNotExist):
-		add("keys: %s names %s, which is not there: move the former away to have both written anew", settings, keys)
-	case err != nil:
-		add("keys: %s", domain.Plain(err))
-	case !isOf(a, httpapi.SecretKeys, held):
-		add("keys: %s is another file than that of the server that answers: move it away, or choose another folder with --into", keys)
-	}
+	faults = append(j.unlike(a, &loaded.Config), held(a, &loaded.Config)...)
 	j.prepared = len(faults) == 0
+	return faults
+}
+
+// unlike says where the configuration that is there is not what the line asks for: it would
+// not be written again.
+func (j *joiner) unlike(a *httpapi.Admission, is *config.Config) (faults []string) {
+	loaded, err := config.Load(config.Source{Text: j.configuration(a)})
+	if err != nil {
+		return nil // unsound says it
+	}
+	want := &loaded.Config
+	for _, v := range []struct {
+		key      string
+		is, want any
+	}{
+		{"dir", is.Dir, want.Dir},
+		{"server.precedence", is.Server.Precedence, want.Server.Precedence},
+		{"server.advertise", is.Server.Advertise, want.Server.Advertise},
+		{"http.listen", is.HTTP.Listen, want.HTTP.Listen},
+		{"http.tls.cert", is.HTTP.TLS.Cert, want.HTTP.TLS.Cert},
+		{"http.tls.key", is.HTTP.TLS.Key, want.HTTP.TLS.Key},
+		{"log.partitions", is.Log.Partitions, want.Log.Partitions},
+	} {
+		if v.is != v.want {
+			faults = append(faults, fmt.Sprintf("configuration: %s has %s %q, and this line would write %q: give the same line as before, or mend the file",
+				j.file("server.yaml"), v.key, fmt.Sprint(v.is), fmt.Sprint(v.want)))
+		}
+	}
+	return faults
+}
+
+// held says which of the secrets that the answer gives a server lacks, or has otherwise.
+func held(a *httpapi.Admission, c *config.Config) (faults []string) {
+	paths := map[string]string{httpapi.SecretKeys: c.KeysFile, httpapi.SecretSigning: c.SigningKeyFile, httpapi.SecretTokens: c.TokenFile}
+	for _, f := range secretFiles {
+		path := paths[f.name]
+		if _, given := secretOf(a, f.name); !given && f.name != httpapi.SecretKeys {
+			continue // it may have one of its own
+		}
+		has, err := readSecret(path, httpapi.MaxSecret)
+		switch {
+		case path == "":
+			faults = append(faults, fmt.Sprintf("%s: the configuration that is there names no %s: move it away to have it written anew", f.name, f.key))
+		case errors.Is(err, fs.ErrNotExist):
+			faults = append(faults, fmt.Sprintf("%s: the configuration that is there names %s, which is not there: move the former away to have both written anew", f.name, path))
+		case err != nil:
+			faults = append(faults, fmt.Sprintf("%s: %s", f.name, domain.Plain(err)))
+		case !isOf(a, f.name, has):
+			faults = append(faults, fmt.Sprintf("%s: %s is another file than that of the server that answers: move it away, or choose another folder with --into", f.name, path))
+		}
+	}
 	return faults
 }
 
@@ -77,13 +120,13 @@ func (j *joiner) inspect(a *httpapi.Admission) (faults []string) {
 // of a first try, which was cut short, is as it should be.
 func (j *joiner) stale(a *httpapi.Admission, f secretFile) []string {
 	path := j.file(f.name)
-	held, err := readSecret(path, maxKeysFile)
+	stands, err := readSecret(path, httpapi.MaxSecret)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return []string{fmt.Sprintf("%s: %s", f.name, domain.Plain(err))}
-	case !isOf(a, f.name, held):
+	case !isOf(a, f.name, stands):
 		return []string{fmt.Sprintf("%s: %s is there already and is another file than that of the server that answers: move it away, or choose another folder with --into", f.name, path)}
 	}
 	return nil
@@ -105,7 +148,7 @@ func (j *joiner) write(a *httpapi.Admission) error {
 			continue
 		}
 		err := writeNew(j.file(f.name), []byte(secret.Content))
-		if held, readErr := readSecret(j.file(f.name), maxKeysFile); errors.Is(err, domain.ErrConflict) && readErr == nil && string(held) == secret.Content {
+		if stands, readErr := readSecret(j.file(f.name), httpapi.MaxSecret); errors.Is(err, domain.ErrConflict) && readErr == nil && string(stands) == secret.Content {
 			continue // of a first try
 		}
 		if err != nil {

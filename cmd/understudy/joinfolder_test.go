@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,18 +85,30 @@ func TestAFolderThatIsNotFreeIsRefusedBeforeATokenIsUsed(t *testing.T) {
 		prepared bool
 		fault    string
 	}{
-		"an empty folder":         {func(*joiner) {}, false, ""},
-		"the key of a first try":  {func(j *joiner) { put(t, j, "keys", "k1\n") }, false, ""},
-		"all of it":               {func(j *joiner) { try(t, j.write(a)) }, true, ""},
-		"a stale key":             {func(j *joiner) { put(t, j, "keys", "k0\n") }, false, "is there already and is another file"},
-		"a stale signing key":     {func(j *joiner) { put(t, j, "signing-key", "s0\n") }, false, "signing-key: "},
-		"stale users":             {func(j *joiner) { put(t, j, "tokens", "t0\n") }, false, "tokens: "},
-		"a stale key of a server": {func(j *joiner) { try(t, j.write(a)); put(t, j, "keys", "k0\n") }, false, "is another file"},
-		"a key that is gone":      {func(j *joiner) { try(t, j.write(a)); try(t, os.Remove(j.file("keys"))) }, false, "which is not there"},
-		"no configuration":        {func(j *joiner) { put(t, j, "server.yaml", "landscape: [") }, false, "cannot be used"},
-		"a folder in its place":   {func(j *joiner) { try(t, os.Mkdir(j.file("server.yaml"), 0o700)) }, false, "cannot be used"},
-		"another landscape":       {func(j *joiner) { put(t, j, "server.yaml", "landscape: other\nserver:\n  name: D\n") }, false, "holds a server of landscape other"},
-		"another server":          {func(j *joiner) { put(t, j, "server.yaml", "landscape: main\nserver:\n  name: C\n") }, false, "is that of server C"},
+		"an empty folder":                 {func(*joiner) {}, false, ""},
+		"the key of a first try":          {func(j *joiner) { put(t, j, "keys", "k1\n") }, false, ""},
+		"all of it":                       {func(j *joiner) { try(t, j.write(a)) }, true, ""},
+		"a stale key":                     {func(j *joiner) { put(t, j, "keys", "k0\n") }, false, "is there already and is another file"},
+		"a stale signing key":             {func(j *joiner) { put(t, j, "signing-key", "s0\n") }, false, "signing-key: "},
+		"stale users":                     {func(j *joiner) { put(t, j, "tokens", "t0\n") }, false, "tokens: "},
+		"a stale key of a server":         {func(j *joiner) { try(t, j.write(a)); put(t, j, "keys", "k0\n") }, false, "is another file"},
+		"a stale signing key of a server": {func(j *joiner) { try(t, j.write(a)); put(t, j, "signing-key", "s0\n") }, false, "signing-key: "},
+		"stale users of a server":         {func(j *joiner) { try(t, j.write(a)); put(t, j, "tokens", "t0\n") }, false, "tokens: "},
+		"users that are gone":             {func(j *joiner) { try(t, j.write(a)); try(t, os.Remove(j.file("tokens"))) }, false, "tokens: "},
+		"no signing key named": {func(j *joiner) {
+			without := admission()
+			without.Secrets = slices.DeleteFunc(without.Secrets, func(s httpapi.Secret) bool { return s.Name == "signing-key" })
+			try(t, j.write(without))
+		}, false, "names no signing_key_file"},
+		"another precedence":    {func(j *joiner) { try(t, j.write(a)); j.in.Precedence = 7 }, false, `server.precedence "0", and this line would write "7"`},
+		"another address":       {func(j *joiner) { try(t, j.write(a)); j.listen = "127.0.0.1:7501" }, false, "http.listen"},
+		"another advertise":     {func(j *joiner) { try(t, j.write(a)); j.advertise = "http://d:1" }, false, "server.advertise"},
+		"another certificate":   {func(j *joiner) { try(t, j.write(a)); j.tlsCert, j.tlsKey = "c", "k" }, false, "http.tls.cert"},
+		"a key that is gone":    {func(j *joiner) { try(t, j.write(a)); try(t, os.Remove(j.file("keys"))) }, false, "which is not there"},
+		"no configuration":      {func(j *joiner) { put(t, j, "server.yaml", "landscape: [") }, false, "cannot be used"},
+		"a folder in its place": {func(j *joiner) { try(t, os.Mkdir(j.file("server.yaml"), 0o700)) }, false, "cannot be used"},
+		"another landscape":     {func(j *joiner) { put(t, j, "server.yaml", "landscape: other\nserver:\n  name: D\n") }, false, "holds a server of landscape other"},
+		"another server":        {func(j *joiner) { put(t, j, "server.yaml", "landscape: main\nserver:\n  name: C\n") }, false, "is that of server C"},
 	} {
 		j := &joiner{into: t.TempDir(), listen: "127.0.0.1:7500", in: httpapi.JoinRequest{Server: "D"}}
 		test.spoil(j)

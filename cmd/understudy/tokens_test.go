@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -93,5 +95,24 @@ func TestWithoutATokenFileNobodyMayChangeAnything(t *testing.T) {
 	}
 	if user, ok := users.user(""); ok {
 		t.Errorf("an empty token is %q's", user)
+	}
+}
+
+// All users that a file may name can be given to a server that joins, and read there.
+func TestAsManyUsersAsThereMayBeAreRead(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "token"), filepath.Join(dir, "tokens")
+	var file strings.Builder
+	for n := range maxTokens {
+		fmt.Fprintf(&file, "user-%d %s-%d\n", n, someToken, n)
+	}
+	try(t, os.WriteFile(path, []byte(file.String()), 0o600))
+	users, err := openTokens(path)
+	try(t, err)
+	try(t, os.WriteFile(copied, users.hashed(), 0o600))
+	others, err := openTokens(copied)
+	try(t, err)
+	if user, _ := others.user(someToken + "-1023"); user != "user-1023" || len(users.hashed()) > httpapi.MaxSecret {
+		t.Errorf("%q of %d bytes", user, len(users.hashed()))
 	}
 }

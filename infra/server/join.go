@@ -44,6 +44,17 @@ func (s *Share) secrets(token election.Invitation, whole bool) (out []httpapi.Se
 	return out, withheld
 }
 
+// faults says what a new server could not read: a token is good once, and would be used up.
+func (s *Share) faults() (out []string) {
+	files := s.Secrets()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if size := len(files[name]); size > httpapi.MaxSecret {
+			out = append(out, fmt.Sprintf("the %s of this server would be %d bytes, and a server reads %d: make that file shorter, or ask another server", name, size, httpapi.MaxSecret))
+		}
+	}
+	return out
+}
+
 // Invite implements httpapi.Cluster. The log keeps no more than a hash of the secret.
 func (s *Server) Invite(ctx context.Context, user string, lasting time.Duration, signing bool) (httpapi.Invitation, error) {
 	id, secret := strings.ToLower(rand.Text()[:8]), rand.Text()
@@ -94,6 +105,7 @@ func (s *Server) Admit(ctx context.Context, in httpapi.JoinRequest) (httpapi.Adm
 		return out, cmp.Or(err, refusal)
 	}
 	out.Secrets, out.Withheld = s.options.Share.secrets(shown, false)
+	out.Faults = append(out.Faults, s.options.Share.faults()...)
 	var active, latest uint64
 	if err := s.core.call(ctx, func() {
 		active, latest = s.core.machine.ActiveRevision(), s.core.machine.States()[domain.PartitionOfRevisions].LatestRevision()

@@ -21,6 +21,28 @@ var sharing = server.Share{Brokers: []string{"broker:1"}, Secrets: func() map[st
 	return map[string][]byte{httpapi.SecretKeys: []byte("the key"), httpapi.SecretSigning: []byte("the signing key")}
 }}
 
+// A token is not used up by an answer that the new server could not read.
+func TestSecretsThatNobodyCouldReadAreInTheWay(t *testing.T) {
+	s := newStage(t)
+	a := s.startWith("A", func(o *server.Options) {
+		o.Share = server.Share{Secrets: func() map[string][]byte {
+			return map[string][]byte{httpapi.SecretTokens: make([]byte, httpapi.MaxSecret+1)}
+		}}
+	})
+	s.primary(a)
+	token, err := a.Invite(s.ctx, "ann", time.Minute, false)
+	must(t, err)
+	_, key, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	id, _, _ := strings.Cut(token.Token, ".")
+	in := httpapi.JoinRequest{Token: token.Token, Server: "C", Check: true}
+	in.Identity, in.Proof = election.ProveAdmission(key, id, "C")
+	got, err := a.Admit(s.ctx, in)
+	if err != nil || !strings.Contains(strings.Join(got.Faults, "\n"), "make that file shorter") {
+		t.Errorf("%+v, %v", got.Faults, err)
+	}
+}
+
 // given is the key that an answer gives; empty if it gives none.
 func given(a httpapi.Admission) string { return secretIn(a, httpapi.SecretKeys) }
 
