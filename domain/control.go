@@ -37,6 +37,7 @@ type Heartbeat struct {
 	Uptime      time.Duration `msgpack:"uptime" json:"uptime"`
 	Sync        SyncMode      `msgpack:"sync,omitempty" json:"sync,omitempty"`
 	Missing     int64         `msgpack:"missing,omitempty" json:"missing,omitempty"` // devices that standbys read too, and that it has not been connected to for a while
+	Counted     bool          `msgpack:"counted,omitempty" json:"counted,omitempty"` // Missing holds; not yet, soon after a start, and never by a build that does not count
 }
 
 // SyncMode is how far a server is from holding the same state as all others.
@@ -92,9 +93,11 @@ type Contest struct {
 	Reason string `msgpack:"reason" json:"reason"`
 	To     string `msgpack:"to,omitempty" json:"to,omitempty"` // the wished successor, rank 0
 	// Devices are some of those that By reaches and the holder does not, where that is
-	// the reason. The log holds that the holder has lost them, the heartbeats how many
-	// each of the two misses.
-	Devices []string `msgpack:"devices,omitempty" json:"devices,omitempty"`
+	// the reason; Missing and HolderMissing are how many each of the two missed, by the
+	// heartbeats that By had read.
+	Devices       []string `msgpack:"devices,omitempty" json:"devices,omitempty"`
+	Missing       int64    `msgpack:"missing,omitempty" json:"missing,omitempty"`
+	HolderMissing int64    `msgpack:"holder_missing,omitempty" json:"holder_missing,omitempty"`
 }
 
 // MaxContestDevices bounds the devices that a contest names.

@@ -55,6 +55,10 @@ func readContest(r *reader) (c domain.Contest) {
 			c.To = r.text()
 		case "devices":
 			c.Devices = list(r, (*reader).text)
+		case "missing":
+			c.Missing = r.int()
+		case "holder_missing":
+			c.HolderMissing = r.int()
 		default:
 			r.skip()
 		}

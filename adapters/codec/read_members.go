@@ -59,6 +59,8 @@ func readHeartbeat(r *reader) (h domain.Heartbeat) {
 			h.Sync = domain.SyncMode(r.int32())
 		case "missing":
 			h.Missing = r.int()
+		case "counted":
+			h.Counted = r.bool()
 		default:
 			r.skip()
 		}

@@ -12,7 +12,9 @@ import (
 // gained names the fields that a type has got since its first release, in the
 // name of its sample's golden file; released are records as they were before, by
 // the fields that they had gained then.
-var gained = map[domain.Type]string{domain.TypeHeartbeat: "+agreed+sync+missing", domain.TypeContest: "+devices", domain.TypeRemoved: "+out", domain.TypeInvited: "+signing", domain.TypeJoined: "+identity"}
+var gained = map[domain.Type]string{
+	domain.TypeHeartbeat: "+agreed+sync+missing+counted", domain.TypeContest: "+devices+missing", domain.TypeRemoved: "+out", domain.TypeInvited: "+signing", domain.TypeJoined: "+identity",
+}
 
 var released = []struct {
 	gained string
@@ -33,7 +35,12 @@ var released = []struct {
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
 		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying,
 	})},
+	{"+agreed+sync+missing", control(domain.Heartbeat{
+		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
+		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying, Missing: 300,
+	})},
 	{"", control(domain.Contest{Epoch: 8, By: "alice", Reason: "fire", To: "B"})},
+	{"+devices", control(domain.Contest{Epoch: 8, By: "alice", Reason: "fire", To: "B", Devices: []string{"hub-1", "tor-süd"}})},
 }
 
 // samples is one record of every type, every field of every payload set.
@@ -85,12 +92,12 @@ var samples = []domain.Record{
 	}),
 	control(domain.Heartbeat{
 		Incarnation: "00ff", Epoch: 7, N: 1 << 40, Acked: 41, TTL: 300 * time.Millisecond, Ready: true, Lag: -1, Position: 123456,
-		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying, Missing: 300,
+		Hash: "ok", Agreed: 123400, Guarded: true, Valve: "kernel", Oldest: time.Millisecond, Uptime: time.Hour, Sync: domain.Replaying, Missing: 300, Counted: true,
 	}),
 	control(domain.Claim{Incarnation: "00ff", Epoch: 8, Seen: -1, N: 1, TTL: 60 * time.Millisecond, Cause: "failover"}),
 	control(domain.Release{Incarnation: "00ff", Epoch: 8, To: "B", Reason: "switchover"}),
 	control(domain.Died{Incarnation: "00ff", Exit: "signal: killed"}),
-	control(domain.Contest{Epoch: 8, By: "alice", Reason: "fire", To: "B", Devices: []string{"hub-1", "tor-süd"}}),
+	control(domain.Contest{Epoch: 8, By: "alice", Reason: "fire", To: "B", Devices: []string{"hub-1", "tor-süd"}, Missing: 1, HolderMissing: 300}),
 	control(domain.Left{Incarnation: "00ff"}),
 	control(domain.Removed{By: "alice", Reason: "sold", Out: true}),
 	control(domain.Quarantined{Incarnation: "00ff", Reason: "hash differs"}),

@@ -90,6 +90,7 @@ type ServerStatus struct {
 	Drained     bool         `json:"drained,omitempty" doc:"In maintenance: it does not take over"`
 	DrainedBy   string       `json:"drained_by,omitempty" doc:"Who has drained it, and why"`
 	Falls       int          `json:"falls,omitempty" doc:"Epochs that it lost unasked, each within 10 minutes of the one before"`
+	Missing     *int64       `json:"missing,omitempty" doc:"Devices with standby_polling that it is not connected to, or not without a break; left out until it has counted them"`
 	Revision    uint64       `json:"revision,omitempty" doc:"The last revision of the configuration that it has gone over to, by its own word; 0 for none since it started"`
 	Unapplied   string       `json:"unapplied,omitempty" doc:"Why it has not gone over to the active revision, though it should have by now"`
 }

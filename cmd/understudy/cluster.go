@@ -162,6 +162,9 @@ func decisions(t *table, st *httpapi.Status) {
 		if m.Falls > 1 {
 			t.text("server %s has lost primacy unasked %d times, each soon after the one before", oneLine(m.Name), m.Falls)
 		}
+		if m.Missing != nil && *m.Missing > 0 {
+			t.text("server %s misses %d of the devices that standbys connect to; who misses fewer takes over first", oneLine(m.Name), *m.Missing)
+		}
 		if m.Unapplied != "" {
 			t.text("ALARM: %s", oneLine(m.Unapplied))
 		}

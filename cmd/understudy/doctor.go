@@ -134,6 +134,9 @@ func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.An
 		if one.Name == m.Name {
 			a.SyncMode, a.Lag, a.Hash, a.Falls = one.SyncMode, one.Lag, one.HashOK, one.Falls
 			a.Drained, a.DrainedBy = one.Drained, one.DrainedBy
+			if one.Missing != nil {
+				a.Missing = *one.Missing
+			}
 			a.Behind, a.Identity = one.Unapplied, one.Identity
 		} else if one.State == httpapi.StateSilent {
 			a.Heard[one.Name] = shortMs(one.LastHeard)

@@ -127,7 +127,7 @@ func (s *Server) beat() {
 		Incarnation: s.cfg.Incarnation, N: s.n + 1, Acked: s.acked, TTL: ttl,
 		Ready: s.health.Ready, Lag: s.health.Lag, Position: s.health.Position, Hash: s.health.Hash, Agreed: s.health.Agreed,
 		Guarded: s.cfg.Guarded, Valve: s.cfg.Valve, Oldest: s.health.OldestPending, Uptime: s.now - s.began,
-		Sync: s.health.Sync, Missing: s.health.Missing,
+		Sync: s.health.Sync, Missing: s.health.Missing, Counted: s.health.Counted,
 	}
 	s.beatAt = s.now + s.cfg.HeartbeatStandby
 	if s.leads() {

@@ -133,6 +133,8 @@ func (v *view) fault() string {
 		return FaultOf(*v.Policy)
 	case v.Paused != nil && !v.Paused.On || v.Dissolved != nil && v.Dissolved.By == "":
 		return "something is decided that is not"
+	case v.Outreached.Times < 0 || v.Outreached.Times > maxOutreached:
+		return fmt.Sprintf("%d contests because of devices are not within %d", v.Outreached.Times, maxOutreached)
 	case len(v.Members) > MaxMembers || len(v.Retired) > MaxRetired:
 		return "more members than there may be"
 	}

@@ -21,7 +21,7 @@ type Favourite struct {
 // Favourite tells to whom primacy would go back, if to anybody. Every server can
 // tell; only the holder acts on it.
 func (s *Server) Favourite() (Favourite, bool) {
-	m := s.favourite()
+	m, lacks := s.favourite()
 	if m == nil {
 		return Favourite{}, false
 	}
@@ -31,6 +31,8 @@ func (s *Server) Favourite() (Favourite, bool) {
 		f.Why = "fail-back is " + string(s.state.policy.FailBack)
 	case s.state.paused.On:
 		f.Why = "automatic failover is paused by " + s.state.paused.By
+	case lacks != "":
+		f.Why = lacks
 	case m.Joined < s.state.moved:
 		f.Why = "an operator has moved primacy away; it comes back by itself once " + m.Name + " has been started again"
 	default:
@@ -50,26 +52,28 @@ func HoldDown(p domain.Policy, falls int) time.Duration {
 }
 
 // favourite is the best of those whom the policy on record prefers to the holder, and
-// that reach the devices that the holder does: else primacy would soon be contested.
-func (s *Server) favourite() *entry {
+// that reach the devices that the holder does; where there is none, the best of those
+// that do not, with what it lacks.
+func (s *Server) favourite() (best *entry, lack string) {
 	if s.state.policy.Order == "" || !s.state.held || s.state.contested {
-		return nil
+		return nil, ""
 	}
 	holder := s.state.members[s.state.holder.Name]
 	if holder == nil || holder.Incarnation != s.state.holder.Incarnation {
-		return nil
+		return nil, ""
 	}
 	order := OrderOf(s.state.policy)
-	best := holder
 	for _, e := range s.state.members {
-		if s.fit(e) && e.LastHeartbeat.Missing <= holder.LastHeartbeat.Missing && order(e.Member, best.Member) < 0 {
-			best = e
+		if !s.fit(e) || order(e.Member, holder.Member) >= 0 {
+			continue
+		}
+		why := lacks(e, holder)
+		better := best == nil || (why == "") && lack != ""
+		if better || (why == "") == (lack == "") && order(e.Member, best.Member) < 0 {
+			best, lack = e, why
 		}
 	}
-	if best == holder {
-		return nil
-	}
-	return best
+	return best, lack
 }
 
 // yield gives the epoch up in a planned move, where the holder itself is to go for

@@ -58,6 +58,7 @@ func FuzzRestore(f *testing.F) {
 	w.run(time.Second)
 	f.Add(w.oracle.Export())
 	f.Add([]byte(`{"version":2}`))
+	f.Add(bytes.Replace(w.oracle.Export(), []byte(`"retired"`), []byte(`"outreached":{"at":0,"times":-1},"retired"`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Restore(b)
 		if err != nil {
@@ -66,6 +67,11 @@ func FuzzRestore(f *testing.F) {
 		again, err := Restore(s.Export())
 		if err != nil || again.Hash() != s.Hash() {
 			t.Fatalf("%s is read, but what it gives is not: %v", b, err)
+		}
+		for _, m := range s.Members() {
+			if s.unproven(m.Name, 1) != again.unproven(m.Name, 1) {
+				t.Fatalf("two restored states of %s judge another way", b)
+			}
 		}
 		for _, r := range recordsOf(b) {
 			r.Position.Offset += s.Next()

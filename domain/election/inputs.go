@@ -42,6 +42,7 @@ type (
 		Sync          domain.SyncMode
 		Acknowledged  domain.RevisionAcknowledged // zero: nothing to say of the active revision yet
 		Missing       int64                       // devices that standbys read too, and that it does not reach
+		Counted       bool                        // Missing holds; a server that has just started does not know it yet
 		Reaches       []string                    // some of those that the log says the primary does not, and it does
 	}
 	// Guarded says whether a guard waits for the end of this process: that it is

@@ -277,7 +277,11 @@ func (p *play) health(h Health, options []string) Health {
 			h.Lag, _ = strconv.ParseInt(value, 10, 64)
 		case "missing":
 			h.Missing, _ = strconv.ParseInt(value, 10, 64)
+			h.Counted = true
+		case "counted":
+			h.Counted = value == "true"
 		case "reaches":
+			h.Counted = true
 			h.Reaches = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		case "oldest":
 			h.OldestPending = p.duration(value)

@@ -2,6 +2,8 @@ package election
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 // says in its heartbeats how many it misses; a standby that misses fewer, and reaches
 // some that the log says the holder has lost, contests it. Where the network stays as
 // it is that comes to an end by itself: each time the holder misses fewer. Where it
-// comes and goes, the fold keeps the next one waiting.
+// comes and goes, the fold remembers how often, and standbys wait for longer each time.
 
 // Limits of the damping.
 const (
@@ -47,10 +49,10 @@ func (o *outreached) rests(at domain.Instant) time.Duration {
 	return max(0, outreachedPause<<(o.Times-1)-since)
 }
 
-// Unproven says why a contest by a member because of devices, at a time of the log, is
-// not borne out by what stands before it in control; empty if it is. It counts all the
-// same, as every contest does: what a standby must not write, it does not.
-func (s *State) Unproven(by string, at domain.Instant) string {
+// unproven says why a contest by a member because of devices, at a time of the log, is
+// not borne out by what stands before it in control; empty if it is. It is what a
+// standby asks itself. The fold does not: a contest counts in any case.
+func (s *State) unproven(by string, at domain.Instant) string {
 	m, holder := s.members[by], s.members[s.holder.Name]
 	switch {
 	case m == nil || !m.present():
@@ -59,6 +61,8 @@ func (s *State) Unproven(by string, at domain.Instant) string {
 		return "the holder is not a member"
 	case m == holder:
 		return by + " is the holder"
+	case !m.LastHeartbeat.Counted:
+		return by + " has not counted its devices"
 	case m.LastHeartbeat.Missing >= holder.LastHeartbeat.Missing:
 		return fmt.Sprintf("missed devices: %d by %s, %d by %s", m.LastHeartbeat.Missing, by, holder.LastHeartbeat.Missing, holder.Name)
 	case s.outreached.rests(at) > 0:
@@ -70,10 +74,40 @@ func (s *State) Unproven(by string, at domain.Instant) string {
 // outreaches reports whether this server reaches devices that the holder does not, by
 // what everybody can read.
 func (s *Server) outreaches(at domain.Instant) bool {
-	return len(s.health.Reaches) > 0 && s.eligible() && s.state.Unproven(s.cfg.Member, at) == ""
+	return len(s.health.Reaches) > 0 && s.eligible() && s.state.unproven(s.cfg.Member, at) == ""
 }
 
-func (s *Server) outreachedReason(h domain.Heartbeat) string {
-	return fmt.Sprintf("unreachable: %s reaches %s; missed devices, for %s: %d by the primary, %d by %s",
-		s.cfg.Member, strings.Join(s.health.Reaches, ", "), s.cfg.UnreachedAfter, h.Missing, s.health.Missing, s.cfg.Member)
+// contestUnreached contests the holder because of devices: with their names, and with
+// how many each of the two misses, as both have said.
+func (s *Server) contestUnreached(h domain.Heartbeat) {
+	mine := s.state.members[s.cfg.Member].LastHeartbeat.Missing
+	c := domain.Contest{
+		Devices: slices.Clone(s.health.Reaches), Missing: mine, HolderMissing: h.Missing,
+		Reason: fmt.Sprintf("unreachable: %s reaches %s; missed devices, for %s: %d by the primary, %d by %s",
+			s.cfg.Member, strings.Join(s.health.Reaches, ", "), s.cfg.UnreachedAfter, h.Missing, mine, s.cfg.Member),
+	}
+	s.contest(c)
+}
+
+// missed is how many devices a member misses, for comparing: one that has not counted
+// them comes after all that have.
+func missed(e *entry) int64 {
+	if !e.LastHeartbeat.Counted {
+		return math.MaxInt64
+	}
+	return e.LastHeartbeat.Missing
+}
+
+// lacks says what keeps a member from being preferred to the holder, which reaches more
+// devices: primacy would soon be contested. Empty if nothing does.
+func lacks(e, holder *entry) string {
+	switch {
+	case !holder.LastHeartbeat.Counted:
+		return ""
+	case !e.LastHeartbeat.Counted:
+		return e.Name + " has not said yet how many devices it misses"
+	case missed(e) > missed(holder):
+		return fmt.Sprintf("%s misses %d devices, the primary %d; it waits until %s misses no more", e.Name, missed(e), missed(holder), e.Name)
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package election
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -36,7 +35,7 @@ func (s *Server) claimDue() (due domain.Mono, seen int64, ok bool) {
 		if s.floor > s.state.epoch && s.floorAt > 0 {
 			due = max(due, s.floorAt+s.cfg.HeartbeatStandby)
 		}
-		return due + rank, s.state.heard, true
+		return due + s.courtesy() + rank, s.state.heard, true
 	}
 	due, half := s.silenceDue()
 	due += rank
@@ -136,7 +135,7 @@ func (s *Server) before(a, b *entry) bool {
 			return first(a)
 		}
 	}
-	if x, y := a.LastHeartbeat.Missing, b.LastHeartbeat.Missing; x != y {
+	if x, y := missed(a), missed(b); x != y {
 		return x < y
 	}
 	policy := s.cfg.Policy
@@ -187,22 +186,21 @@ func (s *Server) observe(h domain.Heartbeat, appended domain.Instant) {
 	switch {
 	case !s.eligible() || d.contestedAt > 0 && s.now < d.contestedAt+s.cfg.MaxTTL:
 	case d.still >= deaf:
-		s.contest(fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, deaf))
+		s.contest(domain.Contest{Reason: fmt.Sprintf("deaf: acked stands at %d while heartbeats come, for %s", h.Acked, deaf)})
 	case d.unfit >= unfitAfter:
-		s.contest(fmt.Sprintf("unfit: it cannot read some of the log, for %s", unfitAfter))
+		s.contest(domain.Contest{Reason: fmt.Sprintf("unfit: it cannot read some of the log, for %s", unfitAfter)})
 	case s.cfg.StallAfter > 0 && h.Oldest > s.cfg.StallAfter:
-		s.contest(fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter))
+		s.contest(domain.Contest{Reason: fmt.Sprintf("stalled: its oldest pending action waits for %s, %s is allowed", h.Oldest, s.cfg.StallAfter)})
 	case s.cfg.UnreachedAfter > 0 && d.outreached >= s.cfg.UnreachedAfter:
-		s.contest(s.outreachedReason(h), s.health.Reaches...)
+		s.contestUnreached(h)
 	}
 }
 
 // contest contests the holder for a reason of this server's own.
-func (s *Server) contest(reason string, devices ...string) {
+func (s *Server) contest(c domain.Contest) {
 	s.watch.conduct.contestedAt = s.now
-	s.emit(Append{Type: domain.TypeContest, Payload: domain.Contest{
-		Epoch: s.state.epoch, By: s.cfg.Member, Reason: reason, Devices: slices.Clone(devices),
-	}})
+	c.Epoch, c.By = s.state.epoch, s.cfg.Member
+	s.emit(Append{Type: domain.TypeContest, Payload: c})
 }
 
 // contestFor contests the present holder, for an operator.

@@ -1,5 +1,7 @@
 package election
 
+import "time"
+
 // Hindrance is why a member does not take over, as it follows on its name; empty if
 // nothing hinders it.
 type Hindrance string
@@ -45,6 +47,18 @@ func (s *Server) hindrance(e *entry) Hindrance {
 		return HinderedNotReady
 	}
 	return ""
+}
+
+// courtesy is how much longer this server leaves an epoch that nobody holds to the
+// successor who was named, if that one is heard and ready: the release may reach it
+// late, and the stagger is far less than what a slow machine takes. It is as long as the
+// holder's lease was: that has the measure of this log.
+func (s *Server) courtesy() time.Duration {
+	named := s.state.members[s.state.successor]
+	if named == nil || named.Name == s.cfg.Member || !s.fit(named) {
+		return 0
+	}
+	return max(s.state.ttl, s.cfg.Stagger)
 }
 
 // fit reports whether a member could take over now, as this server hears it.

@@ -105,7 +105,7 @@ func (w *walk) disturb() {
 	}
 	if w.unreached && w.chance(0.2) {
 		h := p.machine.health
-		h.Missing, h.Reaches = int64(w.rnd.Intn(3)), []string{"hub-1"}[:w.rnd.Intn(2)]
+		h.Missing, h.Counted, h.Reaches = int64(w.rnd.Intn(3)), w.rnd.Intn(4) > 0, []string{"hub-1"}[:w.rnd.Intn(2)]
 		p.step(h)
 		return
 	}

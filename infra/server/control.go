@@ -44,6 +44,7 @@ type controlLoop struct {
 	foreign   atomic.Int64 // records of control that no server of the landscape wrote
 	sync      atomic.Int64 // the mode, and whether failover is paused: for the metrics
 	paused    atomic.Bool
+	missed    atomic.Int64 // devices, by this server's last heartbeat; below 0 until it has counted them
 	pollEvery atomic.Int64 // how long its reader may wait for an answer
 	inbox     *mailbox[election.Input]
 	batches   chan batch
@@ -157,6 +158,10 @@ func (c *controlLoop) step(in control.Input, message domain.Stored) {
 	c.pollEvery.Store(int64(e.PollEvery()))
 	c.sync.Store(int64(e.SyncMode()))
 	c.paused.Store(e.State().Paused().On)
+	c.missed.Store(-1)
+	if m, ok := e.State().Member(c.name); ok && m.LastHeartbeat.Counted {
+		c.missed.Store(m.LastHeartbeat.Missing)
+	}
 }
 
 func (c *controlLoop) perform(e control.Effect) {

@@ -26,6 +26,7 @@ var (
 	descIdle     = prometheus.NewDesc("understudy_device_idle_seconds", "How long an action has waited although nothing but this server keeps it from being sent.", []string{"device"}, nil)
 	descUp       = prometheus.NewDesc("understudy_device_up", "1 while this server is connected to the device.", []string{"device"}, nil)
 	descSync     = prometheus.NewDesc("understudy_sync_mode", "0 in sync, and may take over; 1 catching up; 2 has not been at the end of the log since its start.", nil, nil)
+	descMissed   = prometheus.NewDesc("understudy_devices_missed", "Devices with standby_polling that this server is not connected to, or not without a break; absent until it has counted them.", nil, nil)
 	descPaused   = prometheus.NewDesc("understudy_failover_paused", "1 while automatic failover is paused.", nil, nil)
 	descActive   = prometheus.NewDesc("understudy_configuration_active_revision", "The revision of the configuration that the landscape is to have; 0 without one.", nil, nil)
 	descApplied  = prometheus.NewDesc("understudy_configuration_applied_revision", "The last one that this server has gone over to; 0 for none since its start.", nil, nil)
@@ -38,7 +39,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descActing, descLease, descCaughtUp, descDiffers, descRecords, descForeign, descControl, descLosses, descGaveUp,
-		descPending, descIdle, descUp, descGuarded, descValve, descHeld, descSync, descPaused, descActive, descApplied,
+		descPending, descIdle, descUp, descGuarded, descValve, descHeld, descSync, descMissed, descPaused, descActive, descApplied,
 	} {
 		ch <- d
 	}
@@ -55,6 +56,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descCaughtUp, one(s.core.caughtUp.Load()))
 	gauge(descDiffers, one(s.core.differs.Load()))
 	gauge(descSync, float64(s.control.sync.Load()))
+	if missed := s.control.missed.Load(); missed >= 0 {
+		gauge(descMissed, float64(missed))
+	}
 	gauge(descPaused, one(s.control.paused.Load()))
 	gauge(descActive, float64(s.core.revision.active.Load()))
 	gauge(descApplied, float64(s.core.revision.applied.Load()))

@@ -108,6 +108,7 @@ func New(o Options) *Server {
 		asks: newMailbox[func(*election.Server)](), slots: make(chan struct{}, controlInFlight), over: make(chan struct{}),
 		fail: s.fail, changed: s.announce,
 	}
+	s.control.missed.Store(-1)
 	s.core.testify = s.testify
 	s.core.control, s.core.opened = s.control.tell, s.control.opened
 	s.control.copier.publish = s.control.publish

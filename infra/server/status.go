@@ -174,6 +174,9 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		Uptime: httpapi.MillisecondsOf(hb.Uptime), Ready: m.Ready, Guarded: hb.Guarded, Incarnation: m.Incarnation,
 		SyncMode: syncMode(m), Precedence: m.Precedence, Drained: m.Drained, DrainedBy: m.DrainedBy, Falls: m.Falls, Build: m.Build, Identity: m.Identity,
 	}
+	if hb.Counted {
+		st.Missing = &hb.Missing
+	}
 	if st.HashOK != domain.HashOK && st.HashOK != domain.HashDiffers {
 		st.HashOK = httpapi.HashUnknown
 	}

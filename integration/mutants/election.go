@@ -16,6 +16,7 @@ var (
 	electionFold = test("domain/election", "TestTheFoldRules|TestABrokenView")
 	views        = test("domain/election", "TestAView")
 	reaches      = test("domain/election", "TestAContestBecauseOfDevices")
+	reached      = test("domain/server/core", "TestAServerCountsTheDevices|TestADeviceThatComes")
 	ownEnd       = test("domain/election", "TestAHolderThatReads")
 )
 
@@ -121,8 +122,18 @@ var ofTheLease = []mutant{
 		"case m.LastHeartbeat.Missing >= holder.LastHeartbeat.Missing:", "case false:", in(reaches, plays)},
 	{"contests because of devices are not damped", "domain/election/reach.go",
 		"case s.outreached.rests(at) > 0:", "case false:", in(reaches, plays)},
-	{"primacy goes back to a server that misses devices", "domain/election/failback.go",
-		"e.LastHeartbeat.Missing <= holder.LastHeartbeat.Missing && ", "", in(plays)},
+	{"primacy goes back to a server that misses devices", "domain/election/reach.go",
+		"case missed(e) > missed(holder):", "case false:", in(plays)},
+	{"a server that has not counted its devices is preferred", "domain/election/reach.go",
+		"	if !e.LastHeartbeat.Counted {\n		return math.MaxInt64\n	}\n", "", in(plays)},
+	{"a view may hold any count of contests", "domain/election/export.go",
+		"case v.Outreached.Times < 0 || v.Outreached.Times > maxOutreached:", "case false:", in(views)},
+	{"the epoch is not left to a named successor that is slow", "domain/election/standby.go",
+		"return due + s.courtesy() + rank", "return due + rank", in(plays)},
+	{"a named successor that has ended holds the others up", "domain/election/succession.go",
+		"|| !s.fit(named) ", "", in(plays)},
 	{"a device that was lost a moment ago counts as missed", "domain/server/core/reach.go",
-		"now < l.since+awayAfter", "now < l.since", in(test("domain/server/core", "TestAServerCountsTheDevices"))},
+		"case !l.up && now >= l.steady+awayAfter:", "case !l.up:", in(reached)},
+	{"a device that comes and goes is never missed", "domain/server/core/reach.go",
+		"case !l.up && now >= l.steady+awayAfter:", "case !l.up && now >= l.since+awayAfter:", in(reached)},
 }

@@ -54,6 +54,7 @@ type Answer struct {
 	Drained   bool
 	DrainedBy string // who, and why
 	Falls     int
+	Missing   int64             // devices that standbys connect to, and it is not connected to
 	Members   int               // how many servers take part, as it sees it
 	Limit     int               // how many may
 	Paused    string            // by whom automatic failover is, as it sees it
@@ -182,6 +183,7 @@ func of(a *Answer, primary string, builds, copies []string) []Finding {
 	judge("members", a.Limit == 0 || a.Members <= a.Limit, Fails, "%d servers take part, and the policy allows %d: one that starts again stays out. Raise the limit with `understudy cluster policy --max-members`, or take some out", a.Members, a.Limit)
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
+	judge("devices", a.Missing == 0, Warns, "it is not connected to %d of the devices that standbys connect to: who misses fewer takes over first. A device that takes one connection needs `standby_polling: false`", a.Missing)
 	judge("configuration", a.Behind == "", Fails, "%s", a.Behind)
 	for _, c := range a.Checks {
 		judge(c.Check, c.Failure == "", Warns, "%s", c.Failure)

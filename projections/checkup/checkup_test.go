@@ -46,6 +46,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"a full disk":    {func(a *checkup.Answer) { a.Checks = []checkup.SelfCheck{{Check: "disk", Failure: "no space left"}} }, checkup.Warns, "no space left"},
 		"paused":         {func(a *checkup.Answer) { a.Paused = "ann" }, checkup.Warns, "paused by ann"},
 		"flapping":       {func(a *checkup.Answer) { a.Falls = 3 }, checkup.Warns, "unasked 3 times"},
+		"cut off":        {func(a *checkup.Answer) { a.Missing = 2 }, checkup.Warns, "not connected to 2 of the devices"},
 		"behind":         {func(a *checkup.Answer) { a.Behind = "B has not gone over to revision 4" }, checkup.Fails, "B has not gone over to revision 4"},
 		"signs nothing":  {func(a *checkup.Answer) { a.Signs = nil }, checkup.Warns, "nothing is signed while it is primary"},
 		"another key":    {func(a *checkup.Answer) { a.Signs = []string{"k2"} }, checkup.Warns, "with another key than A"},

@@ -48,7 +48,7 @@ func (m *Machine) openDevice(def domain.Definition, removed bool) {
 		m.names = slices.Insert(m.names, i, def.Device)
 	}
 	if def.StandbyPolling && !removed {
-		m.reach.links[def.Device] = link{since: m.now.Mono}
+		m.reach.open(def.Device, m.now.Mono)
 	}
 	m.do(OpenDevice{Settings: settings})
 }

@@ -60,7 +60,7 @@ func (m *Machine) tellHealth() {
 	h.Sync = m.syncMode(h.Lag)
 	h.Ready = h.Sync == domain.InSync && !m.cfg.Unfit
 	m.countReach()
-	h.Missing, h.Reaches = m.reach.missing, m.reach.reaches
+	h.Missing, h.Counted, h.Reaches = m.reach.missing, m.reach.counted, m.reach.reaches
 	m.keep()
 	m.said = m.acknowledged()
 	h.Acknowledged = m.said

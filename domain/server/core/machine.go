@@ -69,7 +69,7 @@ func New(cfg Config, states []*partition.State) *Machine {
 	m := &Machine{
 		cfg: cfg, states: states, high: make([]int64, n), sight: sight{answered: make([]domain.Mono, n)},
 		devices:   make(map[string]device.Settings),
-		reach:     reach{links: make(map[string]link)},
+		reach:     reach{links: make(map[string]*link)},
 		agreement: agreement{trail: make([]trail, n), proven: make([]domain.StateHash, n)},
 	}
 	for p := range m.high {

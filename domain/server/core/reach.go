@@ -16,21 +16,41 @@ const (
 
 // reach is which devices this server is connected to, of those that any server may be.
 type reach struct {
-	links   map[string]link
+	links   map[string]*link
 	at      domain.Mono // when they were counted
+	counted bool        // once it was known of each of them; before, missing says nothing
 	missing int64
 	reaches []string // some that the log says the primary is not connected to
 }
 
 // link is this server's connection to a device.
 type link struct {
-	up    bool
-	since domain.Mono
+	up      bool
+	since   domain.Mono
+	steady  domain.Mono // when it was last up for awayAfter without a break; at first, when it was opened
+	missed  bool
+	decided bool // whether it is missed was ever known
+}
+
+// settle notes what has become of a link since its last change. One that comes and goes
+// is missed until it has been up for awayAfter without a break.
+func (l *link) settle(now domain.Mono) {
+	switch {
+	case l.up && now >= l.since+awayAfter:
+		l.steady, l.missed, l.decided = now, false, true
+	case !l.up && now >= l.steady+awayAfter:
+		l.missed, l.decided = true, true
+	}
+}
+
+func (r *reach) open(device string, now domain.Mono) {
+	r.links[device] = &link{since: now, steady: now}
 }
 
 func (r *reach) linked(now domain.Mono, in Linked) {
 	if l, known := r.links[in.Device]; known && l.up != in.Up {
-		r.links[in.Device] = link{in.Up, now}
+		l.settle(now)
+		l.up, l.since = in.Up, now
 	}
 }
 
@@ -41,16 +61,22 @@ func (m *Machine) countReach() {
 		return
 	}
 	r.at, r.missing, r.reaches = now, 0, nil
+	all := m.caughtUp
 	for _, name := range m.names {
 		l, hot := r.links[name]
+		if !hot {
+			continue
+		}
+		l.settle(now)
+		all = all && l.decided
 		switch {
-		case !hot || now < l.since+awayAfter:
-		case !l.up:
+		case l.missed:
 			r.missing++
-		case m.term == nil && len(r.reaches) < domain.MaxContestDevices && m.isLost(name):
+		case m.term == nil && l.up && l.steady == now && len(r.reaches) < domain.MaxContestDevices && m.isLost(name):
 			r.reaches = append(r.reaches, name)
 		}
 	}
+	r.counted = r.counted || all
 }
 
 // isLost says whether the primary is not connected to a device, as it has written.

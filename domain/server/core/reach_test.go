@@ -25,7 +25,7 @@ func TestAServerCountsTheDevicesThatItMisses(t *testing.T) {
 	p.wait(awayAfter)
 	expect("a device that it never reached; one that is the primary's alone does not count", 1)
 	p.step(Linked{Device: router, Up: true}, Linked{Device: "gate", Up: false})
-	expect("one that it reaches since a moment ago", 0)
+	expect("one that it reaches since a moment ago", 1)
 	p.wait(awayAfter)
 	expect("one that the primary has not said anything of", 0, router)
 	p.fact(0, 1, router, domain.Connection{Up: true})
@@ -40,4 +40,36 @@ func TestAServerCountsTheDevicesThatItMisses(t *testing.T) {
 	expect("and is away", 1)
 	p.fact(0, 2, router, domain.Configured{Definition: definition(), Removed: true}).wait(time.Minute)
 	expect("and is configured no more", 0)
+}
+
+// P16: a device that never stays is missed, however often it is there; one that was there
+// all the time is not, because of one moment.
+func TestADeviceThatComesAndGoesIsMissed(t *testing.T) {
+	p := newPlay(t, 1)
+	p.mark(0, 1, "B")
+	p.m.reach.counted = false // as at a start: the devices are opened before all is read
+	p.fact(0, 1, router, domain.Configured{Definition: definition()})
+	if p.wait(reachEvery); p.health().Counted {
+		t.Error("it has counted a device that it has just opened")
+	}
+	p.step(Linked{Device: router, Up: true}).wait(awayAfter).wait(reachEvery)
+	if h := p.health(); h.Missing != 0 || !h.Counted {
+		t.Errorf("up for %s: %+v", awayAfter+reachEvery, h)
+	}
+	p.step(Linked{Device: router}).wait(reachEvery / 10).step(Linked{Device: router, Up: true})
+	for range 4 {
+		if p.wait(reachEvery); p.health().Missing != 0 {
+			t.Error("one that is made anew at once is missed")
+		}
+	}
+	for i := range 10 {
+		p.step(Linked{Device: router, Up: i%2 == 1}).wait(time.Second)
+		if got := p.health().Missing; i > 2 && got != 1 {
+			t.Errorf("after %d s of coming and going it misses %d", i+1, got)
+		}
+	}
+	p.wait(awayAfter).wait(reachEvery)
+	if h := p.health(); h.Missing != 0 {
+		t.Errorf("and it stays: it misses %d", h.Missing)
+	}
 }
