@@ -20,11 +20,12 @@ type derivation struct {
 	start  int64           // the first offset that is retained
 	before []domain.Record // what came while there was no view
 	lost   bool            // there is no beginning
+	misses misses          // of devices, by server
 	claims int64
 }
 
 func newDerivation(topic domain.TopicKind, within Range) *derivation {
-	return &derivation{findings: newFindings(within), topic: topic}
+	return &derivation{findings: newFindings(within), topic: topic, misses: make(misses)}
 }
 
 func (d *derivation) begins(start int64) {
@@ -40,11 +41,21 @@ func (d *derivation) apply(r domain.Record) {
 		d.await(r)
 		return
 	}
-	heardAt, held := d.ballot.heardAt, d.ballot.held
+	heardAt, held, holder := d.ballot.heardAt, d.ballot.held, d.ballot.holder
 	ruling := d.state.Apply(r)
 	call := d.ballot.take(&r)
 	if call.ended != "" {
 		d.end(call.ended, r.Appended)
+	}
+	switch v := r.Payload.(type) {
+	case domain.Heartbeat:
+		if ruling.Void == "" {
+			d.misses.note(&r, &v)
+		}
+	case domain.Contest:
+		if ruling.Counts && held {
+			d.borneOut(&r, &v, holder)
+		}
 	}
 	claim, ok := r.Payload.(domain.Claim)
 	if !ok || !r.Signed || r.Defect != domain.DefectNone {
