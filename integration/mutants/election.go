@@ -125,7 +125,7 @@ var ofTheLease = []mutant{
 	{"primacy goes back to a server that misses devices", "domain/election/reach.go",
 		"case missed(e) > missed(holder):", "case false:", in(plays)},
 	{"a server that has not counted its devices is preferred", "domain/election/reach.go",
-		"	if !e.LastHeartbeat.Counted {\n		return math.MaxInt64\n	}\n", "", in(plays)},
+		"	if !e.LastHeartbeat.Counted {\n		return math.MaxInt64\n	}\n", "	_ = math.MaxInt64\n", in(plays)},
 	{"a view may hold any count of contests", "domain/election/export.go",
 		"case v.Outreached.Times < 0 || v.Outreached.Times > maxOutreached:", "case false:", in(views)},
 	{"the epoch is not left to a named successor that is slow", "domain/election/standby.go",
