@@ -216,7 +216,7 @@ func Identity(ctx context.Context, source Source, landscape string) (string, err
 	topic := domain.Topic(landscape, domain.TopicElections)
 	bounds, err := source.Bounds(ctx, topic)
 	if err != nil || len(bounds) == 0 {
-		return "", nil // opening it says why
+		return "", nil //nolint:nilerr // opening the log says why
 	}
 	first := newReader(landscape, domain.TopicElections, 0, domain.Bounds{Start: bounds[0].Start, End: min(bounds[0].Start+1, bounds[0].End)})
 	go first.run(ctx, source)
