@@ -37,7 +37,7 @@ func verdictTable(t *table, r *audit.Report) {
 		}
 	}
 	if len(r.Doubts) > 0 {
-		t.text("%d actions ended in doubt, %d of them are not resolved", len(r.Doubts), open)
+		t.text("actions that ended in doubt: %d, of which not resolved: %d", len(r.Doubts), open)
 	}
 	if r.Resumed > 0 {
 		t.text("resumed: of the log, %d records were judged before an interruption, as the bookmark has it; of those only the last one of each partition was read again", r.Resumed)

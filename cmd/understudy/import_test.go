@@ -67,3 +67,27 @@ func TestASealIsProven(t *testing.T) {
 		t.Errorf("without keys: exit %d: %s", code, errOut)
 	}
 }
+
+// TestALogOfOtherBytesIsToldAsSuch: also where its first and last records are the same.
+func TestALogOfOtherBytesIsToldAsSuch(t *testing.T) {
+	past, other := newPast(t), newLog(t)
+	dir := filepath.Join(t.TempDir(), "export")
+	past.past(t, "export", "--to", dir)
+	var topics []string
+	for _, kind := range history.Kinds {
+		topics = append(topics, domain.Topic("main", kind))
+	}
+	try(t, other.log.KeepTimes(t.Context(), topics, true))
+	for p, messages := range all(t, past.log, topics[0]) {
+		if len(messages) > 2 {
+			messages[1].Value = []byte("something else")
+		}
+		if len(messages) > 0 {
+			_, err := other.log.Import(t.Context(), topics[0], p, messages)
+			try(t, err)
+		}
+	}
+	if code, _, errOut := command(t, "import", "--from", dir, "--kafka", other.address); code != exitRefused || !strings.Contains(errOut, "import into an empty landscape") || strings.Contains(errOut, "timestamp") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+}

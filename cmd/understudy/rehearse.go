@@ -97,6 +97,9 @@ func (g *globals) rehearse(cmd *cobra.Command, o *rehearsing) error {
 	if err != nil {
 		return err
 	}
+	if strings.Contains(o.into, "://") && def.Driver == domain.DriverVideohub {
+		return usage("--into %s is a URL, and %s is a %s: give host:port", o.into, t.device, def.Driver)
+	}
 	driver, err := spareDriver(def.Driver, into)
 	if err != nil {
 		return err

@@ -42,6 +42,7 @@ func TestWhatWasSentIsPlayedIntoASimulator(t *testing.T) {
 		{append(base, "--into", "localhost:9990"), exitRefused, "is the address of a device of the landscape (127.0.0.1:9990)"},
 		{append(base, "--into", sim.Addr(), "--speed", "fast"), exitUsage, "give 1x, 10x or another factor"},
 		{append(base, "--into", "127.0.0.1:1"), exitError, "did not answer as such a device"},
+		{append(base, "--into", "http://"+sim.Addr()), exitUsage, "give host:port"},
 		{base, exitUsage, "--into"},
 		{[]string{"replay", "--device", "gate-9", "--from", "1h", "--to", "0s", "--into", sim.Addr(), "--cache", "none"}, exitError, "there was no device"},
 		{[]string{"replay", "--device", "videohub-1", "--from", "2h", "--to", "1h", "--into", sim.Addr(), "--cache", "none"}, exitError, "before the first record"},

@@ -51,7 +51,11 @@ func checkedTable(t *table, c *history.Checked) {
 	for _, e := range c.Ends {
 		t.row(e.Next, e.Hash)
 	}
-	for _, d := range c.Different {
+	for i, d := range c.Different {
+		if i == toldFindings {
+			t.text("and %d more: -o json names them", len(c.Different)-i)
+			break
+		}
 		t.text("%s: server %s wrote %s at control:%d, this build folds %s", d.Position, d.Server, d.Wrote, d.Control, d.Folds)
 	}
 }

@@ -102,6 +102,7 @@ type asked struct {
 	time     domain.Instant
 	position *domain.Position
 	cut      string
+	young    bool // the log may have begun later
 }
 
 // parse reads the flags, before any log is opened.
@@ -152,7 +153,11 @@ func (t *traveller) cutOf(ctx context.Context, a asked) (cut history.Cut, words 
 		cut, err = history.ParseCut(a.cut, len(bounds))
 		return cut, "the cut", withExit(exitUsage, err)
 	}
-	cut, err = history.CutAt(ctx, t.source, t.topic, a.time)
+	at := history.CutAt
+	if a.young {
+		at = history.CutSince
+	}
+	cut, err = at(ctx, t.source, t.topic, a.time)
 	if err == nil && t.ends && t.isEnd(cut, bounds) {
 		t.notes("%v is behind the last record of this folder: what came after its export is not in the answer", a.time)
 	}

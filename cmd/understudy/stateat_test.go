@@ -157,6 +157,15 @@ func TestADifferenceNamesWhoAndBecauseOfWhat(t *testing.T) {
 	}
 }
 
+// TestADifferenceMayBeginBeforeTheLog: nothing was then, so all is different.
+func TestADifferenceMayBeginBeforeTheLog(t *testing.T) {
+	past := newPast(t)
+	text := past.past(t, "state", "diff", "--from", "2001-01-01T00:00:00Z", "--to", past.second.String(), "--cache", "none")
+	if !strings.Contains(text, "videohub-1") || !strings.Contains(text, string(target)) {
+		t.Errorf("it tells\n%s", text)
+	}
+}
+
 func TestAMomentThatIsNotThereIsSaid(t *testing.T) {
 	past := newPast(t)
 	base := []string{"--kafka", past.address, "--landscape", "main", "--keys-file", past.keys, "--cache", "none"}

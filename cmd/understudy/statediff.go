@@ -85,6 +85,7 @@ func when(text string) whenFlags {
 func (t *traveller) stateDiff(ctx context.Context, from, to asked) error {
 	out := stateDiff{Landscape: t.landscape, Changes: []moment.Change{}}
 	var err error
+	from.young = true
 	if out.From.Cut, out.From.Asked, err = t.cutOf(ctx, from); err != nil {
 		return err
 	}

@@ -68,6 +68,16 @@ type Appended struct {
 // CutAt is the cut at a time: all records that were appended at it or before.
 // Each partition ends before its first record with a later append time.
 func CutAt(ctx context.Context, source Source, topic string, at domain.Instant) (Cut, error) {
+	return cutAt(ctx, source, topic, at, false)
+}
+
+// CutSince is CutAt, and the beginning of the log where that is younger: nothing was then.
+// Where the beginning was removed nobody knows what was.
+func CutSince(ctx context.Context, source Source, topic string, at domain.Instant) (Cut, error) {
+	return cutAt(ctx, source, topic, at, true)
+}
+
+func cutAt(ctx context.Context, source Source, topic string, at domain.Instant, young bool) (Cut, error) {
 	bounds, err := source.Bounds(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -77,12 +87,13 @@ func CutAt(ctx context.Context, source Source, topic string, at domain.Instant) 
 		return nil, err
 	}
 	out := make(Cut, len(bounds))
-	past := false
+	past, whole := false, true
 	for p, b := range bounds {
+		whole = whole && b.Start == 0
 		out[p] = min(max(offsets[p], b.Start), b.End)
 		past = past || out[p] > b.Start
 	}
-	if !past {
+	if !past && !(young && whole) {
 		first, err := earliest(ctx, source, topic, bounds)
 		if err != nil {
 			return nil, err

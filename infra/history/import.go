@@ -99,7 +99,11 @@ func importTopic(ctx context.Context, from Source, to Importer, topic string, wh
 	if err != nil {
 		return out, err
 	}
-	return out, sameRecords(ctx, from, to, topic, have)
+	err = sameRecords(ctx, from, to, topic, have)
+	if errors.Is(err, domain.ErrCorrupt) && out.New == 0 {
+		return out, fmt.Errorf("what stood there already is not what the folder holds; import into an empty landscape: %w", domain.ErrConflict)
+	}
+	return out, err
 }
 
 // goOn says what of a partition is still to be written, if what is there already

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
+	"github.com/understudy-io/understudy/domain/election"
 )
 
 // Gap is one.
@@ -51,6 +52,9 @@ type Gaps struct {
 	beat   domain.Heartbeat          // the last that counted, as far as can be seen
 	beatAt domain.Instant
 	next   int64 // of control, if all before it was seen
+
+	election *election.State // nil where control was not seen from its beginning
+	epoch    uint64          // the newest, as far as heartbeats and openings tell
 }
 
 // New is a fold that saw nothing yet: of one device, in its partition, or of all if the
@@ -110,13 +114,8 @@ func (g *Gaps) sign(epoch uint64, at domain.Instant) {
 func (g *Gaps) control(r *domain.Record) {
 	whole := r.Position.Offset == g.next
 	g.next = r.Position.Offset + 1
-	switch p := r.Payload.(type) {
-	case domain.Claim:
-		g.beat = domain.Heartbeat{}
-	case domain.Heartbeat:
-		if p.Epoch == 0 {
-			return
-		}
+	counts := g.rule(r)
+	if p, ok := r.Payload.(domain.Heartbeat); ok && p.Epoch != 0 && counts {
 		if last := g.beat; whole && last.Epoch == p.Epoch && last.Incarnation == p.Incarnation && r.Appended.Sub(g.beatAt) > last.TTL {
 			g.gaps = append(g.gaps, Gap{
 				Device: g.device, From: g.beatAt, To: r.Appended,
@@ -125,15 +124,33 @@ func (g *Gaps) control(r *domain.Record) {
 		}
 		g.beat, g.beatAt = p, r.Appended
 		g.sign(p.Epoch, r.Appended)
-	default:
-		return
 	}
+}
+
+// rule says whether a record of control counts. A claim may be void, and a primary that was
+// superseded still sends heartbeats. Where control was not seen from its beginning, an epoch
+// is over with the first sign of the next one.
+func (g *Gaps) rule(r *domain.Record) bool {
+	if r.Position.Offset == 0 {
+		g.election = election.NewState()
+	}
+	p, beat := r.Payload.(domain.Heartbeat)
+	if g.election != nil {
+		ruling := g.election.Apply(*r)
+		if g.epoch = max(g.epoch, g.election.Epoch()); !beat || p.Epoch <= g.election.Epoch() {
+			return ruling.Counts
+		}
+	}
+	if beat {
+		g.epoch = max(g.epoch, p.Epoch)
+	}
+	return beat && p.Epoch == g.epoch
 }
 
 // takeover is from the last sign of the primary before to the epoch of this one. It
 // begins in one partition after the other: for all devices it ends with the last.
 func (g *Gaps) takeover(r *domain.Record, server string) {
-	g.opened[r.Position.Partition] = r.Epoch
+	g.opened[r.Position.Partition], g.epoch = r.Epoch, max(g.epoch, r.Epoch)
 	if g.device != "" && r.Position.Partition != g.partition {
 		return
 	}

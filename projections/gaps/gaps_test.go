@@ -91,6 +91,47 @@ func TestEachTimeInWhichADeviceWasNotWatchedIsTold(t *testing.T) {
 	}
 }
 
+// TestATakeoverBeginsWithTheLastSignThatCounts: neither a claim that is void nor what a
+// primary that was superseded still writes makes a gap shorter than it was.
+func TestATakeoverBeginsWithTheLastSignThatCounts(t *testing.T) {
+	of := func(ms int, who string, p domain.Payload) written { return written{ms, who, 0, 0, p} }
+	claim := func(ms int, who string, epoch uint64, seen int64) written {
+		return of(ms, who, domain.Claim{Incarnation: who + "1", Epoch: epoch, Seen: seen, N: 1, TTL: 100 * time.Millisecond})
+	}
+	sign := func(ms int, who string, epoch, n uint64) written {
+		return of(ms, who, domain.Heartbeat{Incarnation: who + "1", Epoch: epoch, N: n, TTL: 100 * time.Millisecond})
+	}
+	first := []written{
+		of(0, "A", domain.Joined{Incarnation: "A1"}), of(0, "B", domain.Joined{Incarnation: "B1"}), // 0, 1
+		claim(1, "A", 1, -1), opened(2, "A", 1, 0), sign(60, "A", 1, 2), // 2, 3
+	}
+	for name, test := range map[string]struct {
+		records []written
+		want    string
+	}{
+		"a late heartbeat of the old primary": {append(first[:5:5], claim(180, "B", 2, 3), sign(184, "A", 1, 3), opened(190, "B", 2, 0)), "60-190 primacy moved to B, epoch 2"},
+		"a void claim while the log was away": {append(first[:5:5], claim(280, "B", 2, 2), sign(300, "A", 1, 3)), "60-300 the primary, A, has written nothing for longer than its lease"},
+	} {
+		g := gaps.New("", 0)
+		control := int64(0)
+		for _, w := range test.records {
+			r := domain.Record{Subject: w.subject, UID: "r", Type: w.payload.Type(), Payload: w.payload, Signed: true, Epoch: w.epoch, Appended: began.Add(time.Duration(w.ms) * time.Millisecond)}
+			if domain.ClassOf(r.Type) == domain.ClassControl {
+				r.Position.Offset = control
+				control++
+			}
+			g.Apply(&r)
+		}
+		var got []string
+		for _, gap := range g.Gaps() {
+			got = append(got, fmt.Sprintf("%d-%d %s", gap.From.Sub(began).Milliseconds(), gap.To.Sub(began).Milliseconds(), gap.Cause))
+		}
+		if text := strings.Join(got, "; "); text != test.want {
+			t.Errorf("%s: it tells %q, want %q", name, text, test.want)
+		}
+	}
+}
+
 // A part of control that was not seen is no time without heartbeats.
 func TestWhatWasNotSeenIsNoGap(t *testing.T) {
 	g := gaps.New("", 0)
