@@ -93,7 +93,7 @@ func cutAt(ctx context.Context, source Source, topic string, at domain.Instant, 
 		out[p] = min(max(offsets[p], b.Start), b.End)
 		past = past || out[p] > b.Start
 	}
-	if !past && !(young && whole) {
+	if !past && (!young || !whole) {
 		first, err := earliest(ctx, source, topic, bounds)
 		if err != nil {
 			return nil, err
