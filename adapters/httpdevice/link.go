@@ -42,6 +42,8 @@ type link struct {
 	working bool         // there is a goroutine that does it
 	reader  *http.Client // nil while nothing is read
 	reading net.Conn     // of a device that takes one connection
+	visits  uint64       // how often such a device was read, or is
+	inside  bool         // it is read now
 
 	sinkMu     sync.Mutex // one caller of sink at a time; guards the following
 	state      linkState

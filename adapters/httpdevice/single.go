@@ -30,14 +30,29 @@ func (l *link) dialToRead(ctx context.Context, network, address string) (net.Con
 	if l.plan.tls != "" {
 		dial = l.driver.options.DialReadTLS
 	}
+	l.mu.Lock()
+	visit := l.visits
+	l.mu.Unlock()
 	c, err := dial(ctx, network, address)
-	if err == nil && l.single {
-		l.mu.Lock()
-		l.reading = c
-		l.mu.Unlock()
+	if err != nil || !l.single {
+		return c, err
 	}
-	return c, err
+	// http.Transport goes on to dial for a request that has timed out: by now another
+	// connection may be the device's only one.
+	l.mu.Lock()
+	inside := l.inside && l.visits == visit
+	if inside {
+		l.reading = c
+	}
+	l.mu.Unlock()
+	if !inside {
+		_ = c.Close()
+		return nil, errTooLate
+	}
+	return c, nil
 }
+
+var errTooLate = errors.New("the device takes one connection, and is not read any more")
 
 // alone waits until no request is under way. With a device that takes one connection
 // none begins until over is called, and no connection is left behind.
@@ -54,6 +69,8 @@ func (l *link) alone() (over func(), err error) {
 	l.mu.Lock()
 	c := l.current
 	l.current = nil
+	l.visits++
+	l.inside = true
 	l.mu.Unlock()
 	if c != nil {
 		c.makeRoom()
@@ -61,7 +78,7 @@ func (l *link) alone() (over func(), err error) {
 	return func() {
 		l.mu.Lock()
 		c := l.reading
-		l.reading = nil
+		l.reading, l.inside = nil, false
 		l.mu.Unlock()
 		if c != nil {
 			_ = c.Close() // a read connection: nothing is lost with it
