@@ -21,19 +21,40 @@ const (
 // unremembered says of a UID that the fold does not know what is known of it: a
 // record that could not be understood is no command, and has no outcome.
 func (s *Server) unremembered(ctx context.Context, device, uid string) error {
-	if s.looking.TryLock() {
-		defer s.looking.Unlock()
-		if now := clock.Boot(); now >= s.lookAgain {
-			s.lookAgain = now + deadLettersPause
-			if d := s.deadLetter(ctx, device, uid); d != nil {
-				return fmt.Errorf("the record with UID %s at %s of %s could not be understood, so it is no command and has no outcome: %s (%s). "+
-					"`understudy log tail --topic deadletter` shows it. Mend its producer, and send it again: %w",
-					uid, d.Record, d.Topic, d.Reason, d.Detail, domain.ErrNotFound)
-			}
+	if s.turn(ctx) {
+		if d := s.deadLetter(ctx, device, uid); d != nil {
+			return fmt.Errorf("the record with UID %s at %s of %s could not be understood, so it is no command and has no outcome: %s (%s). "+
+				"`understudy log tail --topic deadletter` shows it. Mend its producer, and send it again: %w",
+				uid, d.Record, d.Topic, d.Reason, d.Detail, domain.ErrNotFound)
 		}
 	}
 	return fmt.Errorf("no command with UID %s is remembered; a UID is kept for 24 h. If its record could not be understood it is a dead letter: "+
 		"`understudy log tail --topic deadletter` shows them: %w", uid, domain.ErrNotFound)
+}
+
+// turn waits until one may look again, so that who asks twice gets one answer; false where
+// too many wait.
+func (s *Server) turn(ctx context.Context) bool {
+	s.looking.Lock()
+	now := clock.Boot()
+	at := max(now, s.lookAgain)
+	if at-now > deadLettersWithin {
+		s.looking.Unlock()
+		return false
+	}
+	s.lookAgain = at + deadLettersPause
+	s.looking.Unlock()
+	if at == now {
+		return true
+	}
+	wait := time.NewTimer(at - now)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // deadLetter finds the newest dead letter whose record claimed a UID; nil if

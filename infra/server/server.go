@@ -76,8 +76,8 @@ type Server struct {
 	keptNumber atomic.Uint64
 	open       atomic.Bool // Run has what its loops begin with: changes are taken
 
-	looking   sync.Mutex // held while somebody looks through the dead letters
-	lookAgain domain.Mono
+	looking   sync.Mutex  // of lookAgain
+	lookAgain domain.Mono // when the next one may look through the dead letters
 }
 
 // New assembles a server; Run starts it. Until then nothing can be changed through it.
