@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -93,11 +94,14 @@ func (g *globals) submit(cmd *cobra.Command, device string, p domain.Payload, o 
 	if o.uid == "" && cmd.Flags().Changed("uid") {
 		return usage(`--uid "": give 1 to %d bytes, or leave the flag out for a new UID; is a variable empty?`, domain.MaxUID)
 	}
+	if strings.ContainsFunc(o.uid, unicode.IsControl) {
+		return usage("--uid %q has control characters, such as a line break: nobody could ask for it by hand afterwards; give it without", o.uid)
+	}
 	if o.wait < 0 || o.wait > httpapi.MaxWait {
 		return usage("--timeout %s: give 0s to %s", o.wait, httpapi.MaxWait)
 	}
-	if o.validFor < 0 || o.validFor > domain.MaxValidFor {
-		return usage("--valid-for %s: give 0s to %s", o.validFor, domain.MaxValidFor)
+	if cmd.Flags().Changed("valid-for") && (o.validFor < time.Millisecond || o.validFor > domain.MaxValidFor) {
+		return usage("--valid-for %s: give 1ms to %s, or leave it out for what the device's definition says", o.validFor, domain.MaxValidFor)
 	}
 	s, err := g.open(cmd)
 	if err != nil {

@@ -63,21 +63,48 @@ func clusterUndrainCommand(g *globals) *cobra.Command {
 }
 
 func clusterLeaveCommand(g *globals) *cobra.Command {
-	return decideCommand(g, "leave NODE", "Take a server out of the landscape for good, in order",
+	return takeOutCommand(g, true, "leave NODE", "Take a server out of the landscape for good, in order",
 		`A primary hands over in a planned move first. Then the server ends, with 78, and one that is
-started again under its name says that it was removed, and stays out.`,
-		func(ctx context.Context, c *httpapi.Client, args []string, reason string) (httpapi.Decision, error) {
-			return c.Remove(ctx, args[0], true, reason)
-		})
+started again under its name says that it was removed, and stays out. It cannot be taken back: at
+a terminal, without --force, it is asked for the server's name.`)
 }
 
 func clusterRemoveCommand(g *globals) *cobra.Command {
-	return decideCommand(g, "remove NODE", "Remove a server for good, at once, whatever state it is in",
+	return takeOutCommand(g, false, "remove NODE", "Remove a server for good, at once, whatever state it is in",
 		`Also one that is away. A primary is contested: what was under way may be in doubt. One that is
-started again under its name says that it was removed, and stays out.`,
-		func(ctx context.Context, c *httpapi.Client, args []string, reason string) (httpapi.Decision, error) {
-			return c.Remove(ctx, args[0], false, reason)
-		})
+started again under its name says that it was removed, and stays out. It cannot be taken back: at
+a terminal, without --force, it is asked for the server's name.`)
+}
+
+// takeOutCommand is one that takes a server out for good, which is asked about first.
+func takeOutCommand(g *globals, inOrder bool, use, short, long string) *cobra.Command {
+	var force bool
+	cmd := decideCommand(g, use, short, long, func(ctx context.Context, c *httpapi.Client, args []string, reason string) (httpapi.Decision, error) {
+		return c.Remove(ctx, args[0], inOrder, reason)
+	})
+	decide := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !force {
+			if err := confirmTakingOut(cmd, args[0]); err != nil {
+				return err
+			}
+		}
+		return decide(cmd, args)
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "yes, for good")
+	return cmd
+}
+
+// confirmTakingOut asks for the server's name, where somebody is there to be asked.
+func confirmTakingOut(cmd *cobra.Command, server string) error {
+	if !isTerminal(cmd.InOrStdin()) {
+		return fmt.Errorf("nobody takes part under the name %s any more, ever: give --force if that is wanted: %w", server, domain.ErrConflict)
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "nobody takes part under the name %s any more, ever; type that name to go on, anything else to leave it:\n", oneLine(server))
+	if answered(cmd) != server {
+		return fmt.Errorf("not confirmed, and nothing was done; with --force nothing is asked: %w", domain.ErrConflict)
+	}
+	return nil
 }
 
 func clusterDissolveCommand(g *globals) *cobra.Command {

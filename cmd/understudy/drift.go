@@ -28,7 +28,8 @@ func driftCommand(g *globals) *cobra.Command {
 		Long: `Ask every server of the landscape at its own address what it has folded that is not as the
 active revision says, and what its own file holds that does not count. Where no revision is
 active, each file is compared with what the devices are: what a server would change if it
-were primary. It ends with 1 if something has to change, or a server does not answer.`,
+were primary. It ends with 1 if something has to change, or a server does not answer; what only a
+file of a server says changes nothing, and ends with 0.`,
 		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)

@@ -110,11 +110,16 @@ func (g *globals) confirm(cmd *cobra.Command) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	line, _ := bufio.NewReader(io.LimitReader(untilEnough(cmd), maxTokenFile)).ReadString('\n')
-	if strings.TrimSpace(line) != p.Landscape || p.Landscape == "" {
-		return fmt.Errorf("not confirmed, and nothing was done: %w", domain.ErrConflict)
+	if p.Landscape == "" || answered(cmd) != p.Landscape {
+		return fmt.Errorf("not confirmed, and nothing was done; with --force nothing is asked: %w", domain.ErrConflict)
 	}
 	return nil
+}
+
+// answered is the line that was typed.
+func answered(cmd *cobra.Command) string {
+	line, _ := bufio.NewReader(io.LimitReader(untilEnough(cmd), maxTokenFile)).ReadString('\n')
+	return strings.TrimSpace(line)
 }
 
 // lookAhead shows what a takeover would meet, and does nothing.

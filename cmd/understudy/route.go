@@ -72,7 +72,7 @@ func readSalvo(cmd *cobra.Command, path string) ([]byte, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, withExit(exitUsage, fmt.Errorf("read the salvo: %w", err))
+			return nil, fmt.Errorf("read the salvo: %w", err)
 		}
 		defer f.Close()
 		in = f

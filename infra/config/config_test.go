@@ -416,3 +416,28 @@ func FuzzAnyFileGivesAConfigurationOrAnError(f *testing.F) {
 		l.Explain()
 	})
 }
+
+// Who mends a file wants to know all that is wrong: a key that is not known hides no value
+// that makes no sense elsewhere. What may follow from it is not said.
+func TestFaultsOfShapeHideNoFaultOfMeaning(t *testing.T) {
+	_, err := Load(Source{Text: []byte(`
+kafka: {acks: 1, brokers: [nonsense]}
+http: {listen: here}
+log: {partitions: many}
+devices:
+  - {id: "", drivr: http}
+  - {id: a b, driver: http}
+`)})
+	if err == nil {
+		t.Fatal("it is loaded")
+	}
+	for text, want := range map[string]bool{
+		"kafka.acks": true, "log.partitions": true, "devices[0].drivr": true, // of shape
+		"http.listen": true, "devices[1]: ": true, "server.name": true, // of meaning
+		"devices[0]: ": false, "kafka.brokers": false, // may follow
+	} {
+		if strings.Contains(err.Error(), text) != want {
+			t.Errorf("%s is said: %t, in\n%v", text, !want, err)
+		}
+	}
+}

@@ -47,7 +47,8 @@ type layer struct {
 	devices *yaml.Node   // of the file
 }
 
-// Load reads all sources. It reports every fault of their shape at once.
+// Load reads all sources. It reports every fault of their shape at once, and if there is one
+// those of meaning in the rest too.
 func Load(s Source) (*Loaded, error) {
 	var layers []layer // lowest precedence first
 	var faults []error
@@ -64,15 +65,26 @@ func Load(s Source) (*Loaded, error) {
 	}
 	devices, deviceFaults := readDevices(layers)
 	faults = append(faults, deviceFaults...)
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
 	out, err := merge(layers)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		out.Config.Devices = devices
 	}
-	out.Config.Devices = devices
-	return out, nil
+	if len(faults) > 0 {
+		if err == nil && allLocated(faults) {
+			faults = append(faults, besides(faults, out.Config.faults())...)
+		}
+		return nil, errors.Join(faults...)
+	}
+	return out, err
+}
+
+// allLocated tells whether each fault says which key it is about: a source that could not be
+// read at all lacks everything, and nothing is to be said about that.
+func allLocated(faults []error) bool {
+	return !slices.ContainsFunc(faults, func(err error) bool {
+		_, is := errors.AsType[*FaultError](err)
+		return !is
+	})
 }
 
 // readDevices reads the list of the file.
@@ -256,8 +268,8 @@ func merge(layers []layer) (*Loaded, error) {
 	for _, l := range layers {
 		for _, key := range Keys() {
 			value := l.given(key)
-			if value == nil {
-				continue
+			if value == nil || len(checkShape(key.Name, value, key.kind)) > 0 {
+				continue // Load reports it
 			}
 			out.origins[key.Name] = l.origin(key.Name)
 			if err := all.Set(path(key.Name), value); err != nil { // a list or a map replaces the lower one as a whole

@@ -8,8 +8,9 @@ import (
 // foreign are keys that other clients of Kafka have, and why there is no such
 // choice here.
 var foreign = map[string]string{
-	"acks":     "; there is no such choice: every append waits for all replicas that are in sync, so that no acknowledged command is lost",
-	"group_id": "; there is no such choice: every server reads everything and keeps its own position",
+	"acks":            "; there is no such choice: every append waits for all replicas that are in sync, so that no acknowledged command is lost",
+	"max_connections": "; for a device that takes one connection give standby_polling: false",
+	"group_id":        "; there is no such choice: every server reads everything and keeps its own position",
 }
 
 // hint names the key that was probably meant: the nearest of those that may

@@ -44,7 +44,9 @@ func (r *report) absent(key, format string, args ...any) {
 
 // Validate reports every fault: values out of their range, and values that do
 // not go together. Files that are named are not opened here.
-func (c Config) Validate() error {
+func (c Config) Validate() error { return errors.Join(c.faults()...) }
+
+func (c Config) faults() []error {
 	r := &report{}
 	c.validateIdentity(r)
 	c.validateHTTP(r)
@@ -53,7 +55,7 @@ func (c Config) Validate() error {
 	c.Election.validate(r)
 	c.validateProcess(r)
 	validateDevices(c.Devices, r)
-	return errors.Join(r.faults...)
+	return r.faults
 }
 
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$`)

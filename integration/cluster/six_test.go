@@ -54,7 +54,7 @@ func TestSixServersUnderLoad(t *testing.T) {
 	s.leads("D") // an operator's move stays
 
 	// F is removed, and comes back: it stays out.
-	s.cli(0, "cluster", "remove", "F", "--reason", "sold")
+	s.cli(0, "cluster", "remove", "F", "--force", "--reason", "sold")
 	s.eventually("F has ended", func() error {
 		if s.Runs(t.Context(), "guard-F") {
 			return fmt.Errorf("it runs")
