@@ -153,6 +153,9 @@ func (s *stage) primary(members ...*member) *member {
 			if !st.Server.Ready {
 				return fmt.Errorf("%s is %s: %v", m.name, st.Server.State, st.Server.Reasons)
 			}
+			if len(st.Servers) < len(members) {
+				return fmt.Errorf("%s sees %d servers", m.name, len(st.Servers))
+			}
 			for _, other := range st.Servers {
 				if !other.Ready {
 					return fmt.Errorf("%s sees %s as %s", m.name, other.Name, other.State)
