@@ -15,6 +15,9 @@ func (m *Machine) configured(in *Read, r *domain.Record) {
 		return
 	}
 	m.closeDevice(r.Subject)
+	if m.term != nil {
+		delete(m.term.awaits, r.Subject)
+	}
 	s := m.states[m.owner(r.Subject)]
 	dev, left := s.Device(r.Subject)
 	if !left {
@@ -22,7 +25,6 @@ func (m *Machine) configured(in *Read, r *domain.Record) {
 	}
 	m.openDevice(dev.Definition, payload.Removed)
 	if m.term != nil && m.term.opened[s.Partition()] {
-		delete(m.term.awaits, dev.ID())
 		m.handOver(s, dev.ID(), in.Since, s.LogTime())
 	}
 }

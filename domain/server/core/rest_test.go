@@ -50,3 +50,14 @@ func TestWhoGivesPrimacyUpConfiguresNothingAnew(t *testing.T) {
 	p = changing(t).step(Settled{Device: router, Settle: 1}).quietly().step(Drain{}).quietly()
 	p.step(Settled{Device: router, Settle: 2}).wants()
 }
+
+// A device that is taken out, and had nothing under way, is gone when that is folded: the
+// next revision does not wait for it.
+func TestADeviceThatIsGoneHoldsNoFurtherRevisionUp(t *testing.T) {
+	p := changing(t).step(Settled{Device: router, Settle: 1}, Settled{Device: router, Settle: 2}).quietly()
+	p.fact(0, 2, router, domain.Configured{Definition: definition(), Removed: true}).wants("closedevice")
+	p.record(0, domain.Record{Signed: true, Subject: domain.SubjectOfRevisions, UID: "r2", Payload: domain.Published{
+		Revision: 2, Parent: 1, Hash: strings.Repeat("cd", 32), Size: 1, Parts: []int64{0}, Server: "A", Epoch: 2, Activate: true,
+	}}).wants("load")
+	p.step(Loaded{Revision: 2, Devices: []domain.Definition{definition()}}).wants("planned", "journal 0:device.configured.v1 0:configuration.applied.v1")
+}
