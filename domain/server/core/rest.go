@@ -82,12 +82,3 @@ func (m *Machine) nextRest(at domain.Mono) domain.Mono {
 	}
 	return at
 }
-
-func (m *Machine) restingIn(p int) bool {
-	for d := range m.term.resting {
-		if m.owner(d) == int32(p) {
-			return true
-		}
-	}
-	return false
-}

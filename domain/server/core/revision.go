@@ -29,10 +29,8 @@ type plan struct {
 
 // rollout is how far a primary has brought a revision to one partition.
 type rollout struct {
-	to      uint64 // 0: none yet
-	todo    []domain.Configured
-	waiting map[string]bool // devices whose definition is on its way
-	ended   bool            // it was said that there are no more
+	to   uint64 // 0: none yet
+	todo []domain.Configured
 }
 
 // ActiveRevision is the number of the configuration that the landscape is to have; 0
@@ -107,20 +105,19 @@ func (m *Machine) rollOutTo(p int) {
 		return
 	}
 	s, r := m.states[p], &t.rollouts[p]
-	if len(r.waiting) > 0 || m.awaiting(p) {
+	if anyOf(m, m.term.awaits, p) {
 		return
 	}
 	if r.to != m.plan.revision {
 		if s.AppliedRevision() >= m.plan.revision {
 			return
 		}
-		*r = rollout{to: m.plan.revision, todo: m.difference(s), waiting: make(map[string]bool)}
+		*r = rollout{to: m.plan.revision, todo: m.difference(s)}
 	} else if len(r.todo) == 0 {
 		return
 	}
 	n := min(len(r.todo), rolloutBatch)
 	for _, c := range r.todo[:n] {
-		r.waiting[c.Definition.Device] = true
 		if c.Removed {
 			m.do(Notice{Event: Removing, Device: c.Definition.Device, Revision: r.to})
 		}
@@ -136,16 +133,15 @@ func (m *Machine) rollOutTo(p int) {
 // endRollout says that a partition has come to a revision, behind all definitions.
 func (m *Machine) endRollout(p int) {
 	r := &m.term.rollouts[p]
-	if r.to == 0 || r.ended || len(r.todo) > 0 || m.restingIn(p) {
+	if len(r.todo) > 0 || anyOf(m, m.term.resting, p) {
 		return
 	}
-	r.ended = true
 	m.say(int32(p), domain.SubjectOfRevisions, domain.RevisionApplied{Revision: r.to})
 }
 
-// awaiting says whether a definition of this server's own file is on its way.
-func (m *Machine) awaiting(p int) bool {
-	for d := range m.term.awaits {
+// anyOf says whether a partition owns any of some devices.
+func anyOf[V any](m *Machine, devices map[string]V, p int) bool {
+	for d := range devices {
 		if m.owner(d) == int32(p) {
 			return true
 		}
@@ -179,7 +175,5 @@ func (m *Machine) rolledOut(in *Read, r *domain.Record) {
 	if m.term == nil || r.Epoch != m.term.epoch {
 		return
 	}
-	p := int(in.Partition)
-	delete(m.term.rollouts[p].waiting, r.Subject)
-	m.rollOutTo(p)
+	m.rollOutTo(int(in.Partition))
 }
