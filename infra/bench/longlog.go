@@ -33,6 +33,20 @@ func (b *bench) longLog(ctx context.Context) (_ *longLog, err error) {
 	return out, err
 }
 
+// readLog is a long log for commands that read it, with a configuration for them: that of
+// a server that is not started.
+func (b *bench) readLog(ctx context.Context) (_ *longLog, config string, err error) {
+	l, err := b.longLog(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	settings, err := l.addServer(0)
+	if err != nil {
+		return nil, "", errors.Join(err, l.close())
+	}
+	return l, settings.config, nil
+}
+
 // bare is the limit: how many records a second kafka-go's own reader reads of it.
 func (l *longLog) bare(ctx context.Context) (float64, error) {
 	n, took, err := bareRead(ctx, l.kafka, domain.Topic(l.name, domain.TopicLog), l.bounds)

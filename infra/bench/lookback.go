@@ -26,27 +26,23 @@ const laterLooks = 5
 // then with the snapshots that the first look has left. The limit of the first is
 // kafka-go's own reader on as many records.
 func measureLookback(ctx context.Context, b *bench) (err error) {
-	l, err := b.longLog(ctx)
+	l, config, err := b.readLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	settings, err := l.addServer(0) // it is not started: its configuration names the log
-	if err != nil {
-		return err
-	}
 	var later, used []time.Duration // by the clock, and of the processor
 	look := func(ctx context.Context) (float64, error) {
 		cache := l.file("looks")
 		defer func() { _ = os.RemoveAll(cache) }()
 		at, records := l.somewhere(0.9)
-		first, _, err := l.stateAt(ctx, settings.config, cache, at)
+		first, _, err := l.stateAt(ctx, config, cache, at)
 		if err != nil {
 			return 0, err
 		}
 		for range laterLooks {
 			at, _ := l.somewhere(0)
-			took, processor, err := l.stateAt(ctx, settings.config, cache, at)
+			took, processor, err := l.stateAt(ctx, config, cache, at)
 			if err != nil {
 				return 0, err
 			}

@@ -24,15 +24,11 @@ func aboutTransfer(o *Options) time.Duration {
 // limit is kafka-go's own reader on the same records. What was imported must give the
 // same state.
 func measureTransfer(ctx context.Context, b *bench) (err error) {
-	l, err := b.longLog(ctx)
+	l, config, err := b.readLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	settings, err := l.addServer(0) // it is not started: its configuration names the log
-	if err != nil {
-		return err
-	}
 	timed := func(args ...string) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) {
 			folder := l.file("export")
@@ -40,7 +36,7 @@ func measureTransfer(ctx context.Context, b *bench) (err error) {
 				return 0, err
 			}
 			began := time.Now()
-			_, _, err := l.ask(ctx, append([]string{"export", "--config", settings.config, "--to", folder}, args...)...)
+			_, _, err := l.ask(ctx, append([]string{"export", "--config", config, "--to", folder}, args...)...)
 			return perSecond(l.records, time.Since(began)), err
 		}
 	}
@@ -54,7 +50,7 @@ func measureTransfer(ctx context.Context, b *bench) (err error) {
 	if !l.embedded {
 		return nil // the same topics cannot be there twice
 	}
-	hashes, err := l.hashes(ctx, settings.config)
+	hashes, err := l.hashes(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -14,19 +14,15 @@ func aboutVerify(o *Options) time.Duration {
 // measureVerify has a process of its own verify a log. Its limit is kafka-go's own
 // reader on the same records.
 func measureVerify(ctx context.Context, b *bench) (err error) {
-	l, err := b.longLog(ctx)
+	l, config, err := b.readLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	settings, err := l.addServer(0) // it is not started: its configuration names the log
-	if err != nil {
-		return err
-	}
 	var most, used float64
 	verify := func(ctx context.Context) (float64, error) {
 		began := time.Now()
-		state, err := l.verify(ctx, settings.config)
+		state, err := l.verify(ctx, config)
 		if err != nil {
 			return 0, err
 		}

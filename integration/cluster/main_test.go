@@ -334,6 +334,19 @@ func (s *stage) proven() *cluster.Audit {
 	return audit
 }
 
+// ended waits until every command has its outcome, and then checks what proven does.
+func (s *stage) ended() *cluster.Audit {
+	s.t.Helper()
+	s.eventually("everything has its outcome", func() error {
+		audit, err := s.Audit(s.t.Context())
+		if err == nil && audit.Pending() > 0 {
+			err = fmt.Errorf("%d are pending", audit.Pending())
+		}
+		return err
+	})
+	return s.proven()
+}
+
 func cell(d httpapi.Device, t domain.Target) (desired, reported string) {
 	for _, c := range d.Cells {
 		if c.Target != t {
