@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -14,6 +15,7 @@ func TestTheTimelineTellsWhenADeviceWasNotWatched(t *testing.T) {
 	a := l.primary(1)
 	a.of("videohub-1", domain.Connection{Up: true})
 	a.of("videohub-1", domain.Connection{Detail: "connection refused"})
+	time.Sleep(2 * time.Millisecond) // gaps that begin in one millisecond are told by device
 	a.of("videohub-1", domain.Connection{Up: true})
 	a.of("gate-1", domain.Connection{Detail: "no route"})
 	l.primary(2)
