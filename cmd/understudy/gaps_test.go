@@ -11,13 +11,14 @@ import (
 
 // P2: who asks when a device was not watched gets it from the log alone.
 func TestTheTimelineTellsWhenADeviceWasNotWatched(t *testing.T) {
-	l := newLog(t)
+	l, later := newLog(t), func() { time.Sleep(2 * time.Millisecond) }
 	a := l.primary(1)
 	a.of("videohub-1", domain.Connection{Up: true})
 	a.of("videohub-1", domain.Connection{Detail: "connection refused"})
-	time.Sleep(2 * time.Millisecond) // gaps that begin in one millisecond are told by device
+	later() // gaps that begin in one millisecond are told by device
 	a.of("videohub-1", domain.Connection{Up: true})
 	a.of("gate-1", domain.Connection{Detail: "no route"})
+	later()
 	l.primary(2)
 	var got []struct {
 		Device, Cause string

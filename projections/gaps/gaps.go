@@ -154,8 +154,8 @@ func (g *Gaps) takeover(r *domain.Record, server string) {
 	if g.device != "" && r.Position.Partition != g.partition {
 		return
 	}
-	if n := len(g.gaps); n > 0 && g.gaps[n-1].epoch == r.Epoch {
-		g.gaps[n-1].To = max(g.gaps[n-1].To, r.Appended)
+	if i := slices.IndexFunc(g.gaps, func(gap Gap) bool { return gap.epoch == r.Epoch }); i >= 0 {
+		g.gaps[i].To = max(g.gaps[i].To, r.Appended)
 		return
 	}
 	var before uint64

@@ -43,8 +43,10 @@ func TestEachTimeInWhichADeviceWasNotWatchedIsTold(t *testing.T) {
 		records []written
 		want    string
 	}{
-		"the first epoch follows on nothing":          {"", takeover[:6], ""},
-		"a takeover, up to its last partition":        {"", takeover, "all 60-190 primacy moved to B, epoch 2"},
+		"the first epoch follows on nothing":   {"", takeover[:6], ""},
+		"a takeover, up to its last partition": {"", takeover, "all 60-190 primacy moved to B, epoch 2"},
+		"a device is back while it goes on": {"", append(append(takeover[:3:3], beat(10, "A", 1), connection(60, 1, false)), takeover[6], takeover[7], connection(186, 1, true), takeover[8]),
+			"all 60-190 primacy moved to B, epoch 2; hub-1 60-186 not connected: refused"},
 		"of one device, up to its own":                {"hub-1", takeover, "hub-1 60-190 primacy moved to B, epoch 2"},
 		"of one of the other partition":               {"hub-0", takeover, "hub-0 60-185 primacy moved to B, epoch 2"},
 		"the log was away":                            {"", []written{beat(0, "A", 1), beat(90, "A", 1), beat(300, "A", 1)}, "all 90-300 the primary, A, has written nothing for longer than its lease"},
