@@ -92,6 +92,8 @@ var ofTheServer = []mutant{
 		"	case x.until > 0:\n", "	case x.until < 0:\n", in(cores)},
 	{"a device that does not answer is never configured anew", "domain/server/core/rest.go",
 		"		if x := m.term.resting[d]; x != nil && x.until > 0 && m.now.Mono >= x.until {\n", "		if x := m.term.resting[d]; x != nil && x.until < 0 {\n", in(cores)},
+	{"a device that is gone holds further revisions up", "domain/server/core/devices.go",
+		"	if m.term != nil {\n		delete(m.term.awaits, r.Subject)\n", "	if _, left := m.states[m.owner(r.Subject)].Device(r.Subject); left && m.term != nil {\n		delete(m.term.awaits, r.Subject)\n", in(cores)},
 	{"who was replaced on an operator's word is never compared again", "domain/server/core/agreement.go",
 		"	m.discredit(discredited{m.dispute.with, m.dispute.epoch})\n", "	m.concede(m.dispute.with)\n", in(cores)},
 	{"whoever differs believes itself", "domain/server/core/refold.go",

@@ -470,7 +470,9 @@ func (c *checks) notice(s *server, n core.Notice) {
 		}
 	case core.Unreadable: // it is tried again
 	case core.Removing:
-		w.failf("%s takes %s away, which all are configured to have", s.incarnation, n.Device)
+		if !w.tookOut {
+			w.failf("%s takes %s away, which all are configured to have", s.incarnation, n.Device)
+		}
 	default:
 		w.failf("%s finds the states to differ: event %d, incarnation %s, %s, %v", s.incarnation, n.Event, n.Incarnation, n.Position, n.Cause)
 	}

@@ -340,15 +340,24 @@ func (w *world) loseControl(d time.Duration) {
 	}
 }
 
-// reconfigure changes the definition of a device in the configuration: in a new
-// revision of the landscape's, or in the servers' own files. Then one server is
-// restarted, which reads it; the others have the old one until they start again.
+// reconfigure changes the definition of a device in the configuration, takes it out, or
+// puts it in again: in a new revision of the landscape's, or in the servers' own files.
+// Then one server is restarted, which reads it; the others have the old one until they
+// start again.
 func (w *world) reconfigure(h *host, arg int) {
 	w.defs, w.reconfigured = slices.Clone(w.defs), true
 	def := &w.defs[arg%len(w.defs)]
-	if arg/64%2 == 0 {
+	switch {
+	case w.without[def.Device]:
+		delete(w.without, def.Device)
+	case arg>>16%3 == 0 && len(w.without) < len(w.defs)-1:
+		if w.without == nil {
+			w.without = make(map[string]bool)
+		}
+		w.without[def.Device], w.tookOut = true, true
+	case arg/64%2 == 0:
 		def.StandbyPolling = !def.StandbyPolling
-	} else {
+	default:
 		def.ConfirmWithin = time.Duration(200+arg%300) * time.Millisecond
 	}
 	if arg/128%2 == 0 {
@@ -358,6 +367,11 @@ func (w *world) reconfigure(h *host, arg int) {
 	if h.server != nil {
 		h.killProgram(&h.server.program)
 	}
+}
+
+// configured are the definitions that the configuration has now.
+func (w *world) configured() []domain.Definition {
+	return slices.DeleteFunc(slices.Clone(w.defs), func(def domain.Definition) bool { return w.without[def.Device] })
 }
 
 // misread has a server read one of the next commands otherwise than it is, as a

@@ -272,8 +272,10 @@ func (c *checks) devices() {
 	for _, st := range c.w.devices {
 		state := c.states[domain.Partition(st.name, c.w.plan.Partitions)]
 		d, ok := state.Device(st.name)
-		if !ok {
-			c.w.failf("%s is not configured", st.name)
+		if !ok || d.Removed {
+			if !c.w.tookOut {
+				c.w.failf("%s is not configured", st.name)
+			}
 			continue
 		}
 		for _, t := range st.order {

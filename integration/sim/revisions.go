@@ -29,8 +29,8 @@ func (w *world) publishRevision(h *host, arg int) {
 	if w.editions == nil {
 		w.editions = make(map[string]edition)
 	}
-	hash := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, w.defs)))
-	w.editions[hash] = edition{slices.Clone(w.defs)}
+	hash := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, w.configured())))
+	w.editions[hash] = edition{w.configured()}
 	parent := s.LatestRevision()
 	if arg%7 == 0 && parent > 0 {
 		parent--
@@ -121,10 +121,12 @@ func (c *checks) unacknowledged() string {
 	return ""
 }
 
-// revisions sees that in the end all devices are as the active revision has them.
+// revisions sees that in the end all devices are as the active revision has them, or as
+// the primary's own file has.
 func (c *checks) revisions() {
 	active := c.states[domain.PartitionOfRevisions].ActiveRevision()
 	if active == 0 {
+		c.asConfigured("the primary's file", c.holder().configured)
 		return
 	}
 	r, _ := c.states[domain.PartitionOfRevisions].Revision(active)
@@ -132,22 +134,32 @@ func (c *checks) revisions() {
 	if who := c.unacknowledged(); who != "" {
 		c.w.failf("revision %d is active, and %s has not acknowledged it", active, who)
 	}
-	wanted := 0
-	for _, def := range c.w.editions[r.Hash].devices {
-		s := c.states[domain.Partition(def.Device, c.w.plan.Partitions)]
-		if dev, ok := s.Device(def.Device); !ok || dev.Removed || !dev.Definition.Same(&def) {
-			c.w.failf("revision %d is active, and %s is not as it says: %+v", active, def.Device, def)
-			return
-		}
-		wanted++
-	}
 	for p, s := range c.states {
 		if s.AppliedRevision() != active {
 			c.w.failf("revision %d is active, and partition %d has come to %d", active, p, s.AppliedRevision())
 		}
-		wanted -= len(s.Devices())
+	}
+	c.asConfigured(fmt.Sprintf("revision %d", active), c.w.editions[r.Hash].devices)
+}
+
+// asConfigured sees that the devices are those of a configuration, and as it says.
+func (c *checks) asConfigured(name string, devices []domain.Definition) {
+	for _, def := range devices {
+		s := c.states[domain.Partition(def.Device, c.w.plan.Partitions)]
+		if dev, ok := s.Device(def.Device); !ok || dev.Removed || !dev.Definition.Same(&def) {
+			c.w.failf("%s is not as %s says: %+v", def.Device, name, def)
+			return
+		}
+	}
+	wanted := len(devices)
+	for _, s := range c.states {
+		for _, dev := range s.Devices() {
+			if !dev.Removed { // one that is has commands or doubts left
+				wanted--
+			}
+		}
 	}
 	if wanted != 0 {
-		c.w.failf("revision %d is active, and there are %d devices that it lacks", active, -wanted)
+		c.w.failf("there are %d devices that %s lacks", -wanted, name)
 	}
 }

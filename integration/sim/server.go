@@ -36,6 +36,7 @@ type server struct {
 	program
 	incarnation string
 	guard       *guardProgram
+	configured  []domain.Definition // in its file
 	store       *snapshotfile.Store
 	scribe      domain.Scribe
 	lease       struct { // as the election has moved it, for the judges
@@ -112,6 +113,7 @@ func (s *server) open() {
 		return
 	}
 	n := w.plan.Partitions
+	s.configured = w.configured()
 	states := make([]*partition.State, n)
 	s.last = make([]domain.Fingerprint, n)
 	for p := range n {
@@ -122,7 +124,7 @@ func (s *server) open() {
 			states[p], s.last[p] = state, restored.Snapshot.Log[p].Last
 		}
 	}
-	s.coreMachine = core.New(core.Config{Server: h.name, Incarnation: s.incarnation, Devices: w.defs}, states)
+	s.coreMachine = core.New(core.Config{Server: h.name, Incarnation: s.incarnation, Devices: s.configured}, states)
 	cfg := w.plan.Hosts[h.index].Election
 	cfg.Member, cfg.Incarnation, cfg.Guarded = h.name, s.incarnation, true
 	if w.plan.Seed%2 == 0 { // the others are of 0.1.0, and have no identity

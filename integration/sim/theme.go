@@ -22,7 +22,7 @@ var themes = []theme{
 	}},
 	{"twin", 2, 3 * time.Second, 4 * time.Second, []string{"control Yield", "control Quit", "guard Finish", "core Flush"}},
 	{"control lost", 2, 3 * time.Second, 500 * time.Millisecond, []string{"control append epoch.floor.v1"}},
-	{"reconfigure", 2, time.Second, 0, []string{"core CloseDevice", "core OpenDevice", "core journal device.configured.v1", "device Close"}},
+	{"reconfigure", 3, time.Second, 0, []string{"core CloseDevice", "core OpenDevice", "core journal device.configured.v1", "device Close"}},
 	{"appends refused", 2, time.Second, 500 * time.Millisecond, []string{"journal Broken", "core EndTerm", "control append epoch.release.v1"}},
 	{"leave", 2, time.Second, 500 * time.Millisecond, []string{
 		"core Left", "control append member.left.v1", "guard Forward", "guard Finish", "device Settled", "journal Flushed", "removal of an old snapshot",

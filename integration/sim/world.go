@@ -38,9 +38,11 @@ type world struct {
 	codec        *codec.Codec
 	defs         []domain.Definition
 	healed       bool
-	trouble      time.Duration // until when what goes wrong may keep all from acting
-	acted        time.Duration // when somebody was seen to act last
-	reconfigured bool          // some definition has changed
+	trouble      time.Duration   // until when what goes wrong may keep all from acting
+	acted        time.Duration   // when somebody was seen to act last
+	reconfigured bool            // some definition has changed
+	without      map[string]bool // devices that are taken out of the configuration
+	tookOut      bool            // some device was
 	editions     map[string]edition
 	tainted      map[string]bool // commands that a server has read otherwise than they are
 	wrong        error
