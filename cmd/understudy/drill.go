@@ -51,6 +51,11 @@ as often as --runs says, and measure at the simulated devices: from the fault to
 the first action of another server; actions lost, doubled, out of order, in doubt;
 and what the old primary still sent after the new one's first action.
 
+With fail-back the primary is made the favourite of a policy with a hold-down of a
+second. Each run moves primacy away, starts the favourite again, and measures from the
+last action of the other one to the favourite's first. The policy that was before is
+restored at the end, also if the drill fails or is interrupted.
+
 The stream goes to the simulated devices of the landscape that ` + "`understudy up`" + `
 runs. Where that landscape uses a Kafka of its own, say --yes.`,
 		Args: cobra.NoArgs,
@@ -247,7 +252,7 @@ func (s *session) drillTable(t *table, r drill.Report) {
 		return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms, max %.2f ms", q.P50, q.P99, q.Max)
 	}
 	what := "fault to first action"
-	if r.Kind == drill.Switchover {
+	if r.Kind == drill.Switchover || r.Kind == drill.FailBack {
 		what = "last action to first action"
 	}
 	t.field("kind", r.Kind)
@@ -258,7 +263,8 @@ func (s *session) drillTable(t *table, r drill.Report) {
 	t.field("the same through a relay, as the servers", q(r.RawByRelay))
 	t.field("command to device, routes", q(r.CommandToDevice.Absolute))
 	t.field("command to device, one-shots", q(r.CommandToDevice.OneShot))
-	t.field("commands", r.Commands)
+	t.field("commands", fmt.Sprintf("%d, %.0f a second", r.Commands, r.CommandsPerSecond))
+	t.field("actions at devices", fmt.Sprintf("%.0f a second", r.ActionsPerSecond))
 	for _, k := range []domain.Outcome{domain.Confirmed, domain.Superseded, domain.InDoubt, domain.Expired, domain.Failed, domain.Refused, ""} {
 		if n := r.Outcomes[k]; n > 0 {
 			name := inPlain(k)

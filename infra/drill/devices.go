@@ -17,7 +17,6 @@ type watch struct {
 	client    *http.Client
 	servers   map[string]string // by the address from which a server reaches devices
 	received  []Received
-	turns     map[domain.Target]int // last turn seen
 	hub, gate source
 }
 
@@ -30,8 +29,7 @@ type source struct {
 
 func newWatch(hub, gate source, servers map[string]string) *watch {
 	return &watch{
-		client: &http.Client{Timeout: 5 * time.Second}, servers: servers,
-		turns: make(map[domain.Target]int), hub: hub, gate: gate,
+		client: &http.Client{Timeout: 5 * time.Second}, servers: servers, hub: hub, gate: gate,
 	}
 }
 
@@ -56,7 +54,8 @@ func statePath(s *source) string {
 	return "/state"
 }
 
-// poll reads what is new.
+// poll reads what is new. It ends with a page that is not full: while a stream
+// runs, something new has come with every look.
 func (w *watch) poll(ctx context.Context) error {
 	for {
 		n, err := w.pollHub(ctx)
@@ -67,7 +66,7 @@ func (w *watch) poll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n+m == 0 {
+		if n < pollLimit && m < pollLimit {
 			return nil
 		}
 	}
@@ -99,24 +98,11 @@ func (w *watch) pollHub(ctx context.Context) (int, error) {
 		for _, c := range x.Changes {
 			t := domain.CrosspointTarget("", c.Destination)
 			w.received = append(w.received, Received{
-				At: x.At, Server: w.server(x.Client), Device: hubDevice, Target: t, Turn: w.turn(t, c.Source),
+				At: x.At, Server: w.server(x.Client), Device: hubDevice, Target: t, Source: c.Source,
 			})
 		}
 	}
 	return len(page.Writes), nil
-}
-
-// turn finds which turn of a target a source number stands for: the sources go
-// round, so it is the one nearest to the last.
-func (w *watch) turn(t domain.Target, src int) int {
-	last := w.turns[t]
-	step := ((src-sourceOf(last))%sources + sources) % sources
-	if step > sources/2 {
-		step -= sources
-	}
-	turn := last + step
-	w.turns[t] = max(last, turn)
-	return turn
 }
 
 func (w *watch) pollGate(ctx context.Context) (int, error) {
@@ -164,6 +150,20 @@ func (w *watch) get(ctx context.Context, url string, into any) error {
 		return fmt.Errorf("ask the simulator %s: %s", url, resp.Status)
 	}
 	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// took is how long a run took to move primacy, as the judge will count it, for
+// whoever looks on; zero if it did not.
+func (w *watch) took(fault Fault) time.Duration {
+	since := len(w.received)
+	for since > 0 && w.received[since-1].At > fault.At-time.Second {
+		since--
+	}
+	gaps := Judge(History{Received: w.received[since:], Faults: []Fault{fault}}).Gaps
+	if len(gaps) == 0 {
+		return 0
+	}
+	return gaps[0]
 }
 
 // first tells when the first action of another server than old arrived after at.

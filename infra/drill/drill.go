@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -25,11 +26,12 @@ const (
 	Freeze     Kind = "freeze"     // the server stops itself between its lease check and the write; SIGCONT after the takeover
 	Isolate    Kind = "isolate"    // server and guard lose the log but keep the devices
 	Switchover Kind = "switchover" // planned
+	FailBack   Kind = "fail-back"  // the favourite is started again, and primacy goes back to it
 	Observe    Kind = "observe"    // nothing is done: a run is a second of the stream
 )
 
 // Kinds lists them.
-var Kinds = []Kind{Kill, Host, Pause, Freeze, Isolate, Switchover, Observe}
+var Kinds = []Kind{Kill, Host, Pause, Freeze, Isolate, Switchover, FailBack, Observe}
 
 // Landscape is what a drill needs of the landscape that it rehearses on.
 type Landscape interface {
@@ -57,6 +59,10 @@ type Landscape interface {
 	Revive(ctx context.Context, server string) error
 	// Switchover moves primacy as planned.
 	Switchover(ctx context.Context, from string) error
+	// Favour has primacy come back by itself to a server that has been ready for the
+	// hold-down; Restore brings back the policy that was.
+	Favour(ctx context.Context, server string, holdDown time.Duration) error
+	Restore(ctx context.Context) error
 }
 
 // Options of a drill.
@@ -77,6 +83,8 @@ type Options struct {
 // Bounds of one run.
 const (
 	takeoverLimit = 15 * time.Second // from the fault to the first action of another server
+	failBackLimit = 60 * time.Second // the same, with the start of a server and its hold-down before
+	holdDown      = time.Second      // of a favourite, for the time of a drill
 	staleWindow   = 300 * time.Millisecond
 	steady        = 250 * time.Millisecond // of the stream before each fault
 	baseline      = 3 * time.Second        // of the stream before the first one, to measure commands undisturbed
@@ -91,6 +99,8 @@ type Report struct {
 	Valve              string    `json:"valve"` // "kernel" or "process"
 	FaultToFirstAction Quantiles `json:"fault_to_first_action_ms"`
 	Commands           int       `json:"commands"`
+	CommandsPerSecond  float64   `json:"commands_per_second"` // logged, from the first to the last
+	ActionsPerSecond   float64   `json:"actions_per_second"`  // received by devices in that time
 	Lost               int       `json:"lost"`
 	Doubled            int       `json:"doubled"`
 	OutOfOrder         int       `json:"out_of_order"`
@@ -143,7 +153,7 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 		producers.Go(func() { s.produce(streaming, o.Rate*o.OneShots, pulse) })
 	}
 	raw := newRaw(o.Landscape, log, relayed)
-	faults, err := rehearse(ctx, o, land, w, raw)
+	faults, err := rehearse(ctx, o, land, w, raw, books)
 	stop()
 	producers.Wait()
 	if err != nil && ctx.Err() == nil {
@@ -166,18 +176,32 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 }
 
 // rehearse does the runs, one after the other.
-func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw) ([]Fault, error) {
-	faults := make([]Fault, 0, o.Runs)
+func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw, books *ledger) (faults []Fault, err error) {
+	faults = make([]Fault, 0, o.Runs)
 	if err := sleep(ctx, baseline); err != nil {
 		return nil, err
 	}
 	if o.Kind == Observe {
-		return nil, observe(ctx, o, w, raw)
+		return nil, observe(ctx, o, w, raw, books)
+	}
+	favourite := ""
+	if o.Kind == FailBack {
+		if favourite, err = land.Primary(ctx); err == nil {
+			err = land.Favour(ctx, favourite, holdDown)
+		}
+		if err != nil {
+			return nil, err
+		}
+		// Whoever interrupts a drill wants the policy back.
+		defer func() { err = errors.Join(err, land.Restore(context.WithoutCancel(ctx))) }()
 	}
 	for run := range o.Runs {
 		old, err := land.Primary(ctx)
 		if err != nil {
 			return faults, fmt.Errorf("run %d: %w", run+1, err)
+		}
+		if favourite != "" && old != favourite {
+			return faults, fmt.Errorf("run %d: primacy has not gone back to %s, %s has it; look at `understudy cluster policy`: %w", run+1, favourite, old, domain.ErrConflict)
 		}
 		if err := sleep(ctx, steady); err != nil {
 			return faults, err
@@ -190,15 +214,15 @@ func rehearse(ctx context.Context, o Options, land Landscape, w *watch, raw *raw
 			return faults, fmt.Errorf("run %d, primary %s: %w", run+1, old, err)
 		}
 		faults = append(faults, fault)
-		first, _ := w.first(old, fault.At)
-		o.Progress(run+1, first.At-fault.At)
+		o.Progress(run+1, w.took(fault))
+		books.follow(ctx)
 	}
 	return faults, nil
 }
 
 // observe lets the stream run, and looks. A log that does not answer for a while
 // is one of the things to look at.
-func observe(ctx context.Context, o Options, w *watch, raw *raw) error {
+func observe(ctx context.Context, o Options, w *watch, raw *raw, books *ledger) error {
 	for run := range o.Runs {
 		if err := sleep(ctx, time.Second); err != nil {
 			return err
@@ -209,6 +233,7 @@ func observe(ctx context.Context, o Options, w *watch, raw *raw) error {
 		if err := w.poll(ctx); err != nil {
 			return err
 		}
+		books.follow(ctx)
 		o.Progress(run+1, 0)
 	}
 	return nil
@@ -224,15 +249,24 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 			return Fault{}, err
 		}
 	}
-	fault := Fault{Old: old, Planned: o.Kind == Switchover, At: clock.Boot()}
-	if err := inflict(ctx, o, land, old); err != nil {
+	fault := Fault{Old: old, Planned: o.Kind == Switchover || o.Kind == FailBack, Began: clock.Boot()}
+	victim := old
+	if o.Kind == FailBack {
+		deputy, err := depute(ctx, land, w, old)
+		if err != nil {
+			return fault, err
+		}
+		fault.Old = deputy
+	}
+	fault.At = clock.Boot()
+	if err := inflict(ctx, o, land, victim); err != nil {
 		return fault, err
 	}
-	if err := awaitFirst(ctx, w, old, fault.At); err != nil && ctx.Err() == nil {
-		o.Logger.Error("no takeover", "server", old, "cause", err)
+	if err := awaitFirst(ctx, w, fault.Old, fault.At, o.Kind.limit()); err != nil && ctx.Err() == nil {
+		o.Logger.Error("no takeover", "server", fault.Old, "cause", err)
 	}
 	// Whoever interrupts a drill wants no server left behind in it.
-	if err := lift(context.WithoutCancel(ctx), o.Kind, land, old); err != nil {
+	if err := lift(context.WithoutCancel(ctx), o.Kind, land, victim); err != nil {
 		return fault, err
 	}
 	// What a paused or isolated server still wants to say, it says now.
@@ -243,12 +277,20 @@ func one(ctx context.Context, o Options, land Landscape, w *watch, old string) (
 	return fault, w.poll(ctx)
 }
 
+// limit is how long another server may take until it acts.
+func (k Kind) limit() time.Duration {
+	if k == FailBack {
+		return failBackLimit
+	}
+	return takeoverLimit
+}
+
 // stays tells whether the fault lasts until it is lifted.
 func (k Kind) stays() bool { return k == Pause || k == Freeze || k == Isolate }
 
 func inflict(ctx context.Context, o Options, land Landscape, server string) error {
 	switch o.Kind {
-	case Kill, Host:
+	case Kill, Host, FailBack:
 		return land.Kill(server, o.Kind == Host)
 	case Pause:
 		return land.Pause(server)
@@ -278,8 +320,8 @@ func lift(ctx context.Context, kind Kind, land Landscape, server string) error {
 	return err
 }
 
-func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono) error {
-	ctx, cancel := context.WithTimeout(ctx, takeoverLimit)
+func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		if err := w.poll(ctx); err != nil {
@@ -289,7 +331,7 @@ func awaitFirst(ctx context.Context, w *watch, old string, at domain.Mono) error
 			return nil
 		}
 		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("nobody acted within %s: %w", takeoverLimit, err)
+			return fmt.Errorf("nobody acted within %s: %w", limit, err)
 		}
 	}
 }
@@ -323,6 +365,7 @@ func report(o Options, h History, raw *raw) Report {
 		FaultToFirstAction: QuantilesOf(f.Gaps), Lost: len(f.Lost), Doubled: len(f.Doubled),
 		OutOfOrder: f.OutOfOrder, InDoubt: f.InDoubt, Stale: f.Stale, Unsent: len(f.Unsent),
 		Repeated: len(f.Repeated), Unfinished: f.Unfinished,
+		CommandsPerSecond: f.CommandsPerSecond, ActionsPerSecond: f.ActionsPerSecond,
 		LongestGap: float64(f.LongestGap.Microseconds()) / 1000,
 		Changes:    f.Changes, RawRoundTrip: QuantilesOf(raw.paths[0].took), RawByRelay: QuantilesOf(raw.paths[1].took), Outcomes: make(map[domain.Outcome]int),
 	}

@@ -28,7 +28,8 @@ type Received struct {
 	Device string
 	UID    string        // of a one-shot
 	Target domain.Target // of a route
-	Turn   int           // of a route, see Sent
+	Source int           // of a route, as the router received it
+	Turn   int           // of a route, see Sent; Judge finds it
 }
 
 // Fault is one run: how the primary was ended, and when.
@@ -36,7 +37,8 @@ type Fault struct {
 	At      domain.Mono // just before it was done
 	Until   domain.Mono // when the run was over
 	Old     string      // the server that was primary
-	Planned bool        // a switchover: the gap is counted from the old one's last action
+	Planned bool        // a planned move: the gap is counted from the old one's last action
+	Began   domain.Mono // when something was done to a server before At; zero if nothing was
 }
 
 // History is all that one drill has seen.
@@ -63,16 +65,21 @@ type Findings struct {
 	OneShot    []time.Duration
 	LongestGap time.Duration // between any two actions at all
 	Changes    int           // how often another server acted than before
+
+	CommandsPerSecond float64 // logged, from the first to the last
+	ActionsPerSecond  float64 // received in that time
 }
 
 // Judge holds what devices received against what was asked for.
 func Judge(h History) Findings {
 	slices.SortStableFunc(h.Received, func(a, b Received) int { return cmp.Compare(a.At, b.At) })
+	findTurns(h)
 	f := Findings{}
 	f.judgeFates(h)
 	f.judgeOrder(h)
 	f.judgeTakeovers(h)
 	f.judgeLatency(h)
+	f.judgeRates(h)
 	return f
 }
 
@@ -207,7 +214,11 @@ const calm = 50 * time.Millisecond
 
 func undisturbed(s Sent, faults []Fault) bool {
 	for _, fault := range faults {
-		if s.At > fault.At-calm && s.At < fault.Until+calm {
+		began := fault.At
+		if fault.Began > 0 {
+			began = fault.Began
+		}
+		if s.At > began-calm && s.At < fault.Until+calm {
 			return false
 		}
 	}

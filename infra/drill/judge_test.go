@@ -2,6 +2,7 @@ package drill
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -106,15 +107,59 @@ func TestTheJudgeFindsWhatMustNotBe(t *testing.T) {
 	}
 }
 
+// At 2,000 commands a second the sources of a destination go round in less than a
+// second: neither an outage nor a slow router may turn newer routes into older ones.
 func TestTurnsAreReadFromTheSourceNumber(t *testing.T) {
-	w := newWatch(source{}, source{}, nil)
 	target := domain.CrosspointTarget("", 1)
-	for turn := 1; turn < 200; turn += 3 { // some were superseded
-		if got := w.turn(target, sourceOf(turn)); got != turn {
-			t.Fatalf("turn %d was read as %d", turn, got)
-		}
+	for name, received := range map[string][]struct{ turn, at int }{
+		"at once":              {{1, 1}, {2, 2}, {42, 42}, {43, 43}},
+		"after an outage":      {{1, 1}, {90, 91}, {91, 92}, {390, 391}},
+		"two rounds late":      {{1, 81}, {2, 82}, {3, 100}, {44, 140}, {85, 180}},
+		"an older one is late": {{1, 1}, {50, 50}, {49, 51}, {51, 52}},
+		"again":                {{1, 1}, {50, 50}, {50, 51}, {51, 51}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := History{Outcomes: make(map[string]domain.Outcome)}
+			for turn := 1; turn <= 400; turn++ {
+				uid := fmt.Sprint(turn)
+				h.Sent = append(h.Sent, Sent{UID: uid, Target: target, Turn: turn, At: domain.Mono(turn) * ms})
+				h.Outcomes[uid] = domain.Superseded
+			}
+			for _, c := range received {
+				h.Received = append(h.Received, Received{At: domain.Mono(c.at) * ms, Target: target, Source: sourceOf(c.turn)})
+				h.Outcomes[fmt.Sprint(c.turn)] = domain.Confirmed
+			}
+			findTurns(h)
+			for i, r := range h.Received {
+				if r.Turn != received[i].turn {
+					t.Errorf("turn %d was read as %d", received[i].turn, r.Turn)
+				}
+			}
+		})
 	}
-	if got := w.turn(target, sourceOf(196)); got != 196 {
-		t.Fatalf("an older turn was read as %d", got)
+}
+
+func TestAFailBackIsCountedBetweenTheActionsOfTheTwo(t *testing.T) {
+	h := History{
+		// B stands in from 40 ms on; A is started again at 50 ms, and is back at 112 ms.
+		Faults:   []Fault{{Began: 30 * ms, At: 50 * ms, Until: 150 * ms, Old: "B", Planned: true}},
+		Sent:     []Sent{{UID: "u", OneShot: true, At: 31 * ms}},
+		Received: []Received{{At: 25 * ms, Server: "A"}, {At: 40 * ms, Server: "B", UID: "u"}, {At: 104 * ms, Server: "B"}, {At: 112 * ms, Server: "A"}},
+	}
+	f := Judge(h)
+	if len(f.Gaps) != 1 || f.Gaps[0] != 8*ms || f.Stale != 0 || f.Unfinished != 0 {
+		t.Errorf("%+v", f)
+	}
+	if len(f.OneShot) != 0 {
+		t.Errorf("a command of the time without A counts as undisturbed: %v", f.OneShot)
+	}
+}
+
+func TestTheRatesAreThoseWhileCommandsWereSent(t *testing.T) {
+	h := history()
+	h.Sent[0].Logged = false
+	f := Judge(h) // three were logged from 94 to 112 ms, two received by then
+	if math.Round(f.CommandsPerSecond) != 111 || math.Round(f.ActionsPerSecond) != 111 {
+		t.Errorf("%v commands and %v actions a second", f.CommandsPerSecond, f.ActionsPerSecond)
 	}
 }

@@ -28,6 +28,7 @@ type Local struct {
 	http    *http.Client
 	servers map[string]*httpapi.Client // by name; one each, so that a look opens no connection
 	freezer *freezer                   // nil: servers are paused by signals
+	policy  []httpapi.PolicyChange     // bring back the one that was before Favour
 }
 
 var _ Landscape = (*Local)(nil)

@@ -25,8 +25,8 @@ type Codec interface {
 	Decode(topic domain.TopicKind, partition int32, m domain.Stored) domain.Record
 }
 
-// stream is a steady flow of commands, one producer for each device so that the
-// order of sending is the order in the log.
+// stream is a steady flow of commands, one producer for each device with one
+// append under way, so that the order of sending is the order in the log.
 type stream struct {
 	log        Log
 	codec      Codec
@@ -39,56 +39,85 @@ type stream struct {
 	next int
 }
 
+// Bounds of what is sent together.
+const (
+	// heldUp is how much of an append's time is made up for: what came due meanwhile
+	// goes with the next one. What an outage held up is never sent.
+	heldUp      = 100 * time.Millisecond
+	maxTogether = 500
+)
+
 // produce sends commands at a rate until ctx ends. The pauses vary by half, so
 // that several producers do not march in step.
 func (s *stream) produce(ctx context.Context, perSecond float64, command func(n int) (Sent, domain.Payload)) {
-	due := time.Now()
-	for n := 0; ; n++ {
-		if now := time.Now(); due.Before(now) {
-			due = now // what an outage held up is not made up for in a burst
-		}
-		due = due.Add(time.Duration((0.5 + rand.Float64()) * float64(time.Second) / perSecond))
+	pause := func() time.Duration {
+		return time.Duration((0.5 + rand.Float64()) * float64(time.Second) / perSecond)
+	}
+	due := time.Now().Add(pause())
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Until(due)):
 		}
-		one, payload := command(n)
-		s.mu.Lock()
-		one.Index, one.UID = s.next, uidOf(s.run, s.next)
-		s.next++
-		s.mu.Unlock()
-		s.append(context.WithoutCancel(ctx), &one, payload)
-		s.mu.Lock()
-		s.sent = append(s.sent, one)
-		s.mu.Unlock()
+		now := time.Now()
+		if earliest := now.Add(-heldUp); due.Before(earliest) {
+			due = earliest
+		}
+		var list []Sent
+		var wishes []domain.Payload
+		for ; !due.After(now) && len(list) < maxTogether; due = due.Add(pause()) {
+			one, wish := command(n)
+			list, wishes = append(list, one), append(wishes, wish)
+			n++
+		}
+		s.send(context.WithoutCancel(ctx), list, wishes)
 	}
+}
+
+// send numbers commands to one device, appends them together, and notes them.
+func (s *stream) send(ctx context.Context, list []Sent, wishes []domain.Payload) {
+	s.mu.Lock()
+	for i := range list {
+		list[i].Index, list[i].UID = s.next, uidOf(s.run, s.next)
+		s.next++
+	}
+	s.mu.Unlock()
+	s.append(ctx, list, wishes)
+	s.mu.Lock()
+	s.sent = append(s.sent, list...)
+	s.mu.Unlock()
 }
 
 // appendTries is how often a producer repeats a command whose fate it does not
 // know. The UID makes that one command.
 const appendTries = 5
 
-func (s *stream) append(ctx context.Context, one *Sent, payload domain.Payload) {
-	p := domain.Partition(one.Device, s.partitions)
-	m, err := s.codec.Encode(domain.TopicLog, p, domain.Record{
-		Type: payload.Type(), UID: one.UID, Source: "/understudy/drill", Subject: one.Device,
-		Created: domain.InstantOf(time.Now()), Payload: payload,
-	})
-	if err != nil {
-		return
+func (s *stream) append(ctx context.Context, list []Sent, wishes []domain.Payload) {
+	batch := domain.Batch{
+		Topic: domain.Topic(s.landscape, domain.TopicLog), Partition: domain.Partition(list[0].Device, s.partitions),
 	}
-	one.At = clock.Boot()
-	for range appendTries {
-		try, cancel := context.WithTimeout(ctx, 2*time.Second)
-		_, err = s.log.Append(try, []domain.Batch{{
-			Topic: domain.Topic(s.landscape, domain.TopicLog), Partition: p, Messages: []domain.Message{m},
-		}})
-		cancel()
-		if err == nil {
-			one.Logged = true
+	created := domain.InstantOf(time.Now())
+	for i, wish := range wishes {
+		m, err := s.codec.Encode(domain.TopicLog, batch.Partition, domain.Record{
+			Type: wish.Type(), UID: list[i].UID, Source: "/understudy/drill", Subject: list[i].Device,
+			Created: created, Payload: wish,
+		})
+		if err != nil {
 			return
 		}
+		batch.Messages = append(batch.Messages, m)
+	}
+	at := clock.Boot()
+	logged := false
+	for try := 0; try < appendTries && !logged; try++ {
+		bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
+		_, err := s.log.Append(bounded, []domain.Batch{batch})
+		cancel()
+		logged = err == nil
+	}
+	for i := range list {
+		list[i].At, list[i].Logged = at, logged
 	}
 }
 
@@ -159,6 +188,19 @@ func (l *ledger) read(ctx context.Context) (bool, error) {
 		l.next[a.Partition] = max(l.next[a.Partition], a.Next)
 	}
 	return news, failed
+}
+
+// follow reads what is in the log by now, so that little is left to read at the
+// end. What cannot be read now is read then.
+func (l *ledger) follow(ctx context.Context) {
+	bounds, err := l.log.Bounds(ctx, l.topic)
+	for p := 0; p < len(bounds) && err == nil; {
+		if l.next[p] >= bounds[p].End {
+			p++
+			continue
+		}
+		_, err = l.read(ctx)
+	}
 }
 
 // take counts an outcome that counts: one of an epoch that is over, or a repeat

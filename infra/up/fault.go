@@ -1,6 +1,7 @@
 package up
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -9,25 +10,29 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/infra/guard"
 )
 
 const (
-	faultName  = "fault.json"
-	faultEvery = time.Second // from one look for a fault that was left to the next
+	faultName    = "fault.json"
+	faultEvery   = time.Second      // from one look for a fault that was left to the next
+	policyWithin = 10 * time.Second // to restore a policy
 )
 
 // FaultPointFlag has a server take SIGUSR2 for a drill's wish: to stop itself
 // between its next check of the lease and the write to the device.
 const FaultPointFlag = "fault-point"
 
-// Fault is what a drill does to a server that must be undone: it stops its
-// process, or cuts it off from the log. It is noted in the folder before it is
+// Fault is what a drill does that must be undone: it stops a server's process,
+// cuts it off from the log, or sets another policy. It is noted in the folder before it is
 // done, so that the running `up` can undo it if the drill is ended by force.
 type Fault struct {
 	Server  string         `json:"server"`
 	Process guard.Identity `json:"process"` // of the server
 	Drill   guard.Identity `json:"drill"`
+	// Policy are the changes that bring back the policy that was; then there is no server.
+	Policy []httpapi.PolicyChange `json:"policy,omitempty"`
 }
 
 // NoteFault notes a fault in a landscape's folder; there is one at a time.
@@ -63,8 +68,29 @@ func (u *Up) watchFaults() {
 		if err != nil || json.Unmarshal(b, &f) != nil || f.Drill.Alive() {
 			continue
 		}
-		u.undo(f)
+		if len(f.Policy) > 0 {
+			u.restorePolicy(f)
+		} else {
+			u.undo(f)
+		}
 	}
+}
+
+// restorePolicy brings back the policy that a drill has replaced; where nobody takes
+// it, the next look tries again.
+func (u *Up) restorePolicy(f Fault) {
+	ctx, cancel := context.WithTimeout(context.Background(), policyWithin)
+	defer cancel()
+	client := httpapi.NewClient(u.addresses(), u.token)
+	defer client.Close()
+	for _, change := range f.Policy {
+		if _, err := client.SetPolicy(ctx, change); err != nil {
+			u.opts.Logger.Warn("cannot restore the policy that was before a drill", "cause", err)
+			return
+		}
+	}
+	u.opts.Printf("a drill was ended in the middle; the policy is again what it was before")
+	u.forgetFault()
 }
 
 func (u *Up) undo(f Fault) {
@@ -73,7 +99,11 @@ func (u *Up) undo(f Fault) {
 	for _, r := range u.relays[f.Server] {
 		r.Heal()
 	}
+	u.forgetFault()
+}
+
+func (u *Up) forgetFault() {
 	if err := ForgetFault(u.folder.path); err != nil {
-		u.opts.Logger.Error("cannot forget the fault of a drill", "server", f.Server, "cause", err)
+		u.opts.Logger.Error("cannot forget the fault of a drill", "cause", err)
 	}
 }

@@ -3,7 +3,9 @@ package up_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -110,12 +112,23 @@ func playServer(ctx context.Context, config string) {
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode([]map[string]any{{"id": up.VideohubID, "connected": true}, {"id": up.GateID, "connected": true}})
 		})
+		mux.HandleFunc("/api/v1/cluster/policy", func(w http.ResponseWriter, r *http.Request) {
+			f, err := os.OpenFile(policiesOf(run.Dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+			must(err)
+			_, err = io.Copy(f, r.Body)
+			must(errors.Join(err, f.Close()))
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"done": "the policy is another one"}`)
+		})
 		l, err := net.Listen("tcp", strings.TrimPrefix(s.Address, "http://"))
 		must(err)
 		go func() { must(http.Serve(l, mux)) }()
 		<-ctx.Done()
 	}
 }
+
+// policiesOf is where the servers of a folder note the policies that they are given.
+func policiesOf(dir string) string { return filepath.Join(dir, "policies") }
 
 // playUp runs up in this process, and says so on stdout.
 func playUp(dir string) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/guard"
 	"github.com/understudy-io/understudy/infra/up"
@@ -155,6 +156,38 @@ func TestWhatAKilledDrillLeavesIsUndone(t *testing.T) {
 		_, err := os.Stat(filepath.Join(dir, "fault.json"))
 		return errors.Is(err, os.ErrNotExist)
 	})
+}
+
+func TestThePolicyThatAKilledDrillHasReplacedIsRestored(t *testing.T) {
+	dir := t.TempDir()
+	start(t, options(dir, freeBase(t)))
+	drill := exec.Command("sleep", "60")
+	if err := drill.Start(); err != nil {
+		t.Fatal(err)
+	}
+	id, err := guard.Identify(drill.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = drill.Process.Kill()
+	_ = drill.Wait()
+	if err := up.NoteFault(dir, up.Fault{Drill: id, Policy: []httpapi.PolicyChange{
+		{FailBack: "auto", HoldDown: "10s"}, {Order: "longest-running", FailBack: "never"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the fault is forgotten", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "fault.json"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+	given, err := os.ReadFile(policiesOf(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := strings.Index(string(given), `"10s"`), strings.Index(string(given), `"longest-running"`)
+	if first < 0 || second < first {
+		t.Errorf("the servers were given %s", given)
+	}
 }
 
 func TestAPartThatCannotStartEndsAllAndIsQuoted(t *testing.T) {

@@ -2,8 +2,10 @@ package cluster_test
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
+	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/infra/drill"
 )
@@ -21,7 +23,7 @@ func TestNoDrillFindsWhatMustNotBe(t *testing.T) {
 	for _, kind := range drill.Kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			s := common(t)
-			before := s.epoch()
+			before, policy := s.epoch(), s.policy()
 			r := read[drill.Report](s, s.cli(0, "drill", "failover", "--kind", string(kind), "--runs", fmt.Sprint(drillRuns), "--yes", "-o", "json"))
 			if r.Kind != kind || r.Runs != drillRuns || r.Commands < 100 || r.Outcomes[domain.Confirmed] < 100 {
 				t.Errorf("this is no drill %s of %d runs: %+v", kind, drillRuns, r)
@@ -38,7 +40,12 @@ func TestNoDrillFindsWhatMustNotBe(t *testing.T) {
 					t.Errorf("%s: %d", what, n)
 				}
 			}
-			if kind == drill.Switchover && r.InDoubt != 0 {
+			if kind == drill.FailBack {
+				if now := s.policy(); !reflect.DeepEqual(now, policy) {
+					t.Errorf("the policy was %+v, and is %+v", policy, now)
+				}
+			}
+			if (kind == drill.Switchover || kind == drill.FailBack) && r.InDoubt != 0 {
 				t.Errorf("a planned move leaves %d in doubt", r.InDoubt)
 			}
 			takeovers := uint64(drillRuns)
@@ -52,6 +59,14 @@ func TestNoDrillFindsWhatMustNotBe(t *testing.T) {
 			s.proven()
 		})
 	}
+}
+
+// policy is who comes next, whoever has said so.
+func (s *stage) policy() httpapi.Policy {
+	s.t.Helper()
+	p := read[httpapi.Policy](s, s.cli(0, "cluster", "policy", "-o", "json"))
+	p.By = ""
+	return p
 }
 
 func (s *stage) epoch() uint64 {
