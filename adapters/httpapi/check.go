@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/understudy-io/understudy/domain"
@@ -91,6 +92,15 @@ func checkName(name, s string, limit int) error {
 		return invalid("%s is not UTF-8", name)
 	}
 	return nil
+}
+
+// checkNewUID is the rule for the UID of a new command. The fold takes any text, so one
+// that a direct producer made with control characters can be asked for all the same.
+func checkNewUID(uid string) error {
+	if strings.ContainsFunc(uid, unicode.IsControl) {
+		return invalid("uid %q has control characters, such as a line break: nobody could ask for it by hand afterwards; give it without", uid)
+	}
+	return checkName("uid", uid, domain.MaxUID)
 }
 
 func invalid(format string, args ...any) error {

@@ -243,8 +243,11 @@ func (p *Publication) check() error {
 		}
 	}
 	switch {
-	case given != 1:
-		return invalid("give one of text, from and running")
+	case given == 0:
+		return invalid("the configuration is empty, and nothing was published: give it as text (YAML with devices, ports, panels, mappings or policy), " +
+			"or instead of it from, the number of a revision, or running")
+	case given > 1:
+		return invalid("text, from and running are three ways to say what is published, and here are %d of them: give one", given)
 	case p.TakeOver && !p.Activate:
 		return invalid("take_over needs activate")
 	case p.TakeOver && p.Comment == "":

@@ -253,6 +253,7 @@ func TestWhatCannotBeACommandIsRefusedAtTheEdge(t *testing.T) {
 		"an argument that is a list":      wish("verb.invoke.v1", `{"verb":"pulse","args":{"a":[1]}}`),
 		"an argument that is null":        wish("verb.invoke.v1", `{"verb":"pulse","args":{"a":null}}`),
 		"a UID of 129 bytes":              strings.Replace(take, "{", `{"uid":"`+strings.Repeat("é", 64)+`x",`, 1),
+		"a UID with a line break":         strings.Replace(take, "{", `{"uid":"a\nb",`, 1),
 		"a validity that is no time":      strings.Replace(take, "{", `{"valid_for":"soon",`, 1),
 		"a validity of more than an hour": strings.Replace(take, "{", `{"valid_for":"61m",`, 1),
 		"a time that is none":             strings.Replace(take, "{", `{"created":"yesterday",`, 1),

@@ -96,7 +96,7 @@ func (r *routes) command(ctx context.Context, in *commandBody) (Command, error) 
 	if c.Created.IsZero() {
 		c.Created = r.options.Now()
 	}
-	return c, errors.Join(checkName("device", c.Device, domain.MaxSubject), checkName("uid", c.UID, domain.MaxUID))
+	return c, errors.Join(checkName("device", c.Device, domain.MaxSubject), checkNewUID(c.UID))
 }
 
 // NewUID makes a UID that nobody else makes: a UUIDv7, so that it sorts by time.

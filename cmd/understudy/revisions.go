@@ -67,6 +67,9 @@ activated. FILE may be - for the standard input.`,
 			if err != nil {
 				return err
 			}
+			if len(text) == 0 {
+				return fmt.Errorf("%s is empty, and nothing was published: it needs devices, ports, panels, mappings or policy: %w", args[0], domain.ErrInvalid)
+			}
 			return g.publish(cmd, httpapi.Publication{Text: string(text), Comment: c.comment, Activate: c.activate, Override: c.override, IfMatch: c.ifMatch})
 		},
 	}
@@ -240,7 +243,7 @@ primary may be in doubt afterwards, as after a takeover.`,
 
 func showCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "show [REVISION]", Short: "List the revisions, or show what one holds", Args: cobra.MaximumNArgs(1),
+		Use: "show [REVISION]", Short: "List the revisions, or show what one holds", Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
@@ -261,24 +264,24 @@ func showCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return s.explain(err)
 			}
-			return s.show(v, func(t *table) { showConfiguration(t, v) })
+			return s.show(v, func(t *table) { s.showConfiguration(t, v) })
 		},
 	}
 }
 
-func showConfiguration(t *table, v httpapi.Configuration) {
+func (s *session) showConfiguration(t *table, v httpapi.Configuration) {
 	if v.Active == 0 {
 		t.text("no revision is active: the primary's own file says what devices there are")
 	} else {
 		t.text("revision %d is active; all devices have revision %d", v.Active, v.Applied)
 	}
 	if v.Locked != "" {
-		t.text("%s", oneLine(v.Locked))
+		t.text("%s", oneLine(s.pasteable(v.Locked)))
 	}
 	if len(v.Servers) > 0 && v.Active > 0 {
 		t.row("SERVER", "REVISION", "WHAT IS WRONG")
 		for _, m := range v.Servers {
-			t.row(m.Name, m.Revision, m.Unapplied)
+			t.row(m.Name, m.Revision, s.pasteable(m.Unapplied))
 		}
 		t.text("")
 	}
