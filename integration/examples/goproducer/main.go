@@ -32,6 +32,15 @@ type outcome struct {
 	Detail  string `msgpack:"detail"`
 }
 
+// err is nil if it was done: whoever only looks at how a program ends has to learn of a
+// refusal too.
+func (o outcome) err() error {
+	if o.Outcome != "confirmed" {
+		return fmt.Errorf("it was not done, or nobody knows: %s", o.Outcome)
+	}
+	return nil
+}
+
 // command makes the message. To try again, send this very message again: the
 // same ce_id and ce_time make a repeat of it, whatever became of the first one.
 func command(device string, wish take) (kafka.Message, error) {
@@ -138,8 +147,11 @@ func main() {
 		var o outcome
 		if o, err = send(ctx, os.Args[1], "understudy."+os.Args[2]+".log", m); err == nil {
 			fmt.Println(o.UID, o.Outcome, o.Reason, o.Detail)
-			return
+			err = o.err()
 		}
+	}
+	if err == nil {
+		return
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -115,8 +115,8 @@ func TestTheExampleSendsASoundCommandAndReadsItsOutcome(t *testing.T) {
 	p.write(ctx, partition, 2, 3, ended)
 
 	got := <-answers
-	if got.err != nil || got.outcome.Outcome != "confirmed" || got.outcome.UID != r.UID {
-		t.Fatalf("the example says %+v, %v", got.outcome, got.err)
+	if got.err != nil || got.outcome.Outcome != "confirmed" || got.outcome.UID != r.UID || got.outcome.err() != nil {
+		t.Fatalf("the example says %+v, %v, and ends with %v", got.outcome, got.err, got.outcome.err())
 	}
 }
 
@@ -135,7 +135,7 @@ func TestTheExampleTakesTheAnswerToARepeat(t *testing.T) {
 	p.write(ctx, partition, 1, 1, domain.Answer{UID: r.UID, Repeat: r.Position, Outcome: domain.Refused, Reason: domain.ReasonOutOfRange})
 
 	got := <-answers
-	if got.err != nil || got.outcome.Outcome != "refused" || got.outcome.Reason != "out_of_range" {
-		t.Fatalf("the example says %+v, %v", got.outcome, got.err)
+	if got.err != nil || got.outcome.Outcome != "refused" || got.outcome.Reason != "out_of_range" || got.outcome.err() == nil {
+		t.Fatalf("the example says %+v, %v, and ends as if it were done", got.outcome, got.err)
 	}
 }
