@@ -22,6 +22,7 @@ type Device struct {
 	Doubts           int               `json:"doubts" doc:"Number of actions in doubt"`
 	Position         domain.Position   `json:"position" doc:"The state is that after all records below this one"`
 	LogTime          time.Time         `json:"log_time,omitzero"`
+	LogAway          time.Time         `json:"log_away_since,omitzero" doc:"Since when the answering server has not seen the log: values and ages are of then; left out while it sees the log"`
 	Epoch            uint64            `json:"epoch" doc:"Highest epoch opened in its partition"`
 	Server           string            `json:"server" doc:"The server that answers"`
 }

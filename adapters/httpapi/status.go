@@ -15,6 +15,9 @@ const (
 // StateSilent is the state of a server from which nothing is heard.
 const StateSilent = "silent"
 
+// StateLeft is the state of a server that was stopped in good order.
+const StateLeft = "left"
+
 // HashUnknown is the state hash of a server that was not compared yet;
 // domain.HashOK and domain.HashDiffers are the other verdicts.
 const HashUnknown = "unknown"
@@ -42,6 +45,7 @@ type Status struct {
 	Revision uint64 `json:"revision,omitempty" doc:"The active revision of the configuration; 0: the servers' own files count"`
 
 	Servers    []ServerStatus `json:"servers" nullable:"false" doc:"All members, by seniority"`
+	Former     []FormerServer `json:"former,omitempty" nullable:"false" doc:"Servers that were stopped in good order, and are no members until they start again"`
 	Partitions []Partition    `json:"partitions" nullable:"false" doc:"The partitions of the log as folded here"`
 	Counters   Counters       `json:"counters" doc:"What the fold has decided since the first record"`
 }
@@ -56,6 +60,7 @@ type Self struct {
 	Reasons     []string  `json:"reasons" nullable:"false" doc:"Why it is not ready"`
 	Build       string    `json:"build"`
 	Time        time.Time `json:"time" doc:"Its wall clock at this answer"`
+	LogAway     time.Time `json:"log_away_since,omitzero" doc:"Since when it has not seen the log: what it tells of other servers and of devices is of then; left out while it sees the log"`
 	Signs       []string  `json:"signs,omitempty" nullable:"false" doc:"Verifier keys of the checkpoints that it signs while it is primary; left out where it signs none"`
 
 	Checks []SelfCheck `json:"checks,omitempty" nullable:"false" doc:"What it stands on, as it looked last; left out before the first look"`
@@ -93,6 +98,17 @@ type ServerStatus struct {
 	Missing     *int64       `json:"missing,omitempty" doc:"Devices with standby_polling that it is not connected to, or not without a break; left out until it has counted them"`
 	Revision    uint64       `json:"revision,omitempty" doc:"The last revision of the configuration that it has gone over to, by its own word; 0 for none since it started"`
 	Unapplied   string       `json:"unapplied,omitempty" doc:"Why it has not gone over to the active revision, though it should have by now"`
+}
+
+// FormerServer is a server that has left, as it said last.
+type FormerServer struct {
+	Name      string    `json:"name"`
+	Address   string    `json:"address" doc:"Base URL of its API, while it ran"`
+	Build     string    `json:"build"`
+	Position  int64     `json:"position" doc:"Records of the log that it had folded by its last heartbeat"`
+	LastHeard time.Time `json:"last_heard,omitzero" doc:"When that heartbeat was appended; left out if there was none"`
+	Drained   bool      `json:"drained,omitempty" doc:"In maintenance, also once it is back"`
+	DrainedBy string    `json:"drained_by,omitempty" doc:"Who has drained it, and why"`
 }
 
 // Partition is one partition of the log as folded by the answering server.

@@ -27,7 +27,7 @@ func clusterStatusCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who is primary, and how each server is",
-		Args:  cobra.NoArgs,
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if every < 50*time.Millisecond {
 				return usage("--every %s: give at least 50ms", every)
@@ -125,6 +125,12 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 		t.text("landscape %s: primary %s, epoch %d, lease %s", st.Landscape, oneLine(st.Primary), st.Epoch, shortMs(st.LeaseTTL))
 	}
 	t.text("")
+	if len(st.Servers) == 0 {
+		t.text("no server is listed: who they are stands in the log, and server %s has not read it; ask another one with --server or --address", oneLine(st.Server.Name))
+		t.text("")
+		s.warnings(t, st)
+		return
+	}
 	t.row("SERVER", "ADDRESS", "ROLE", "STATE", "READY", "SYNC", "EPOCH", "POSITION", "LAG", "HASH OK", "SENIORITY", "UPTIME", "HEARD")
 	for _, m := range st.Servers {
 		epoch := ""
@@ -139,13 +145,20 @@ func (s *session) statusTable(t *table, st *httpapi.Status) {
 		t.row(m.Name, m.Address, m.Role, m.State, yesNo(m.Ready), m.SyncMode, epoch, m.Position, lag, m.HashOK,
 			m.Seniority, m.Uptime.Duration().Round(time.Second), heard)
 	}
+	for _, m := range st.Former {
+		heard := ""
+		if !m.LastHeard.IsZero() {
+			heard = "at " + m.LastHeard.Local().Format(time.DateTime)
+		}
+		t.row(m.Name, m.Address, "", httpapi.StateLeft, yesNo(false), "", "", m.Position, "", "", "", "", heard)
+	}
 	t.text("")
 	t.text("as server %s sees it (build %s)", oneLine(st.Server.Name), oneLine(st.Server.Build))
 	s.warnings(t, st)
 }
 
 // decisions says what operators have decided, where they have.
-func decisions(t *table, st *httpapi.Status) {
+func (s *session) decisions(t *table, st *httpapi.Status) {
 	if st.Policy != nil {
 		t.text("%s", policyLine(st.Policy))
 	}
@@ -166,7 +179,7 @@ func decisions(t *table, st *httpapi.Status) {
 			t.text("server %s misses %d of the devices that standbys connect to; who misses fewer takes over first", oneLine(m.Name), *m.Missing)
 		}
 		if m.Unapplied != "" {
-			t.text("ALARM: %s", oneLine(m.Unapplied))
+			t.text("ALARM: %s", oneLine(s.pasteable(m.Unapplied)))
 		}
 	}
 }
@@ -198,9 +211,9 @@ func (s *session) stopped(m httpapi.ServerStatus) string {
 
 // warnings says what an operator should look at. No line: nothing.
 func (s *session) warnings(t *table, st *httpapi.Status) {
-	decisions(t, st)
+	s.decisions(t, st)
 	for _, why := range st.Server.Reasons {
-		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(why))
+		t.text("server %s is not ready: %s", oneLine(st.Server.Name), oneLine(s.pasteable(why)))
 	}
 	for _, m := range st.Servers {
 		if m.State == httpapi.StateSilent {

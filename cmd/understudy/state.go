@@ -23,7 +23,7 @@ func stateCommand(g *globals) *cobra.Command {
 
 func stateListCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the devices", Args: cobra.NoArgs,
+		Use: "list", Short: "List the devices", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
@@ -130,6 +130,9 @@ func (s *session) deviceTable(t *table, d *httpapi.Device, holders map[domain.Ta
 		t.text("%d inputs, %d outputs", d.Inputs, d.Outputs)
 	}
 	t.text("position %s, epoch %d, as server %s has folded it", d.Position, d.Epoch, oneLine(d.Server))
+	if !d.LogAway.IsZero() {
+		t.text("that server has not seen the log since %s: values and ages are of then", d.LogAway.Local().Format(time.DateTime))
+	}
 	if d.Removed {
 		t.text("it is no longer configured")
 	}

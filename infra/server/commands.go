@@ -175,12 +175,15 @@ func (s *Server) readRecord(ctx context.Context, at domain.Position) (domain.Rec
 // Command implements httpapi.Backend.
 func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Result, error) {
 	var found []partition.Entry
+	exists := device == ""
 	err := s.core.call(ctx, func() {
 		for _, st := range s.core.machine.States() {
 			if device != "" {
 				if e, ok := st.Lookup(device, uid); ok {
 					found = append(found, e)
 				}
+				_, is := st.Device(device)
+				exists = exists || is
 				continue
 			}
 			found = append(found, st.LookupUID(uid)...)
@@ -190,7 +193,7 @@ func (s *Server) Command(ctx context.Context, device, uid string) (httpapi.Resul
 	case err != nil:
 		return httpapi.Result{}, err
 	case len(found) == 0:
-		return httpapi.Result{}, s.unremembered(ctx, device, uid)
+		return httpapi.Result{}, s.unremembered(ctx, device, uid, exists)
 	case len(found) > 1:
 		return httpapi.Result{}, fmt.Errorf("UID %s was used for %d devices: name the device: %w", uid, len(found), domain.ErrConflict)
 	}

@@ -39,10 +39,10 @@ type controlLoop struct {
 	core      *coreLoop
 	copier    *copierLoop
 
-	away      atomic.Bool  // control cannot be read at the moment
-	losses    atomic.Int64 // how often that has begun
-	foreign   atomic.Int64 // records of control that no server of the landscape wrote
-	sync      atomic.Int64 // the mode, and whether failover is paused: for the metrics
+	away      atomic.Pointer[time.Time] // since when control cannot be read; nil while it can
+	losses    atomic.Int64              // how often that has begun
+	foreign   atomic.Int64              // records of control that no server of the landscape wrote
+	sync      atomic.Int64              // the mode, and whether failover is paused: for the metrics
 	paused    atomic.Bool
 	missed    atomic.Int64 // devices, by this server's last heartbeat; below 0 until it has counted them
 	pollEvery atomic.Int64 // how long its reader may wait for an answer

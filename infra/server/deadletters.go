@@ -19,14 +19,18 @@ const (
 )
 
 // unremembered says of a UID that the fold does not know what is known of it: a
-// record that could not be understood is no command, and has no outcome.
-func (s *Server) unremembered(ctx context.Context, device, uid string) error {
+// record that could not be understood is no command, and has no outcome. A device that
+// there is not has a dead letter at most.
+func (s *Server) unremembered(ctx context.Context, device, uid string, exists bool) error {
 	if s.turn(ctx) {
 		if d := s.deadLetter(ctx, device, uid); d != nil {
 			return fmt.Errorf("the record with UID %s at %s of %s could not be understood, so it is no command and has no outcome: %s (%s). "+
 				"`understudy log tail --topic deadletter` shows it. Mend its producer, and send it again: %w",
 				uid, d.Record, d.Topic, d.Reason, d.Detail, domain.ErrNotFound)
 		}
+	}
+	if !exists {
+		return fmt.Errorf("no device %q is configured, so no command of it is remembered; `understudy state list` shows those that are: %w", device, domain.ErrNotFound)
 	}
 	return fmt.Errorf("no command with UID %s is remembered; a UID is kept for 24 h. If its record could not be understood it is a dead letter: "+
 		"`understudy log tail --topic deadletter` shows them: %w", uid, domain.ErrNotFound)

@@ -31,7 +31,7 @@ func (gravedigger) Decode(domain.TopicKind, int32, domain.Stored) domain.Record 
 func TestADeadLetterIsToldToEverybodyWhoAsks(t *testing.T) {
 	s := &Server{options: Options{Landscape: "main", Data: buried{}, Codec: gravedigger{}}}
 	for n := range 3 {
-		if err := s.unremembered(t.Context(), "", "k-3"); err == nil || !strings.Contains(err.Error(), "could not be understood, so it is no command") {
+		if err := s.unremembered(t.Context(), "", "k-3", true); err == nil || !strings.Contains(err.Error(), "could not be understood, so it is no command") {
 			t.Errorf("number %d is told %v", n, err)
 		}
 	}

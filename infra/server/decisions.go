@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
@@ -92,13 +93,34 @@ func (s *Server) Pause(ctx context.Context, user string, on bool, reason string)
 			}
 			return "automatic failover was not paused; nothing was changed"
 		},
-		refused: func(*election.Server) error { return nil },
-		holds:   func(st *election.State) bool { return st.Paused().On == on },
+		refused: func(m *election.Server) error {
+			if p := m.State().Paused(); on && p.On && isNew(reason, p.Reason) {
+				return fmt.Errorf("automatic failover is paused already, by %s%s. The log keeps that reason and takes no second one, so nothing was changed; "+
+					"to give yours instead: `understudy cluster resume`, then pause again: %w", p.By, because(p.Reason), domain.ErrConflict)
+			}
+			return nil
+		},
+		holds: func(st *election.State) bool { return st.Paused().On == on },
 	})
 }
 
+// isNew says whether somebody gives a reason that is not the one on record: to say that
+// all is well, and to drop it, would be a lie.
+func isNew(reason, kept string) bool { return reason != "" && reason != kept }
+
 // Drain implements httpapi.Cluster.
 func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason string) (httpapi.Decision, error) {
+	return s.drain(ctx, user, server, on, reason, func(m *election.Server) error {
+		one, _ := m.State().Member(server)
+		if _, kept, _ := strings.Cut(one.DrainedBy, ": "); on && one.Drained && isNew(reason, kept) {
+			return fmt.Errorf("%s is drained already, by %s. The log keeps that reason and takes no second one, so nothing was changed; "+
+				"to give yours instead: `understudy cluster undrain %s`, then drain it again: %w", server, one.DrainedBy, server, domain.ErrConflict)
+		}
+		return inTheWay(m, server, on)
+	})
+}
+
+func (s *Server) drain(ctx context.Context, user, server string, on bool, reason string, refused func(*election.Server) error) (httpapi.Decision, error) {
 	done := server + " takes part again"
 	if on {
 		done = server + " is drained: it folds and answers, and does not take over"
@@ -111,7 +133,7 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 			}
 			return server + " was not drained; nothing was changed"
 		},
-		refused: func(m *election.Server) error { return inTheWay(m, server, on) },
+		refused: refused,
 		holds: func(st *election.State) bool {
 			m, ok := st.Member(server)
 			return ok && m.Drained == on
@@ -127,7 +149,7 @@ func (s *Server) Drain(ctx context.Context, user, server string, on bool, reason
 // take over from it.
 func inTheWay(m *election.Server, server string, goes bool) error {
 	if _, ok := m.State().Member(server); !ok || m.State().Banned(server) != "" {
-		return hindered(server, election.HinderedAbsent)
+		return hindered(m.State(), server, election.HinderedAbsent)
 	}
 	holder, _, held := m.State().Holder()
 	if _, other := m.Next(); goes && held && holder == server && !other {
@@ -150,7 +172,8 @@ func (s *Server) awaitOther(ctx context.Context, server string) error {
 // Remove implements httpapi.Cluster.
 func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, reason string) (httpapi.Decision, error) {
 	if inOrder {
-		if _, err := s.Drain(ctx, user, server, true, reason); err != nil {
+		spared := func(m *election.Server) error { return inTheWay(m, server, true) }
+		if _, err := s.drain(ctx, user, server, true, reason, spared); err != nil {
 			return httpapi.Decision{}, err
 		}
 	}
@@ -163,11 +186,11 @@ func (s *Server) Remove(ctx context.Context, user, server string, inOrder bool, 
 			}
 			_, known := m.State().Known(server)
 			if !known {
-				return hindered(server, election.HinderedAbsent)
+				return hindered(m.State(), server, election.HinderedAbsent)
 			}
 			holder, _, held := m.State().Holder()
 			if _, other := m.Next(); held && holder == server && !other {
-				return fmt.Errorf("%s is the primary, and no other server is ready to take over; to end the whole landscape: `understudy cluster dissolve`: %w", server, domain.ErrConflict)
+				return fmt.Errorf("%s is the primary, and no other server is ready to take over; to end the whole landscape: `understudy cluster dissolve %s --yes --reason TEXT`: %w", server, s.options.Landscape, domain.ErrConflict)
 			}
 			return nil
 		},

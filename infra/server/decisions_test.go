@@ -55,8 +55,20 @@ func TestOperatorsDecideAboutTheServersOfALandscape(t *testing.T) {
 			}
 		}
 	}
-	says("drained already, by ann: new disks; nothing was changed")(a.Drain(s.ctx, "bob", "B", true, "again"))
-	says("paused already, by ann: work on the switches; nothing")(a.Pause(s.ctx, "bob", true, "again"))
+	says("drained already, by ann: new disks; nothing was changed")(a.Drain(s.ctx, "bob", "B", true, ""))
+	says("paused already, by ann: work on the switches; nothing")(a.Pause(s.ctx, "bob", true, ""))
+	says("paused already")(a.Pause(s.ctx, "bob", true, "work on the switches"))
+	// A reason that nobody would ever see is not taken.
+	refuses := func(want string) func(httpapi.Decision, error) {
+		return func(d httpapi.Decision, err error) {
+			t.Helper()
+			if !errors.Is(err, domain.ErrConflict) || !strings.Contains(err.Error(), want) {
+				t.Errorf("it says %q, %v, want a refusal with %q", d.Done, err, want)
+			}
+		}
+	}
+	refuses("by ann: new disks. The log keeps that reason")(a.Drain(s.ctx, "bob", "B", true, "again"))
+	refuses("by ann: work on the switches. The log keeps that reason")(a.Pause(s.ctx, "bob", true, "again"))
 	decided(t)(a.Pause(s.ctx, "ann", false, ""))
 	decided(t)(a.Drain(s.ctx, "ann", "B", false, ""))
 	says("C was not drained; nothing was changed")(a.Drain(s.ctx, "bob", "C", false, ""))

@@ -84,7 +84,7 @@ func (s *Server) letter(ctx context.Context, offset int64) (*oneLetter, error) {
 		return nil, err
 	}
 	if l.Letter = l.fold.Find(offset); l.Letter == nil {
-		return nil, fmt.Errorf("there is no dead letter %d: `understudy deadletter list` shows them: %w", offset, domain.ErrNotFound)
+		return nil, fmt.Errorf("there is no dead letter %d: `understudy deadletter list --all` shows them: %w", offset, domain.ErrNotFound)
 	}
 	return l, nil
 }

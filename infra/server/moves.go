@@ -65,7 +65,7 @@ func (s *Server) notHere(m *election.Server) error {
 // successor is whom a planned move goes to: the one that is named, or else the next.
 func (s *Server) successor(m *election.Server, to string) (string, error) {
 	if to != "" {
-		return to, hindered(to, m.Hindrance(to))
+		return to, hindered(m.State(), to, m.Hindrance(to))
 	}
 	if next, ok := m.Next(); ok {
 		return next, nil
@@ -73,7 +73,7 @@ func (s *Server) successor(m *election.Server, to string) (string, error) {
 	var others []string
 	for _, member := range m.State().Members() {
 		if why := m.Hindrance(member.Name); member.Name != s.me() && !member.Removed {
-			others = append(others, domain.Plain(hindered(member.Name, why)))
+			others = append(others, domain.Plain(hindered(m.State(), member.Name, why)))
 		}
 	}
 	if len(others) == 0 {
@@ -87,9 +87,13 @@ func (s *Server) successor(m *election.Server, to string) (string, error) {
 }
 
 // hindered says why a server could not take over, and how to go on; nil if it could.
-func hindered(name string, why election.Hindrance) error {
+func hindered(st *election.State, name string, why election.Hindrance) error {
 	var goOn string
 	class := domain.ErrConflict
+	away, _ := st.Known(name)
+	if why == election.HinderedAbsent && away && st.Banned(name) == "" {
+		return fmt.Errorf("%s has left in good order, and is no server of this landscape until it is started again: %w", name, domain.ErrNotFound)
+	}
 	switch why {
 	case "":
 		return nil
@@ -144,9 +148,9 @@ func (s *Server) unforceable(m *election.Server, to string) error {
 		if !held && to == s.me() && m.MayClear() {
 			return nil
 		}
-		return hindered(to, why)
+		return hindered(m.State(), to, why)
 	default:
-		return hindered(to, why)
+		return hindered(m.State(), to, why)
 	}
 }
 

@@ -99,7 +99,7 @@ func (s *Server) unfitting(st *election.State, p domain.Policy) error {
 	}
 	for _, name := range p.Members {
 		if m, ok := st.Member(name); !ok || m.Removed {
-			faults = append(faults, domain.Plain(hindered(name, election.HinderedAbsent)))
+			faults = append(faults, domain.Plain(hindered(st, name, election.HinderedAbsent)))
 			class = domain.ErrNotFound
 		}
 	}

@@ -214,8 +214,13 @@ func (s *Server) leave(ctx context.Context) {
 func (s *Server) controlReader() *readerLoop {
 	r := newReader(s.options.Control, s.options.Codec, s.options.Landscape, domain.TopicControl, make([]domain.Fingerprint, 1), s.control.batches, s.options.Logger)
 	r.machine.Skip(0, s.control.next)
-	r.lost = func() { s.control.away.Store(true); s.control.losses.Add(1); s.control.tell(election.LogLost{}) }
-	r.back = func() { s.control.away.Store(false); s.control.tell(election.LogBack{}) }
+	r.lost = func() {
+		now := time.Now()
+		s.control.away.Store(&now)
+		s.control.losses.Add(1)
+		s.control.tell(election.LogLost{})
+	}
+	r.back = func() { s.control.away.Store(nil); s.control.tell(election.LogBack{}) }
 	r.wait = func() time.Duration { return time.Duration(s.control.pollEvery.Load()) }
 	return r
 }

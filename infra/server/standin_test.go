@@ -61,6 +61,9 @@ func TestAServerWithoutALogShowsWhatItHasKept(t *testing.T) {
 	if said := log.String(); !strings.Contains(said, "revision=1") {
 		t.Errorf("it does not log what it shows: %s", said)
 	}
+	if !st.Server.LogAway.IsZero() {
+		t.Errorf("it has no snapshot, and says that its state is of %s", st.Server.LogAway)
+	}
 	file, err := vmcfile.In(dir).Load(1 << 20)
 	must(t, err)
 	must(t, vmcfile.In(dir).Save([]byte(strings.Replace(string(file), "outputs: 40", "outputs: 20", 1))))

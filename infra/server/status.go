@@ -60,8 +60,9 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 		out.Counters.DeadLetters += n.Dead
 		out.Counters.Foreign += n.Foreign
 	}
+	out.Server.LogAway = s.logAway()
 	if s.standsIn.Load() {
-		reasons = append(reasons, standing)
+		reasons = append(reasons, standing+ofThen(out.Server.LogAway))
 	} else if !c.machine.CaughtUp() {
 		reasons = append(reasons, "it has not yet read the log to its end")
 	}
@@ -91,6 +92,33 @@ func (s *Server) foldStatus(out *httpapi.Status) {
 	}
 }
 
+// logAway is since when this server has not seen the log; zero while it sees it, or where
+// it has kept nothing of it. It runs in the core loop.
+func (s *Server) logAway() time.Time {
+	if since := s.control.away.Load(); since != nil {
+		return *since
+	}
+	if !s.standsIn.Load() {
+		return time.Time{}
+	}
+	newest := domain.Instant(0)
+	for _, st := range s.core.machine.States() {
+		newest = max(newest, st.LogTime())
+	}
+	if newest == 0 {
+		return time.Time{}
+	}
+	return newest.Time()
+}
+
+// ofThen says of when something is.
+func ofThen(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return "; the state of the devices is of " + t.Format(time.DateTime)
+}
+
 // electionStatus runs in the control loop.
 func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	state := m.State()
@@ -101,8 +129,9 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 	if held && s.heard(m, holder) {
 		out.Primary = holder
 	}
-	if s.control.away.Load() {
-		out.Server.Reasons = append(out.Server.Reasons, "the log does not answer")
+	away := out.Server.LogAway
+	if since := s.control.away.Load(); since != nil {
+		out.Server.Reasons = append(out.Server.Reasons, "the log has not answered since "+since.Format(time.DateTime)+": what this server shows is of then")
 	}
 	s.decisionStatus(m, out)
 	for _, member := range state.Members() {
@@ -128,6 +157,11 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 			}
 		}
 	}
+	for _, member := range state.Former() {
+		if !member.Removed {
+			out.Former = append(out.Former, formerStatus(member))
+		}
+	}
 	if out.Server.Name == "" {
 		out.Server.Name = s.options.Election.Member
 		out.Server.Incarnation = s.options.Election.Incarnation
@@ -146,7 +180,7 @@ func (s *Server) electionStatus(m *election.Server, out *httpapi.Status) {
 		out.Server.Reasons = append(out.Server.Reasons, "it holds the epoch, and may not act yet or not at the moment")
 		out.Server.Ready = false
 	}
-	out.Server.Build, out.Server.Time = s.options.Build, time.Now()
+	out.Server.Build, out.Server.Time, out.Server.LogAway = s.options.Build, time.Now(), away
 	if s.options.Signer != nil {
 		out.Server.Signs = s.options.Signer.Verifiers()
 	}
@@ -194,6 +228,17 @@ func (s *Server) serverStatus(m election.Member, primary bool, epoch uint64) htt
 		st.State = "catching up"
 	}
 	return st
+}
+
+// formerStatus is what is known of a server that has left.
+func formerStatus(m election.Member) httpapi.FormerServer {
+	out := httpapi.FormerServer{
+		Name: m.Name, Address: m.Address, Build: m.Build, Position: m.LastHeartbeat.Position, Drained: m.Drained, DrainedBy: m.DrainedBy,
+	}
+	if m.LastAppended != 0 {
+		out.LastHeard = m.LastAppended.Time()
+	}
+	return out
 }
 
 // syncMode is that of a member as it says itself; before it has said anything, or where
@@ -332,7 +377,8 @@ func (s *Server) nameHolders(ctx context.Context, d *httpapi.Device) {
 
 func (s *Server) device(st *partition.State, d *partition.Device) httpapi.Device {
 	out := httpapi.Device{
-		ID: d.ID(), Driver: d.Definition.Driver, Address: d.Definition.Address,
+		LogAway: s.logAway(),
+		ID:      d.ID(), Driver: d.Definition.Driver, Address: d.Definition.Address,
 		Connected: d.Connected, ConnectionDetail: d.ConnectionDetail, ConnectionSince: d.ConnectionSince.Time(), Removed: d.Removed,
 		Inputs: d.Definition.Inputs, Outputs: d.Definition.Outputs,
 		Cells: []httpapi.Cell{}, Pending: []httpapi.Pending{}, Doubts: len(d.Doubts()),
