@@ -67,7 +67,7 @@ func (l *link) noAnswer(e *exchange, cause error) {
 		cause = fmt.Errorf("no answer within %s", e.verb.timeout)
 	}
 	l.tell(func() {
-		l.sink.Answered(domain.Answered{Ref: e.action.Ref, Verdict: domain.NoAnswer, Reason: domain.ReasonNoAnswer, Detail: short(cause.Error())})
+		l.sink.Answered(domain.Answered{Ref: e.action.Ref, Verdict: domain.NoAnswer, Reason: domain.ReasonNoAnswer, Detail: short(domain.Plain(cause))})
 	})
 	<-l.slot
 	l.lookAgain() // is the device still there?

@@ -71,7 +71,7 @@ func (l *link) Emit(ctx context.Context, a domain.Action, gate domain.Gate) erro
 	}
 	err = fmt.Errorf("emit %s to %s: %w", e.verb.Name, l.plan.authority, err)
 	if !errors.Is(err, domain.ErrFenced) && !errors.Is(err, errBusy) {
-		l.lose(err.Error())
+		l.lose(domain.Plain(err))
 	}
 	return err
 }
@@ -80,7 +80,7 @@ func (l *link) Emit(ctx context.Context, a domain.Action, gate domain.Gate) erro
 // would give the same.
 func (l *link) refuse(a domain.Action, fault error) {
 	l.tell(func() {
-		l.sink.Answered(domain.Answered{Ref: a.Ref, Verdict: domain.Rejected, Reason: domain.ReasonBadArguments, Detail: short(fault.Error())})
+		l.sink.Answered(domain.Answered{Ref: a.Ref, Verdict: domain.Rejected, Reason: domain.ReasonBadArguments, Detail: short(domain.Plain(fault))})
 	})
 }
 

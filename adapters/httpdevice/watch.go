@@ -160,7 +160,7 @@ func (l *link) check() {
 	values, err := l.look()
 	if err != nil {
 		l.quiet() // the answer to a request under way comes before the loss
-		l.lose(err.Error())
+		l.lose(domain.Plain(err))
 	} else if l.rise(before, ref, values) {
 		l.schedule()
 	}
@@ -205,7 +205,7 @@ func (l *link) readOne(r *reading) {
 	value, err := doc.read(r)
 	if err != nil {
 		l.quiet()
-		l.lose(err.Error())
+		l.lose(domain.Plain(err))
 		return
 	}
 	l.tell(func() { l.sink.Reported([]domain.Value{value}, false) })

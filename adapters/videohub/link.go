@@ -65,7 +65,7 @@ func (l *Link) run() {
 func (l *Link) connect() (wasUp bool) {
 	if door, ok := l.sink.(domain.Doorkeeper); ok {
 		if err := door.MayConnect(); err != nil {
-			l.down("connect: " + err.Error())
+			l.down("connect: " + domain.Plain(err))
 			return false
 		}
 	}
@@ -216,5 +216,5 @@ func reasonOf(err error) string {
 	if errors.As(err, &op) && op.Err != nil {
 		err = op.Err
 	}
-	return err.Error()
+	return domain.Plain(err)
 }

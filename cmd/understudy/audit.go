@@ -58,7 +58,7 @@ the log: the same command with --resume goes on there.`,
   understudy audit verify -o html > report.html
   understudy audit verify --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z -o json
   understudy audit verify --file /backup/main --keys-file keys`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.verify(cmd, &o) },
 	}
 	o.historyFlags.register(cmd)

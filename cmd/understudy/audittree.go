@@ -86,7 +86,7 @@ func auditCheckpointCommand(g *globals) *cobra.Command {
 		Long: `Show the newest signed checkpoint of the log: what all records hash to. Who keeps it
 where nobody of the landscape can change it can show later that the log was changed.`,
 		Example: `  understudy audit checkpoint > checkpoint-2026-11-21.note`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := g.openVerified(cmd, &h)
 			if err != nil {
@@ -178,7 +178,7 @@ func auditConsistencyCommand(g *globals) *cobra.Command {
 one: whether the records that each covers are those that stand there now. The exit code
 is 6 if they are not.`,
 		Example: `  understudy audit consistency --from monday.note --to friday.note --key understudy.main+1a2b3c4d+AaBb…`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			keys, err := k.verifiers()
 			switch {
@@ -285,7 +285,7 @@ signature, hold the log against it and against the one that the witness has sign
 before, and if all is well sign it too, in the file --seen. The exit code is 6 if the
 log was changed; then nothing is signed.`,
 		Example: `  understudy audit witness --seen main.note --witness-key witness-key --key understudy.main+1a2b3c4d+AaBb…`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			keys, err := k.verifiers()
 			switch {

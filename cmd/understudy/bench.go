@@ -40,7 +40,7 @@ machine, give --records 10000000 --uids 1000000 --devices 10000 --rounds 20.`,
 		Example: `  understudy bench
   understudy bench --only latency,replay -o json
   understudy bench --kafka kafka1:9092,kafka2:9092`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.register(cmd)

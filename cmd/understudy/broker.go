@@ -16,7 +16,7 @@ func brokerCommand() *cobra.Command {
 		Long: `Run the embedded broker. It speaks Kafka's protocol, so every Kafka client works
 with it. It is for one machine: a demo, a test, a small site. Use Apache Kafka
 for more.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBroker(cmd, cfg) },
 	}
 	f := cmd.Flags()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -222,17 +223,46 @@ var aCommand = regexp.MustCompile("`understudy ([^`]+)`")
 
 // pasteable makes the command lines in what a server says name the landscape
 // that was asked: a server cannot know how it was found.
-func (s *session) pasteable(text string) string {
+func (g *globals) pasteable(text string) string {
 	return aCommand.ReplaceAllStringFunc(text, func(quoted string) string {
-		return "`" + s.line(strings.Fields(aCommand.FindStringSubmatch(quoted)[1])...) + "`"
+		return "`" + g.line(strings.Fields(aCommand.FindStringSubmatch(quoted)[1])...) + "`"
 	})
+}
+
+// pastedError is an error with command lines that name the landscape that was asked.
+type pastedError struct {
+	error
+	text string
+}
+
+func (p *pastedError) Error() string { return p.text }
+func (p *pastedError) Unwrap() error { return p.error }
+
+// pasted is pasteable for an error that was not made here.
+func (g *globals) pasted(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &pastedError{err, g.pasteable(err.Error())}
+}
+
+// readsTheLog says whether a command reads the brokers, or a folder, and asks no server.
+func readsTheLog(args []string) bool {
+	of := map[string][]string{"deadletter": {"list", "show"}, "state": {"at", "diff"}} // of a group: only these
+	switch {
+	case len(args) == 0:
+		return false
+	case slices.Contains([]string{"log", "timeline", "explain", "export", "seal", "audit", "replay"}, args[0]):
+		return true
+	}
+	return len(args) > 1 && slices.Contains(of[args[0]], args[1])
 }
 
 // line is a command line that can be pasted: it names the same landscape.
 func (g *globals) line(args ...string) string {
 	words := append([]string{programName()}, args...)
 	switch {
-	case g.Address != "" && len(args) > 0 && args[0] == "log": // it is read from the brokers
+	case g.Address != "" && readsTheLog(args):
 		words = append(words, "--kafka", "HOST:PORT")
 	case g.Address != "":
 		words = append(words, "--address", g.Address)

@@ -303,7 +303,9 @@ func TestWrongUseIsToldInOurWords(t *testing.T) {
 	}{
 		{"missing DEVICE: understudy route set DEVICE\n", []string{"route", "set", "--dest", "1", "--source", "1"}},
 		{"missing DEVICE and VERB: understudy command send DEVICE VERB", []string{"command", "send"}},
-		{`"c" is one too many: understudy command send DEVICE VERB`, []string{"command", "send", "a", "b", "c"}},
+		{`"c" is one too many: understudy command send DEVICE VERB, and the rest as flags`, []string{"command", "send", "a", "b", "c"}},
+		{`"B" is one too many: understudy switchover takes no argument, only flags`, []string{"switchover", "B"}},
+		{`"4" is one too many: understudy config show [REVISION]`, []string{"config", "show", "3", "4"}},
 		{`understudy route has no command "st"; did you mean set?`, []string{"route", "st"}},
 		{`--dest "x": give a whole number`, []string{"route", "set", "d", "--dest", "x", "--source", "1"}},
 		{`--valid-for "5": give a duration with its unit`, []string{"command", "send", "d", "v", "--valid-for", "5"}},
@@ -334,6 +336,14 @@ func TestAServersAdviceNamesTheSameLandscape(t *testing.T) {
 	}
 	address := serveFake(t, l.a, nil)
 	_, _, errOut = l.bare(t, "", "command", "status", "u-1", "--address", address)
+	for args, want := range map[string]string{
+		"deadletter list --all": "understudy deadletter list --all --kafka HOST:PORT", "deadletter discard 3": "understudy deadletter discard 3 --address http://a",
+		"state at": "understudy state at --kafka HOST:PORT", "state get d": "understudy state get d --address http://a",
+	} {
+		if got := (&globals{Address: "http://a"}).line(strings.Fields(args)...); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 	if want := "`understudy state list --address " + address + "` and `understudy log tail --topic deadletter --kafka HOST:PORT`"; !strings.Contains(errOut, want) {
 		t.Errorf("got %s, want %s", errOut, want)
 	}

@@ -37,7 +37,7 @@ func configExplainCommand() *cobra.Command {
 	var file configFile
 	var output string
 	cmd := &cobra.Command{
-		Use: "explain", Short: "Say for each value where it came from", Args: cobra.NoArgs,
+		Use: "explain", Short: "Say for each value where it came from", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := file.load(cmd)
 			if err != nil {
@@ -71,7 +71,7 @@ func printSettings(w io.Writer, settings []config.Setting, output string) error 
 func configValidateCommand() *cobra.Command {
 	var file configFile
 	cmd := &cobra.Command{
-		Use: "validate [FILE]", Short: "Say everything that is wrong with a landscape's configuration, or with a server's", Args: cobra.MaximumNArgs(1),
+		Use: "validate [FILE]", Short: "Say everything that is wrong with a landscape's configuration, or with a server's", Args: exactly,
 		Long: `Say everything that is wrong with the configuration of a landscape (FILE, as config
 publish takes it), or without one with that of a server (--config, environment, flags).`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,7 +31,7 @@ func deadLetterListCommand(g *globals) *cobra.Command {
 exported folder; no server is asked. Each is named by its offset in the dead-letter topic.`,
 		Example: `  understudy deadletter list
   understudy deadletter list --all -o json --file /backup/main --keys-file keys`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
 				found, err := p.letters(cmd.Context(), letters.New(), 0)
@@ -109,7 +109,7 @@ func deadLetterShowCommand(g *globals) *cobra.Command {
 				}
 				l := found.Find(n)
 				if l == nil {
-					return fmt.Errorf("there is no dead letter %d: `understudy deadletter list --all` shows them: %w", n, domain.ErrNotFound)
+					return fmt.Errorf("there is no dead letter %d: `%s` shows them: %w", n, g.line("deadletter", "list", "--all"), domain.ErrNotFound)
 				}
 				return screen.show(l, func(t *table) { letterTable(t, l) })
 			})

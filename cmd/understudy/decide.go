@@ -135,7 +135,7 @@ read. It cannot be taken back.`, nil)
 func clusterHistoryCommand(g *globals) *cobra.Command {
 	var last int
 	cmd := &cobra.Command{
-		Use: "history", Short: "Show every epoch: who held it, why, on whose word, how it ended", Args: cobra.NoArgs,
+		Use: "history", Short: "Show every epoch: who held it, why, on whose word, how it ended", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {

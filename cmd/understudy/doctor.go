@@ -25,7 +25,7 @@ func clusterDoctorCommand(g *globals) *cobra.Command {
 its role, lag, state hash, build, identity, guard, valve and clock, what it stands on (disk, resolver, its own
 address, the brokers' settings), and what operators have decided. It ends
 with 1 if something fails; a warning is no failure.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
@@ -36,7 +36,7 @@ with 1 if something fails; a warning is no failure.`,
 				return s.explain(err)
 			}
 			findings := checkup.Of(answers)
-			if err := s.show(findings, func(t *table) { doctorTable(t, findings, all) }); err != nil {
+			if err := s.show(findings, func(t *table) { s.doctorTable(t, findings, all) }); err != nil {
 				return err
 			}
 			if checkup.Worst(findings) == checkup.Fails {
@@ -49,7 +49,7 @@ with 1 if something fails; a warning is no failure.`,
 	return cmd
 }
 
-func doctorTable(t *table, findings []checkup.Finding, all bool) {
+func (s *session) doctorTable(t *table, findings []checkup.Finding, all bool) {
 	good := 0
 	t.row("SERVER", "CHECK", "STATE", "WHAT IS WRONG")
 	for _, f := range findings {
@@ -57,7 +57,7 @@ func doctorTable(t *table, findings []checkup.Finding, all bool) {
 			good++
 			continue
 		}
-		t.row(f.Server, f.Check, f.State, f.Detail)
+		t.row(f.Server, f.Check, f.State, s.pasteable(f.Detail))
 	}
 	if good > 0 {
 		t.text("%d checks are as they should be; --all shows them", good)

@@ -38,7 +38,7 @@ with the same command; given again later, it adds what is new.`,
   understudy export --to incident --since 2026-11-21T20:00:00Z --until 2026-11-21T21:00:00Z
   understudy export --to copy --kafka broker-1:9092 --landscape main
   understudy export --format parquet --to tables --file /backup/main --keys-file keys`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.export(cmd, &o) },
 	}
 	cmd.Flags().StringVar(&o.form, "format", "jsonl", "jsonl: one CloudEvent in JSON on each line, which --file reads; parquet: by day, with decoded columns, for DuckDB, pandas and the like")

@@ -18,7 +18,7 @@ func indoubtCommand(g *globals) *cobra.Command {
 
 func indoubtListCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the actions in doubt", Args: cobra.NoArgs,
+		Use: "list", Short: "List the actions in doubt", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {

@@ -32,7 +32,7 @@ for whom it was used.
 The key that signs checkpoints is not given, unless --with-signing-key says so; the log keeps
 that too. Who has both keys and the brokers can write another history and sign it: copy that
 key from server to server yourself where not every user is to be able to get it.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {

@@ -30,7 +30,7 @@ landscape's key, so all servers of a landscape have the same file, and nobody el
 has it. A file that is there already is never overwritten: with it would go the
 means to verify what is in the log.`,
 		Example: `  understudy keys create --file /etc/understudy/keys`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if path == "" {
 				return usage("name the file to write with --file")

@@ -61,5 +61,5 @@ func (l *life) end() {
 // processLogger is the logger of the small processes; the server has its own
 // settings.
 func processLogger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return slog.New(slog.NewTextHandler(os.Stderr, inLogs(nil)))
 }

@@ -46,7 +46,7 @@ their order; partitions are put in the order of time, --follow as they arrive.`,
   understudy log tail --topic deadletter
   understudy log tail --config /etc/understudy/server.yaml
   understudy log tail --kafka broker-1:9092 --landscape main --keys-file keys`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.json {
 				g.Output = formJSON

@@ -38,7 +38,7 @@ of its own.`,
   understudy cluster policy --order precedence --hold-down 30s
   understudy cluster policy --order designated --servers B,A --fail-back manual
   understudy cluster policy --max-members 8`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			flags := cmd.Flags()
 			if err := checkPolicy(flags, order, failBack, holdDown, limit); err != nil {
@@ -140,5 +140,5 @@ func (s *session) showDecision(d httpapi.Decision, err error) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	return s.show(d, func(t *table) { t.text("%s", oneLine(d.Done)) })
+	return s.show(d, func(t *table) { t.text("%s", oneLine(s.pasteable(d.Done))) })
 }

@@ -45,7 +45,9 @@ func (s *session) preview(ctx context.Context, to string) (preview, error) {
 	p := preview{Landscape: st.Landscape, Primary: st.Primary, Successor: to, Overrides: []string{}, InDoubt: []flight{}}
 	for _, m := range st.Servers {
 		if m.Name == to {
-			p.Overrides = against(&m, &st)
+			for _, why := range against(&m, &st) {
+				p.Overrides = append(p.Overrides, s.pasteable(why))
+			}
 		}
 	}
 	for _, d := range devices {

@@ -20,7 +20,7 @@ with every checkpoint that a primary wrote: before an upgrade, with the new buil
 the log of the running one. Exit code 6 if one differs.`,
 		Example: `  understudy replay check --keys-file keys --file /backup/main
   /opt/new/understudy replay check --config /etc/understudy/server.yaml`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.look(cmd, &o, func(past *past, screen *screen) error {
 				return past.foldAgain(cmd.Context(), newMeter(p.notes(cmd), "fold", 0, time.Now()), screen)

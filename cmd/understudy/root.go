@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,14 +95,18 @@ func noteReached(cmd *cobra.Command, reached *bool) {
 	}
 }
 
-// exactly checks that a command gets the arguments that its line of use names.
+// exactly checks that a command gets the arguments that its line of use names; one in
+// brackets may be left out.
 func exactly(cmd *cobra.Command, args []string) error {
 	names := strings.Fields(cmd.Use)[1:]
-	switch n := len(names); {
-	case len(args) < n:
-		return fmt.Errorf("missing %s: %s %s", strings.Join(names[len(args):], " and "), cmd.CommandPath(), strings.Join(names, " "))
-	case len(args) > n:
-		return fmt.Errorf("%q is one too many: %s %s", args[n], cmd.CommandPath(), strings.Join(names, " "))
+	needed := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return strings.HasPrefix(name, "[") })
+	switch {
+	case len(args) < len(needed):
+		return fmt.Errorf("missing %s: %s %s", strings.Join(needed[len(args):], " and "), cmd.CommandPath(), strings.Join(names, " "))
+	case len(args) > len(names) && len(names) == 0:
+		return fmt.Errorf("%q is one too many: %s takes no argument, only flags", args[0], cmd.CommandPath())
+	case len(args) > len(names):
+		return fmt.Errorf("%q is one too many: %s %s, and the rest as flags", args[len(names)], cmd.CommandPath(), strings.Join(names, " "))
 	}
 	return nil
 }

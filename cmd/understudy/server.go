@@ -42,7 +42,7 @@ func serverCommand() *cobra.Command {
 guard that sees it end, says so in the log at once, and starts it again. With
 --no-guard, or guard.enabled: false, it is one process, for sites that prefer a
 supervisor; then the end of the process costs the length of the lease.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := file.load(cmd)
 			if err == nil {
@@ -131,7 +131,7 @@ func runServer(ctx context.Context, cfg config.Config, point bool) error {
 func serverLogger(cfg config.Config) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Logging.Level)) // validated before
-	opts := &slog.HandlerOptions{Level: level}
+	opts := inLogs(level)
 	var handler slog.Handler = slog.NewTextHandler(os.Stderr, opts)
 	if cfg.Logging.Format == "json" {
 		handler = slog.NewJSONHandler(os.Stderr, opts)

@@ -28,7 +28,7 @@ one on all servers: checkpoints then carry both signatures and name both keys. T
 old line away when those who verify have the new one.`,
 		Example: `  understudy keys signing --landscape main --file /etc/understudy/signing-key
   understudy keys signing --witness example.com/audit --file witness-key`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			name := witness
 			switch {

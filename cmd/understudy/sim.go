@@ -28,7 +28,7 @@ func simVideohubCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "videohub",
 		Short: "Simulate a Blackmagic Videohub router",
-		Args:  cobra.NoArgs,
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Logger = processLogger()
 			sim, err := videohub.NewSimulator(opts)
@@ -52,7 +52,7 @@ func simHTTPCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "http",
 		Short: "Simulate an HTTP device: a gate with pulses and parameters",
-		Args:  cobra.NoArgs,
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sim := httpdevice.NewSimulator(httpdevice.SimOptions{})
 			if err := sim.Start(listen); err != nil {

@@ -232,7 +232,7 @@ the next offset of each partition.`,
 		Example: `  understudy state at --time 2026-11-21T20:14:07.250Z
   understudy state at --position 3:81234 --device videohub-1
   understudy state at --time 15m -o json --file /backup/main --keys-file keys`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := w.parse(time.Now())
 			if err != nil {

@@ -37,7 +37,7 @@ it came about by. A moment is a time (2026-11-21T20:14:07.25Z, or 15m for so lon
 position (3:81234) or a cut that an answer has printed.`,
 		Example: `  understudy state diff --from 2026-11-21T20:14:00Z --to 2026-11-21T20:15:00Z
   understudy state diff --from 1h --to 0s --device videohub-1 -o json`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
 				return usage("give both --from and --to")

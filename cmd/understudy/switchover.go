@@ -17,7 +17,7 @@ func switchoverCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "switchover",
 		Short: "Move primacy to another server in a planned way: nothing is in doubt",
-		Args:  cobra.NoArgs,
+		Args:  exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := g.open(cmd)
 			if err != nil {
@@ -43,7 +43,7 @@ a switchover leaves nothing in doubt, so use that where the primary works.
 --server names the server that is to take over. --preview shows what could be in doubt and
 does nothing; at a terminal, without --force, it is shown and asked for the landscape's name.`,
 		Example: `  understudy takeover --force --reason "A answers but its devices do not" --server B`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if look {
 				return g.lookAhead(cmd)

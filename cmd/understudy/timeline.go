@@ -41,7 +41,7 @@ away.`,
   understudy timeline --epoch 7 --type epoch -o json
   understudy timeline --gaps --since 24h --device videohub-1
   understudy timeline --since 1m --follow`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := g.timeline(cmd, &o)
 			if errors.Is(err, context.Canceled) {

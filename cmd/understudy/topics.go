@@ -61,7 +61,7 @@ func (t *topicsFlags) open(cmd *cobra.Command) (log *kafka.Log, landscape string
 func topicsCreateCommand() *cobra.Command {
 	var t topicsFlags
 	cmd := &cobra.Command{
-		Use: "create", Short: "Create the topics that are missing", Args: cobra.NoArgs,
+		Use: "create", Short: "Create the topics that are missing", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd, func(ctx context.Context, log *kafka.Log, landscape string) error {
 				if err := log.EnsureTopics(ctx, landscape, t.spec); err != nil {
@@ -79,7 +79,7 @@ func topicsCreateCommand() *cobra.Command {
 func topicsCheckCommand() *cobra.Command {
 	var t topicsFlags
 	cmd := &cobra.Command{
-		Use: "check", Short: "Say everything that is wrong with the topics", Args: cobra.NoArgs,
+		Use: "check", Short: "Say everything that is wrong with the topics", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd, func(ctx context.Context, log *kafka.Log, landscape string) error {
 				findings, err := log.CheckTopics(ctx, landscape, t.spec)

@@ -31,7 +31,7 @@ func upCommand() *cobra.Command {
 		Long: `Run a whole landscape on this machine: the embedded broker, servers with their
 guards, a simulated 40x40 Videohub and a simulated HTTP device. It follows what
 happens until Ctrl-C, and keeps its data in the folder for the next time.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if run, err := up.Load(opts.Dir); err == nil && run.PortBase > 0 && !cmd.Flags().Changed("port-base") {
 				opts.PortBase = run.PortBase
@@ -64,7 +64,7 @@ func runUp(cmd *cobra.Command, opts up.Options) error {
 		return err
 	}
 	opts.Version, opts.User = thisBuild().String(), userName()
-	opts.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
+	opts.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), inLogs(slog.LevelError)))
 	opts.Printf = linePrinter(cmd.OutOrStdout())
 
 	ctx, cancel := context.WithCancelCause(cmd.Context())

@@ -66,7 +66,7 @@ func (k *clerkLoop) fetch(ctx context.Context, f clerk.Fetch) clerk.Input {
 }
 
 func failed(err error) clerk.Input {
-	return clerk.Failed{Invalid: errors.Is(err, domain.ErrInvalid), Cause: err.Error()}
+	return clerk.Failed{Invalid: errors.Is(err, domain.ErrInvalid), Cause: domain.Plain(err)}
 }
 
 func (k *clerkLoop) append(ctx context.Context, a clerk.Append) clerk.Input {

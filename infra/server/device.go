@@ -278,7 +278,7 @@ func (d *deviceLoop) open(opening uint64) device.Input {
 	}
 	link, err := d.driver.Open(def, sink{device: d, opening: opening})
 	if err != nil {
-		return device.NotOpened{Opening: opening, Cause: err.Error()}
+		return device.NotOpened{Opening: opening, Cause: domain.Plain(err)}
 	}
 	d.link = link
 	return nil

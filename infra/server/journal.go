@@ -80,7 +80,7 @@ func (j *journalLoop) append(ctx context.Context, a journal.Append) journal.Inpu
 	if ctx.Err() == nil && !invalid && (a.Attempt == 1 || a.Attempt%50 == 0) {
 		j.logger.Warn("append failed, trying again with the same sequences", "epoch", j.epoch, "attempt", a.Attempt, "cause", err)
 	}
-	return journal.Failed{Invalid: invalid, Cause: err.Error()}
+	return journal.Failed{Invalid: invalid, Cause: domain.Plain(err)}
 }
 
 // appendAll appends batches in one request, or in several where their values
