@@ -58,7 +58,7 @@ restored at the end, also if the drill fails or is interrupted.
 
 The stream goes to the simulated devices of the landscape that ` + "`understudy up`" + `
 runs. Where that landscape uses a Kafka of its own, say --yes.`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err
@@ -157,13 +157,16 @@ func (s *session) drill(cmd *cobra.Command, o drilling) error {
 	ctx := cmd.Context()
 	report, err := drill.Run(ctx, o.options(s.run, land, progress(cmd, o.runs)), land, log, relayed, records)
 	if err != nil {
-		return err
+		return s.pasted(err)
 	}
 	if err := s.show(report, func(t *table) { s.drillTable(t, report) }); err != nil {
 		return err
 	}
 	if ctx.Err() != nil && report.Runs < o.runs {
 		return fmt.Errorf("interrupted: these are the figures of %d of %d runs", report.Runs, o.runs)
+	}
+	if report.Unfinished > 0 {
+		return fmt.Errorf("in %d of %d runs nobody took over: `%s` says what keeps the others from it", report.Unfinished, report.Runs, s.line("cluster", "doctor"))
 	}
 	if !report.Passed() {
 		return errors.New("the drill has found what must not be: see the figures above")
@@ -218,7 +221,7 @@ func (o *drilling) options(run *up.Run, land *drill.Local, progress func(int, ti
 	options := drill.Options{
 		Kind: drill.Kind(o.kind), Runs: o.runs, Cut: o.cut, Rate: o.rate, OneShots: o.oneShots,
 		Landscape: run.Landscape, Partitions: run.Partitions(), Servers: land.Servers(),
-		Progress: progress, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Progress: progress, Logger: slog.New(slog.NewTextHandler(os.Stderr, inLogs(nil))),
 	}
 	for _, d := range run.Devices {
 		switch d.ID {
@@ -236,7 +239,7 @@ func progress(cmd *cobra.Command, runs int) func(int, time.Duration) {
 	began := time.Now()
 	return func(run int, took time.Duration) {
 		left := time.Since(began) / time.Duration(run) * time.Duration(runs-run)
-		line := fmt.Sprintf("run %d of %d: %s   about %s left", run, runs, short(took), left.Round(time.Second))
+		line := fmt.Sprintf("run %d of %d: %s   about %s left", run, runs, tookInWords(took), left.Round(time.Second))
 		switch {
 		case !isTerminal(cmd.ErrOrStderr()), run == runs:
 			line += "\n"
@@ -247,8 +250,19 @@ func progress(cmd *cobra.Command, runs int) func(int, time.Duration) {
 	}
 }
 
+// tookInWords is how long a takeover took, where there was one.
+func tookInWords(took time.Duration) string {
+	if took == drill.NoTakeover {
+		return "nobody took over"
+	}
+	return short(took)
+}
+
 func (s *session) drillTable(t *table, r drill.Report) {
 	q := func(q drill.Quantiles) string {
+		if q == (drill.Quantiles{}) {
+			return "-" // nothing was measured
+		}
 		return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms, max %.2f ms", q.P50, q.P99, q.Max)
 	}
 	what := "fault to first action"

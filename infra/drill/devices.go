@@ -153,7 +153,7 @@ func (w *watch) get(ctx context.Context, url string, into any) error {
 }
 
 // took is how long a run took to move primacy, as the judge will count it, for
-// whoever looks on; zero if it did not.
+// whoever looks on; NoTakeover if it did not.
 func (w *watch) took(fault Fault) time.Duration {
 	since := len(w.received)
 	for since > 0 && w.received[since-1].At > fault.At-time.Second {
@@ -161,7 +161,7 @@ func (w *watch) took(fault Fault) time.Duration {
 	}
 	gaps := Judge(History{Received: w.received[since:], Faults: []Fault{fault}}).Gaps
 	if len(gaps) == 0 {
-		return 0
+		return NoTakeover
 	}
 	return gaps[0]
 }

@@ -40,6 +40,9 @@ type Landscape interface {
 	// Primary names the server that acts, once one does and all others are
 	// ready to take over; it waits for that.
 	Primary(ctx context.Context) (string, error)
+	// Successor names the server that would take over from it, in a planned move or by
+	// itself; empty if none could.
+	Successor(ctx context.Context, planned bool) (string, error)
 	// Note notes that a fault is about to be made that must be lifted, so that it
 	// is lifted too if the drill is ended by force; Forget, that it was.
 	Note(server string) error
@@ -92,6 +95,9 @@ const (
 	settleRetry   = 100 * time.Millisecond // after a look at them that failed
 )
 
+// NoTakeover is what Progress is told of a run in which nobody took over.
+const NoTakeover time.Duration = -1
+
 // Report is the result of a drill, as `-o json` prints it.
 type Report struct {
 	Kind               Kind      `json:"kind"`
@@ -137,6 +143,9 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 	if err != nil {
 		return Report{}, err
 	}
+	if err := rehearsable(ctx, o.Kind, land); err != nil {
+		return Report{}, err
+	}
 	books, err := newLedger(ctx, log, codec, o.Landscape)
 	if err != nil {
 		return Report{}, err
@@ -173,6 +182,22 @@ func Run(ctx context.Context, o Options, land Landscape, log, relayed Log, codec
 	r := report(o, History{Sent: sent, Received: w.received, Faults: faults, Outcomes: books.outcomes, Counts: books.counts}, raw)
 	r.Valve = valve
 	return r, nil
+}
+
+// rehearsable refuses what would only find out that nobody is there to take over.
+func rehearsable(ctx context.Context, kind Kind, land Landscape) error {
+	if kind == Observe {
+		return nil
+	}
+	primary, err := land.Primary(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := land.Successor(ctx, kind == Switchover)
+	if err == nil && next == "" {
+		err = fmt.Errorf("no other server could take over from %s, so there is nothing to rehearse: `understudy cluster status` shows who is there; start another server, or end what keeps it out (undrain, resume): %w", primary, domain.ErrConflict)
+	}
+	return err
 }
 
 // rehearse does the runs, one after the other.

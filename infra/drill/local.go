@@ -97,6 +97,16 @@ func (l *Local) Primary(ctx context.Context) (string, error) {
 	}
 }
 
+// Successor implements Landscape. While failover is paused nobody takes over by itself,
+// whoever could.
+func (l *Local) Successor(ctx context.Context, planned bool) (string, error) {
+	st, err := l.servers[l.run.Servers[0].Name].Status(ctx)
+	if err != nil || st.Paused != nil && !planned {
+		return "", err
+	}
+	return st.Next, nil
+}
+
 // settled names the primary if all servers agree on it and are ready.
 func (l *Local) settled(ctx context.Context) (string, error) {
 	primary := ""
