@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -28,7 +29,7 @@ and compared. What was interrupted goes on with the same command. For the while 
 import the topics keep the times that records come with; the user needs AlterConfigs.`,
 		Example: `  understudy topics create --kafka broker-1:9092 --landscape main
   understudy import --from /backup/main --kafka broker-1:9092`,
-		Args: cobra.NoArgs,
+		Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if folder == "" {
 				return usage("name the exported folder with --from")
@@ -80,6 +81,9 @@ func (g *globals) importFolder(cmd *cobra.Command, l *logFlags, folder string, p
 	}
 	m := newMeter(p.notes(cmd), "import", total, time.Now())
 	done, err := history.Import(cmd.Context(), from, to, landscape, func(n int) { m.add(n, time.Now()) })
+	if errors.Is(err, context.Canceled) {
+		return resumableError{fmt.Errorf("the import was interrupted; what was written is kept, and the same command goes on there; no server may run before it is complete: %w", err)}
+	}
 	if err != nil {
 		return err
 	}
@@ -110,7 +114,7 @@ with every checkpoint that a primary wrote. Only then it says up to which offset
 stands for the log. Afterwards the same folder goes with --file beside --kafka or --dir: the
 past is read from it and the rest from the brokers.`,
 		Example: `  understudy seal --to /backup/main --keys-file keys`,
-		Args:    cobra.NoArgs,
+		Args:    exactly,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return g.seal(cmd, &o) },
 	}
 	cmd.Flags().StringVar(&o.to, "to", "", "the folder; one that was sealed before is continued")
@@ -158,6 +162,14 @@ func (p *past) seal(cmd *cobra.Command, o *sealing, screen *screen) (err error) 
 
 // proven compares a folder with the log, and folds it.
 func (p *past) proven(ctx context.Context, folder string) (*history.Checked, error) {
+	checked, err := p.compared(ctx, folder)
+	if errors.Is(err, context.Canceled) {
+		return nil, resumableError{fmt.Errorf("the seal was interrupted: the folder is written, and not yet proven, so do not shorten retention; the same command goes on: %w", context.Canceled)}
+	}
+	return checked, err
+}
+
+func (p *past) compared(ctx context.Context, folder string) (*history.Checked, error) {
 	log, err := openFolder(folder)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -79,14 +81,21 @@ func (g *globals) rehearse(cmd *cobra.Command, o *rehearsing) error {
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
+	// What is wrong with the address itself is said before a long log is read.
+	if err := checkSpare(ctx, o.into); err != nil {
+		return err
+	}
 	t, err := g.travel(cmd, &o.travelFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = t.close() }()
-	ctx := cmd.Context()
-	devices, err := t.addresses(ctx)
+	devices, driver, err := t.addresses(ctx)
 	if err != nil {
+		return err
+	}
+	if err := fits(o, driver); err != nil { // as it is defined now: what was sent is not looked for first
 		return err
 	}
 	into, err := rehearse.NewSpare(ctx, o.into, devices)
@@ -95,12 +104,12 @@ func (g *globals) rehearse(cmd *cobra.Command, o *rehearsing) error {
 	}
 	def, list, err := t.sent(ctx, span)
 	if err != nil {
+		return g.pasted(err)
+	}
+	if err := fits(o, def.Driver); err != nil {
 		return err
 	}
-	if strings.Contains(o.into, "://") && def.Driver == domain.DriverVideohub {
-		return usage("--into %s is a URL, and %s is a %s: give host:port", o.into, t.device, def.Driver)
-	}
-	driver, err := spareDriver(def.Driver, into)
+	link, err := spareDriver(def.Driver, into)
 	if err != nil {
 		return err
 	}
@@ -109,11 +118,29 @@ func (g *globals) rehearse(cmd *cobra.Command, o *rehearsing) error {
 		_, _ = fmt.Fprintf(m.out, "replay: %d commands of %s go to %s at %s, for %s\n", len(list.List()), t.device, o.into, o.speed, short(lasting(list.List(), speed)))
 	}
 	defer m.keep()()
-	report, err := rehearse.Play(ctx, driver, def, into, list.List(), speed, func() { m.add(1, time.Now()) })
+	report, err := rehearse.Play(ctx, link, def, into, list.List(), speed, func() { m.add(1, time.Now()) })
 	if err != nil {
 		return err
 	}
 	return t.rehearsed(o, list, report)
+}
+
+// checkSpare says what is wrong with an address whatever the log holds. A name that cannot
+// be resolved is no fault of the line.
+func checkSpare(ctx context.Context, into string) error {
+	_, err := rehearse.NewSpare(ctx, into, nil)
+	if _, unknown := errors.AsType[*net.DNSError](err); err == nil || unknown {
+		return err
+	}
+	return usage("--into: %w", err)
+}
+
+// fits refuses an address of a form that a device of this kind does not have.
+func fits(o *rehearsing, driver domain.DriverName) error {
+	if strings.Contains(o.into, "://") && driver == domain.DriverVideohub {
+		return usage("--into %s is a URL, and %s is a %s: give host:port", o.into, o.device, driver)
+	}
+	return nil
 }
 
 // lasting is how long a list takes at a speed; 0 for one that takes what it takes.
@@ -135,11 +162,12 @@ func spareDriver(name domain.DriverName, into *rehearse.Spare) (domain.Driver, e
 	return nil, fmt.Errorf("this build has no driver %q: %w", name, domain.ErrNotFound)
 }
 
-// addresses are those of all devices at the end of the log.
-func (t *traveller) addresses(ctx context.Context) ([]string, error) {
+// addresses are those of all devices at the end of the log, and the driver of the one that
+// is looked at, if it is still there.
+func (t *traveller) addresses(ctx context.Context) (out []string, driver domain.DriverName, err error) {
 	bounds, err := t.source.Bounds(ctx, t.topic)
 	if err != nil {
-		return nil, t.unread(err)
+		return nil, "", t.unread(err)
 	}
 	end := make(history.Cut, len(bounds))
 	for p, b := range bounds {
@@ -147,20 +175,22 @@ func (t *traveller) addresses(ctx context.Context) ([]string, error) {
 	}
 	states, err := t.Begin(ctx, end, func(int32) bool { return true })
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := t.on(ctx, states, end, nil); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var out []string
 	for _, s := range states {
 		for _, d := range s.Devices() {
 			if d.Definition.Address != "" {
 				out = append(out, d.Definition.Address)
 			}
+			if d.ID() == t.device {
+				driver = d.Definition.Driver
+			}
 		}
 	}
-	return out, nil
+	return out, driver, nil
 }
 
 // sent finds what was sent to the device, and how the device was defined then.

@@ -34,11 +34,20 @@ func TestWhatWasSentIsPlayedIntoASimulator(t *testing.T) {
 	if _, _, errOut := command(t, append(append(base, "--into", sim.Addr(), "--progress"), at...)...); !strings.Contains(errOut, "replay: 2 commands of videohub-1 go to "+sim.Addr()+" at 1x, for ") {
 		t.Errorf("how far it is: %s", errOut)
 	}
+	// What is wrong with the address is said before anything is read: these brokers are not there.
+	for into, says := range map[string]string{"tcp://" + sim.Addr(): "is no scheme of a device", "127.0.0.1": "names no port", "http://": "give host:port"} {
+		code, _, errOut := command(t, append(base, "--into", into, "--kafka", "127.0.0.1:1", "--landscape", "main", "--keys-file", past.keys)...)
+		if code != exitUsage || !strings.Contains(errOut, says) {
+			t.Errorf("into %s: exit %d: %s", into, code, errOut)
+		}
+	}
 	for _, c := range []struct {
 		args []string
 		code int
 		says string
 	}{
+		// as it is defined now; that nothing was sent then is not found out first
+		{[]string{"replay", "--device", "videohub-1", "--from", "2h", "--to", "1h", "--into", "http://" + sim.Addr(), "--cache", "none"}, exitUsage, "give host:port"},
 		{append(base, "--into", "localhost:9990"), exitRefused, "is the address of a device of the landscape (127.0.0.1:9990)"},
 		{append(base, "--into", sim.Addr(), "--speed", "fast"), exitUsage, "give 1x, 10x or another factor"},
 		{append(base, "--into", "127.0.0.1:1"), exitError, "did not answer as such a device"},

@@ -38,7 +38,9 @@ func Import(ctx context.Context, from Source, to Importer, landscape string, not
 	for _, kind := range Kinds {
 		topics = append(topics, domain.Topic(landscape, kind))
 	}
-	if err := to.KeepTimes(ctx, topics, true); err != nil {
+	if err := to.KeepTimes(ctx, topics, true); ctx.Err() != nil {
+		return nil, fmt.Errorf("import: %w", ctx.Err())
+	} else if err != nil {
 		return nil, fmt.Errorf("are the brokers up, were the topics of landscape %s created, and may this user alter them? %w", landscape, err)
 	}
 	defer func() { // whatever happened: no server may run on topics that keep times

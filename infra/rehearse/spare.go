@@ -81,6 +81,9 @@ func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 		if err != nil || u.Host == "" {
 			return nil, fmt.Errorf("address %q: give host:port, or the URL of an HTTP device: %w", address, domain.ErrInvalid)
 		}
+		if _, known := defaultPorts[u.Scheme]; !known {
+			return nil, fmt.Errorf("address %q: %s is no scheme of a device: give host:port, or the URL of an HTTP device: %w", address, u.Scheme, domain.ErrInvalid)
+		}
 		host, scheme = u.Host, u.Scheme
 	}
 	name, port, err := net.SplitHostPort(host)

@@ -180,7 +180,7 @@ func of(a *Answer, primary string, builds, copies []string) []Finding {
 	judge("clock", a.Clock.Abs() <= clockOff+a.Within, Warns, "its wall clock is %s off this machine's", a.Clock.Round(time.Millisecond))
 	judge("log time", !a.Suspect, Warns, "a record's time was too far ahead to be believed; check the clocks of brokers and producers")
 	judge("succession", !a.Drained, Warns, "it is drained%s: it does not take over", by(a.DrainedBy))
-	judge("members", a.Limit == 0 || a.Members <= a.Limit, Fails, "%d servers take part, and the policy allows %d: one that starts again stays out. Raise the limit with `understudy cluster policy --max-members`, or take some out", a.Members, a.Limit)
+	judge("members", a.Limit == 0 || a.Members <= a.Limit, Fails, "%d servers take part, and the policy allows %d: one that starts again stays out. Raise the limit with `understudy cluster policy --max-members N`, or take some out", a.Members, a.Limit)
 	judge("failover", a.Paused == "", Warns, "automatic failover is paused by %s", a.Paused)
 	judge("flapping", a.Falls < 2, Warns, "it has lost primacy unasked %d times, each soon after the one before", a.Falls)
 	judge("devices", a.Missing == 0, Warns, "it is not connected to %d of the devices that standbys connect to: who misses fewer takes over first. A device that takes one connection needs `standby_polling: false`", a.Missing)
