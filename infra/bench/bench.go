@@ -18,7 +18,7 @@ type Options struct {
 	Only    []string // names of measurements; empty means all
 	Records int      // in the log, of replay, start and takeover
 	UIDs    int      // remembered, of start, pause, memory and takeover
-	Devices int      // of memory, pause, hang, ingest and takeover
+	Devices int      // of memory, pause, hang, configuration, ingest and takeover
 	Servers int      // of a landscape whose latency is measured, 1 to 8
 	Rounds  int      // pairs of blocks of each measurement
 	Block   time.Duration
@@ -101,6 +101,7 @@ var all = []measurement{
 	{"transfer", aboutTransfer, measureTransfer},
 	{"sign", aboutSign, measureSign},
 	{"hang", aboutHang, measureHang},
+	{"configuration", aboutConfiguration, measureConfiguration},
 	{"memory", aboutMemory, measureMemory},
 	{"pause", aboutPause, measurePause},
 	{"start", aboutStart, measureStart},

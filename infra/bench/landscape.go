@@ -35,6 +35,7 @@ type landscape struct {
 	log         *kafka.Log
 	devices     *devices
 	definitions []domain.Definition
+	token       string        // of the servers' APIs
 	signing     string        // file with the signing key; empty: nothing is signed
 	every       time.Duration // between two snapshots; 0: as a server does by itself
 
@@ -85,6 +86,10 @@ func (b *bench) open(ctx context.Context, deviceCount int) (_ *landscape, err er
 	}
 	keys := codec.Generate()
 	if err := os.WriteFile(l.file("keys"), keys.MarshalKeyFile(), 0o600); err != nil {
+		return nil, err
+	}
+	l.token = uuid.NewString()
+	if err := os.WriteFile(l.file("tokens"), []byte("bench "+l.token+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	l.codec = codec.New(name, keys)
@@ -214,7 +219,7 @@ func (l *landscape) addServer(i int) (*node, error) {
 	data := l.file("server-" + name)
 	s := &node{
 		name: name, address: "http://" + listen, config: data + ".yaml", runFile: filepath.Join(data, guard.RunFileName),
-		api: httpapi.NewClient([]string{"http://" + listen}, ""),
+		api: httpapi.NewClient([]string{"http://" + listen}, l.token),
 	}
 	server := map[string]any{"name": name}
 	if runtime.GOOS == "linux" { // all of 127.0.0.0/8 is this machine
@@ -224,7 +229,7 @@ func (l *landscape) addServer(i int) (*node, error) {
 	kafkaSection := map[string]any{"brokers": l.kafka.Brokers}
 	maps.Copy(kafkaSection, l.settings)
 	config := map[string]any{
-		"landscape": l.name, "dir": data, "keys_file": l.file("keys"), "server": server,
+		"landscape": l.name, "dir": data, "keys_file": l.file("keys"), "token_file": l.file("tokens"), "server": server,
 		"http":    map[string]any{"listen": listen},
 		"kafka":   kafkaSection,
 		"devices": deviceSettings(l.definitions),

@@ -313,6 +313,11 @@ func (t *traffic) routed() map[domain.Take]domain.Mono {
 
 // load calls send at a rate for a while, with no more than inFlight at a time.
 func load(ctx context.Context, perSecond float64, during time.Duration, send func(context.Context) error) error {
+	return loadUntil(ctx, perSecond, func(due time.Duration) bool { return due > during }, send)
+}
+
+// loadUntil does so until it is over, as asked with the time at which the next one is due.
+func loadUntil(ctx context.Context, perSecond float64, over func(due time.Duration) bool, send func(context.Context) error) error {
 	slots := make(chan struct{}, inFlight)
 	var under sync.WaitGroup
 	var failed error
@@ -320,7 +325,7 @@ func load(ctx context.Context, perSecond float64, during time.Duration, send fun
 	began := time.Now()
 	for n := 0; ; n++ {
 		due := time.Duration((float64(n) + rand.Float64()) / perSecond * float64(time.Second))
-		if due > during || ctx.Err() != nil {
+		if over(due) || ctx.Err() != nil {
 			break
 		}
 		if wait := time.Until(began.Add(due)); wait > 0 {
@@ -343,10 +348,15 @@ func load(ctx context.Context, perSecond float64, during time.Duration, send fun
 
 // routes sends routes at a rate, and gives how long each took to the router.
 func (t *traffic) routes(ctx context.Context, rate float64, during time.Duration) ([]time.Duration, error) {
+	return t.routesUntil(ctx, rate, func(due time.Duration) bool { return due > during })
+}
+
+// routesUntil does so until it is over.
+func (t *traffic) routesUntil(ctx context.Context, rate float64, over func(due time.Duration) bool) ([]time.Duration, error) {
 	t.routed()
 	sent := make(map[domain.Take]domain.Mono)
 	var mu sync.Mutex
-	err := load(ctx, rate, during, func(ctx context.Context) error {
+	err := loadUntil(ctx, rate, over, func(ctx context.Context) error {
 		take := t.turn()
 		began, err := t.send(ctx, hubDevice, t.uid(), take)
 		mu.Lock()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -15,13 +16,47 @@ import (
 // RenderLandscape writes a configuration as a file that ParseLandscape reads as the
 // same. What is as it is by default is left out.
 func RenderLandscape(c *configuration.Configuration) ([]byte, error) {
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(nodeOf(reflect.ValueOf(*c), reflect.Value{})); err != nil {
-		return nil, fmt.Errorf("write the configuration as YAML: %w", err)
+	sections := nodeOf(reflect.ValueOf(*c), reflect.Value{}).Content
+	if len(sections) == 0 {
+		return []byte("{}\n"), nil
 	}
-	return b.Bytes(), e.Close()
+	var b bytes.Buffer
+	for i := 0; i < len(sections); i += 2 {
+		if err := renderSection(&b, sections[i], sections[i+1]); err != nil {
+			return nil, fmt.Errorf("write the configuration as YAML: %w", err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// renderAtOnce is how many entries are given to the YAML encoder together: it holds all
+// that it is given many times over.
+const renderAtOnce = 50
+
+// renderSection writes a section with its key, some entries at a time.
+func renderSection(b *bytes.Buffer, key, value *yaml.Node) error {
+	for begun := false; ; begun = true {
+		part := *value
+		if n := len(value.Content); value.Kind == yaml.SequenceNode && n > renderAtOnce {
+			part.Content, value.Content = value.Content[:renderAtOnce], value.Content[renderAtOnce:]
+		} else {
+			value.Content = nil
+		}
+		at := b.Len()
+		e := yaml.NewEncoder(b)
+		e.SetIndent(2)
+		if err := errors.Join(e.Encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, &part}}), e.Close()); err != nil {
+			return err
+		}
+		if begun { // the key stands there already
+			rest := b.Bytes()[at:]
+			head := bytes.IndexByte(rest, '\n') + 1
+			b.Truncate(at + copy(rest, rest[head:]))
+		}
+		if len(value.Content) == 0 {
+			return nil
+		}
+	}
 }
 
 // nodeOf makes a tree of a value, without what initial has too.
