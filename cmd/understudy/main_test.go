@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/infra/guard"
 	"github.com/understudy-io/understudy/infra/up"
 )
@@ -349,6 +350,25 @@ func TestAServerWithAWrongConfigurationEndsAtOnce(t *testing.T) {
 	p.hear(t, "keys_file")
 	if code := p.exit(t); code != exitError {
 		t.Errorf("exit code %d, want 1", code)
+	}
+}
+
+// A server that waits for its log has nothing to put in order: who ends it sees no fault.
+func TestAServerThatWaitsForTheLogEndsInOrder(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // brokers that never answer
+	try(t, err)
+	defer func() { _ = mute.Close() }()
+	dir := t.TempDir()
+	try(t, os.WriteFile(filepath.Join(dir, "keys"), codec.Generate().MarshalKeyFile(), 0o600))
+	path := filepath.Join(dir, "server.yaml")
+	try(t, os.WriteFile(path, fmt.Appendf(nil, "server: {name: A}\ndir: %s/data\nkeys_file: %[1]s/keys\nhttp: {listen: \"127.0.0.1:0\"}\nkafka: {brokers: [%q], query_timeout: 500ms}\n", dir, mute.Addr()), 0o600))
+	for _, alone := range []string{"--guard.enabled=false", "--guard.enabled=true"} {
+		p := launch(t, exec.Command(os.Args[0], "server", "--config", path, alone))
+		p.hear(t, "the log does not answer yet")
+		try(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		if code := p.exit(t); code != exitOK {
+			t.Errorf("%s: exit code %d", alone, code)
+		}
 	}
 }
 

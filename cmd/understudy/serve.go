@@ -130,6 +130,9 @@ func serve(ctx context.Context, cfg config.Config, point bool, logger *slog.Logg
 	}
 	serving := api.serve()
 	if err := awaitLog(ctx, s, data, cfg, logger); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = nil // told to end before there was a log: it has joined nothing, so there is nobody to say goodbye to
+		}
 		return errors.Join(err, closeAPI(ctx, api.server))
 	}
 	guard.Watch(ctx, runFile(cfg), s.Guarded)
