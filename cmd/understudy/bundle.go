@@ -63,7 +63,7 @@ changed since (publish takes any file), and if it is from another landscape, unl
 			}
 			b, err := config.ReadBundle(text)
 			if err != nil {
-				return err
+				return g.pasted(fmt.Errorf("%s: %w", args[0], err))
 			}
 			parsed, err := config.ParseLandscape(text)
 			if err != nil {

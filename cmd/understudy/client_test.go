@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
@@ -193,6 +195,7 @@ func TestWrongUseIsSaidBeforeAnythingIsSent(t *testing.T) {
 		{"indoubt", "resolve", "u", "--as", "done", "--reason", ""},
 		{"takeover", "--force"},
 		{"cluster", "status", "--every", "1ms"},
+		{"cluster", "history", "--last", "-1"},
 		{"log", "tail", "--from", "middle"},
 		{"log", "tail", "--topic", "else"},
 		{"log", "tail", "-n", "-1"},
@@ -258,6 +261,43 @@ func TestTheDoctorAsksEveryServerItself(t *testing.T) {
 	}
 }
 
+// A server that was stopped in good order is told as such, and is no failure.
+func TestAServerThatHasLeftIsShown(t *testing.T) {
+	l := newLandscape(t)
+	l.a.status.Former = []httpapi.FormerServer{{Name: "D", Address: "http://127.0.0.1:9", Position: 17, LastHeard: time.Date(2026, 1, 31, 20, 14, 2, 0, time.Local)}}
+	l.b.status.Former = l.a.status.Former
+	_, out, _ := l.cli(t, "", "cluster", "status")
+	if !regexp.MustCompile(`(?m)^D +http://127.0.0.1:9 +- +left +no +- +- +17 .* at 2026-01-31 20:14:02$`).MatchString(out) {
+		t.Errorf("the status is\n%s", out)
+	}
+	_, out, _ = l.cli(t, "", "cluster", "doctor")
+	if !regexp.MustCompile(`(?m)^D +member +warning +it was stopped in good order, .*understudy cluster remove D --dir DIR`).MatchString(out) {
+		t.Errorf("the doctor says\n%s", out)
+	}
+}
+
+// Who looks at a server without the log is told of when its view is.
+func TestAnOldViewSaysOfWhenItIs(t *testing.T) {
+	l := newLandscape(t)
+	since := time.Date(2026, 1, 31, 20, 14, 2, 0, time.Local)
+	for i := range l.a.devices {
+		l.a.devices[i].LogAway = since
+	}
+	if _, out, _ := l.cli(t, "", "state", "list", "--server", "A"); !strings.Contains(out, "has not seen the log since 2026-01-31 20:14:02: all of this is of then\n") {
+		t.Errorf("the devices are\n%s", out)
+	}
+	l.a.status.Servers, l.a.status.Primary = nil, ""
+	l.a.status.Server = httpapi.Self{Name: "A", State: "without a log", Reasons: []string{"there is no log"}, LogAway: since}
+	_, out, _ := l.cli(t, "", "state", "get", "videohub-1", "--server", "A")
+	if !strings.Contains(out, "that server has not seen the log since 2026-01-31 20:14:02: values and ages are of then\n") {
+		t.Errorf("the device is\n%s", out)
+	}
+	_, out, _ = l.cli(t, "", "cluster", "status", "--server", "A")
+	if strings.Contains(out, "SENIORITY") || !strings.Contains(out, "no server is listed: who they are stands in the log, and server A has not read it") || !strings.Contains(out, "server A is not ready: there is no log") {
+		t.Errorf("the status is\n%s", out)
+	}
+}
+
 func TestATakeoverGoesToTheNextInSeniority(t *testing.T) {
 	l := newLandscape(t)
 	if code, _, errOut := l.cli(t, "", "takeover", "--force", "--reason", "A hangs"); code != exitOK {
@@ -308,6 +348,10 @@ func TestWrongUseIsToldInOurWords(t *testing.T) {
 		{`"4" is one too many: understudy config show [REVISION]`, []string{"config", "show", "3", "4"}},
 		{`understudy route has no command "st"; did you mean set?`, []string{"route", "st"}},
 		{`--dest "x": give a whole number`, []string{"route", "set", "d", "--dest", "x", "--source", "1"}},
+		{`--if-match "x": give a whole number, 0 or more`, []string{"config", "publish", "f", "--if-match", "x"}},
+		{"missing --if-match\n", []string{"config", "publish", "f"}},
+		{"missing --as and --reason\n", []string{"indoubt", "resolve", "u"}},
+		{"--dir is not for join: name the folder of the new server with --into", []string{"cluster", "join", "http://127.0.0.1:9", "--name", "D"}},
 		{`--valid-for "5": give a duration with its unit`, []string{"command", "send", "d", "v", "--valid-for", "5"}},
 		{`--rate "x": give a number`, []string{"drill", "failover", "--rate", "x"}},
 		{`--output "0": outputs count from 1`, []string{"label", "set", "d", "--text", "x", "--output", "0"}},

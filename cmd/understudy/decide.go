@@ -137,6 +137,9 @@ func clusterHistoryCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "history", Short: "Show every epoch: who held it, why, on whose word, how it ended", Args: exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if last < 0 {
+				return usage("--last %d: give 1 or more, or leave it out for all", last)
+			}
 			s, err := g.open(cmd)
 			if err != nil {
 				return err

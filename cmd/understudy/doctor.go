@@ -65,17 +65,28 @@ func (s *session) doctorTable(t *table, findings []checkup.Finding, all bool) {
 }
 
 // askAll asks each member of the landscape, at the address that it has joined with, and
-// each server of the folder: one that may not join is no member, and says why.
+// each server of the folder: one that may not join is no member, and says why. One that has
+// left is no failure, unless it runs all the same.
 func (s *session) askAll(ctx context.Context) ([]checkup.Answer, error) {
 	st, err := s.client.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
 	servers := s.everyServer(&st)
+	left := make(map[string]bool)
+	for _, m := range st.Former {
+		left[m.Name] = true
+		servers = withServer(servers, m.Name, m.Address)
+	}
 	answers := make([]checkup.Answer, len(servers))
 	var asked sync.WaitGroup
 	for i, m := range servers {
-		asked.Go(func() { answers[i] = s.askOne(ctx, m) })
+		asked.Go(func() {
+			answers[i] = s.askOne(ctx, m)
+			if left[m.Name] && answers[i].Failure != "" {
+				answers[i] = checkup.Answer{Server: m.Name, Left: true}
+			}
+		})
 	}
 	asked.Wait()
 	slices.SortFunc(answers, func(a, b checkup.Answer) int { return cmp.Compare(a.Server, b.Server) })
@@ -86,20 +97,23 @@ func (s *session) askAll(ctx context.Context) ([]checkup.Answer, error) {
 // or the one at --address.
 func (s *session) everyServer(st *httpapi.Status) []httpapi.ServerStatus {
 	all := slices.Clone(st.Servers)
-	add := func(name, address string) {
-		if !slices.ContainsFunc(all, func(m httpapi.ServerStatus) bool { return m.Name == name }) {
-			all = append(all, httpapi.ServerStatus{Name: name, Address: address})
-		}
-	}
 	switch {
 	case s.Address != "":
-		add(st.Server.Name, s.Address)
+		all = withServer(all, st.Server.Name, s.Address)
 	case s.run != nil:
 		for _, own := range s.run.Servers {
-			add(own.Name, own.Address)
+			all = withServer(all, own.Name, own.Address)
 		}
 	}
 	return all
+}
+
+// withServer adds a server that is not among them.
+func withServer(all []httpapi.ServerStatus, name, address string) []httpapi.ServerStatus {
+	if slices.ContainsFunc(all, func(m httpapi.ServerStatus) bool { return m.Name == name }) {
+		return all
+	}
+	return append(all, httpapi.ServerStatus{Name: name, Address: address})
 }
 
 func (s *session) askOne(ctx context.Context, m httpapi.ServerStatus) checkup.Answer {

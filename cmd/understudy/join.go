@@ -44,6 +44,9 @@ UNDERSTUDY_TOKEN: an argument is seen by all who list the processes of the machi
     --listen 192.0.2.14:7500 --tls-cert cert.pem --tls-key key.pem --advertise https://d.example:7500`,
 		Args: exactly,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notOfJoin(cmd); err != nil {
+				return err
+			}
 			address, err := secretAddress(args[0])
 			if err != nil {
 				return err
@@ -73,6 +76,19 @@ UNDERSTUDY_TOKEN: an argument is seen by all who list the processes of the machi
 	f.StringVar(&j.tlsKey, "tls-key", "", "PEM file with the certificate's key")
 	require(cmd, "name")
 	return cmd
+}
+
+// notOfJoin refuses the flags that all other commands of the group take: a landscape of
+// another machine is named by ADDRESS, and what is written goes to --into.
+func notOfJoin(cmd *cobra.Command) error {
+	for name, instead := range map[string]string{
+		"dir": "name the folder of the new server with --into", "server": "name the new server with --name", "address": "give the address as the argument, ADDRESS", "output": "what join says is text",
+	} {
+		if cmd.Flags().Changed(name) {
+			return usage("--%s is not for join: %s", name, instead)
+		}
+	}
+	return nil
 }
 
 func (j *joiner) file(name string) string { return filepath.Join(j.into, name) }

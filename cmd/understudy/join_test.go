@@ -30,6 +30,9 @@ func TestAllThatIsInTheWayOfAJoinIsSaidAtOnce(t *testing.T) {
 
 func TestAServerThatDoesNotAnswerCannotBeJoined(t *testing.T) {
 	l := newLandscape(t)
+	if code, _, errOut := l.bare(t, "", "cluster", "join", "ftp://x", "--token", "0a0b.secret", "--name", "D"); code != exitUsage || !strings.Contains(errOut, `ADDRESS "ftp://x": give the URL of a server of the landscape`) {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
 	code, _, errOut := l.bare(t, "", "cluster", "join", "http://127.0.0.1:9", "--token", "0a0b.secret", "--name", "D", "--into", t.TempDir())
 	if code != exitError || !strings.Contains(errOut, "admission: ") {
 		t.Errorf("exit %d, %q", code, errOut)

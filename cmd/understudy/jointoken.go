@@ -86,7 +86,7 @@ func readToken(file string, in io.Reader) ([]byte, error) {
 // on this machine. The token would give the landscape's key to who reads it on its way.
 func secretAddress(address string) (string, error) {
 	if err := checkAddress(address); err != nil {
-		return "", err
+		return "", usage("ADDRESS %q: give the URL of a server of the landscape, such as https://a.example:7500", address)
 	}
 	full := address
 	if !strings.Contains(address, "://") {

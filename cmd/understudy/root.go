@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	code := exitCode(err)
 	if !reached { // flags or arguments were wrong
-		code = exitUsage
+		code, err = exitUsage, missingFlags(err)
 	}
 	_, _ = fmt.Fprintf(errOut, "understudy: %s\n", visible(domain.Plain(err)))
 	if code == exitUsage {

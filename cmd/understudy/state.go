@@ -47,6 +47,9 @@ func devicesTable(t *table, list []httpapi.Device) {
 	for _, d := range list {
 		t.row(d.ID, d.Driver, d.Address, yesNo(d.Connected), len(d.Cells), len(d.Pending), d.Doubts, d.Position)
 	}
+	if since := list[0].LogAway; !since.IsZero() {
+		t.text("server %s has not seen the log since %s: all of this is of then", oneLine(list[0].Server), since.Local().Format(time.DateTime))
+	}
 }
 
 func stateGetCommand(g *globals) *cobra.Command {

@@ -240,7 +240,7 @@ func (s *Server) Resolve(ctx context.Context, user string, r httpapi.Resolution)
 			device = d.Device
 		}
 		if device == "" {
-			return httpapi.Result{}, fmt.Errorf("UID %s is not in doubt: %w", r.UID, domain.ErrNotFound)
+			return httpapi.Result{}, fmt.Errorf("UID %s is not in doubt; `understudy indoubt list` shows what is: %w", r.UID, domain.ErrNotFound)
 		}
 	}
 	uid := r.ResolutionUID

@@ -38,6 +38,7 @@ type Answer struct {
 	Server  string
 	Address string
 	Failure string // why it does not answer; empty if it does
+	Left    bool   // it was stopped in good order; of no other server, and with nothing else said
 
 	Primary   string // as it sees it
 	Epoch     uint64
@@ -79,6 +80,11 @@ func Of(answers []Answer) []Finding {
 	var out []Finding
 	primary, builds := common(answers)
 	for i := range answers {
+		if a := &answers[i]; a.Left {
+			out = append(out, Finding{Server: a.Server, Check: "member", State: Warns, Detail: fmt.Sprintf(
+				"it was stopped in good order, and takes over from nobody: start it, or take it out for good with `understudy cluster remove %s`", a.Server)})
+			continue
+		}
 		one := of(&answers[i], primary, builds, copies(answers, i))
 		if answers[i].Failure == "" {
 			one = append(one, signing(answers, i))
@@ -107,7 +113,7 @@ func rank(s State) int { return slices.Index([]State{Fails, Warns, OK}, s) }
 func common(answers []Answer) (primary string, builds []string) {
 	epoch := uint64(0)
 	for _, a := range answers {
-		if a.Failure != "" {
+		if a.Failure != "" || a.Left {
 			continue
 		}
 		if a.Epoch >= epoch && a.Primary != "" {
@@ -138,7 +144,7 @@ func signing(answers []Answer, one int) Finding {
 	f := Finding{Server: answers[one].Server, Check: "signing", State: OK}
 	for _, other := range answers {
 		switch own := answers[one].Signs; {
-		case other.Failure != "" || slices.Equal(own, other.Signs):
+		case other.Failure != "" || other.Left || slices.Equal(own, other.Signs):
 			continue
 		case len(own) == 0:
 			f.State, f.Detail = Warns, "it has no signing_key_file, and others have: nothing is signed while it is primary; copy theirs to it, and name it"

@@ -21,6 +21,20 @@ func TestServersThatAreWellAreFoundToBe(t *testing.T) {
 	}
 }
 
+// A server that was stopped in good order is a warning, whatever the others say, and no more.
+func TestAServerThatHasLeftIsAWarning(t *testing.T) {
+	findings := checkup.Of([]checkup.Answer{well("A"), well("B"), {Server: "C", Left: true}})
+	last := findings[len(findings)-1]
+	if checkup.Worst(findings) != checkup.Warns || last.Server != "C" || !strings.Contains(last.Detail, "stopped in good order") || !strings.Contains(last.Detail, "cluster remove C") {
+		t.Errorf("it is said %+v", last)
+	}
+	for _, f := range findings[:len(findings)-1] {
+		if f.State != checkup.OK {
+			t.Errorf("of another one: %+v", f)
+		}
+	}
+}
+
 // V36: each thing that can be wrong is found, and said in words.
 func TestWhatIsWrongIsFound(t *testing.T) {
 	for name, test := range map[string]struct {
