@@ -247,3 +247,14 @@ func FuzzParseLine(f *testing.F) {
 		}
 	})
 }
+
+// TestAFileIsNoExport: and that is said, not what the operating system calls it.
+func TestAFileIsNoExport(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archive.ReadManifest(file); !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), "is a file, and an export is a folder") {
+		t.Errorf("it says %v", err)
+	}
+}

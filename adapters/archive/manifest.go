@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -99,6 +100,8 @@ func readManifest(dir string, formats ...string) (Manifest, error) {
 		b, err = os.ReadFile(path)
 	}
 	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return m, fmt.Errorf("%s is a file, and an export is a folder: name that: %w", dir, domain.ErrInvalid)
 	case errors.Is(err, fs.ErrNotExist):
 		return m, fmt.Errorf("%s has no %s; is it a folder that `understudy export` wrote? %w", dir, manifestName, domain.ErrNotFound)
 	case err != nil:

@@ -24,6 +24,8 @@ func codeError(code int16) error {
 	case kafkago.NotEnoughReplicas:
 		return fmt.Errorf("%w: fewer brokers are in sync than min.insync.replicas asks for; bring the missing ones back: %w",
 			domain.ErrTransient, e)
+	case kafkago.BrokerNotAvailable: // the client's own word where it reaches none
+		return fmt.Errorf("%w: no broker can be reached", domain.ErrTransient)
 	case errOffsetNotAvailable:
 		return fmt.Errorf("%w: the leader does not know yet how far its log goes: error %d", domain.ErrTransient, code)
 	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge:

@@ -58,6 +58,9 @@ func TestCodesHaveTheirClass(t *testing.T) {
 			t.Errorf("%v: %v, wanted %v", code, err, class)
 		}
 	}
+	if said := callError(kafkago.BrokerNotAvailable).Error(); said != "transient: no broker can be reached" {
+		t.Errorf("where no broker answers it says %q", said)
+	}
 	for code, fate := range map[kafkago.Error]error{
 		kafkago.NotLeaderForPartition: domain.ErrNotSent, kafkago.NotEnoughReplicas: domain.ErrNotSent, kafkago.InvalidMessage: domain.ErrNotSent,
 		kafkago.TopicAuthorizationFailed: domain.ErrNotSent, kafkago.SASLAuthenticationFailed: domain.ErrNotSent,
