@@ -25,7 +25,8 @@ func TestSixServersUnderLoad(t *testing.T) {
 	s.primary()
 	s.cli(0, "cluster", "policy", "--order", "designated", "--servers", "A,B,C,D,E,F", "--fail-back", "auto", "--hold-down", "2s")
 	s.leads("A")
-	l := s.loadAt(10 * time.Millisecond)
+	began := time.Now()
+	l := s.loadBy(8, 10*time.Millisecond)
 	l.await(t, s, 200)
 
 	// A cascade: A, and who follows it, and who follows that one. Each is started again.
@@ -69,6 +70,7 @@ func TestSixServersUnderLoad(t *testing.T) {
 	s.Run.Servers = s.Run.Servers[:5]
 	s.primary()
 	acked := l.stop()
+	perSecond := float64(len(acked)) / time.Since(began).Seconds()
 
 	audit := s.ended()
 	pulses, err := s.Pulses(t.Context())
@@ -93,7 +95,7 @@ func TestSixServersUnderLoad(t *testing.T) {
 	if lost > 0 || doubled > 0 || tally[domain.Confirmed] == 0 {
 		t.Errorf("of %d commands %d are lost, %d one-shots were done twice; %v", len(acked), lost, doubled, tally)
 	}
-	t.Logf("%d commands: %v", len(acked), tally)
+	t.Logf("%d commands, %.0f a second: %v; %d lost, %d one-shots done twice", len(acked), perSecond, tally, lost, doubled)
 }
 
 // primaryNow is who acts, as any server says that answers; empty for nobody.

@@ -2,6 +2,7 @@
 //
 //	task integration                 on one broker and on three, in containers
 //	task kafka BROKERS=3 RUNS=20     on brokers without containers, with figures
+//	task six                         six servers alone, on three of those
 //
 // The tests are behind the build tag integration. By themselves they run
 // brokers in containers (testcontainers-go): one, and then three, each started

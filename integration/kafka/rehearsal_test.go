@@ -27,13 +27,14 @@ var (
 
 const viewWithin = 90 * time.Second // a primary writes one each minute
 
-// mainJob runs the tests of the main job, as they are, on these brokers.
+// mainJob runs the tests of the main job, as they are, on these brokers, and says what
+// they say.
 func mainJob(t *testing.T, c *brokers) {
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-timeout", "20m", "-run", *main, "../cluster")
 	cmd.Env = append(os.Environ(), brokersVariable+"="+strings.Join(c.plain, ","))
 	out, err := cmd.CombinedOutput()
 	for _, line := range strings.Split(string(out), "\n") {
-		if strings.Contains(line, "--- FAIL") || strings.Contains(line, "--- SKIP") || strings.HasPrefix(line, "ok") {
+		if strings.Contains(line, "--- FAIL") || strings.Contains(line, "--- SKIP") || strings.HasPrefix(line, "ok") || strings.Contains(line, "_test.go:") {
 			t.Log(line)
 		}
 	}
