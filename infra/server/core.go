@@ -51,6 +51,7 @@ type coreLoop struct {
 	waiters    waiters
 	editions   *editions
 	kept       KeptConfiguration // nil for none
+	prepared   atomic.Pointer[prepared]
 	saves      saves
 	last       []domain.Fingerprint
 

@@ -81,12 +81,12 @@ func (e *editions) get(ctx context.Context, r partition.Revision) (*configuratio
 // load answers core.Load. It does so beside the loop: ten thousand devices take their time.
 func (c *coreLoop) load(r partition.Revision) {
 	c.background.Go(func() {
-		in := core.Loaded{Revision: r.Number}
-		if edition, err := c.editions.get(c.loops, r); err != nil {
-			in.Err = err
-		} else {
-			in.Devices = edition.Devices
+		edition, err := c.editions.get(c.loops, r)
+		if err != nil {
+			c.tell(core.Loaded{Revision: r.Number, Err: err})
+			return
 		}
-		c.tell(in)
+		c.tell(core.Loaded{Revision: r.Number, Devices: edition.Devices})
+		c.prepare(r.Hash, edition)
 	})
 }
