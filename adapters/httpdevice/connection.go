@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -41,19 +42,20 @@ type exchange struct {
 
 // dial opens the connection. A TLS handshake carries no action, so it passes.
 func dial(ctx context.Context, o *Options, p *plan) (*connection, error) {
-	raw, err := o.Dial(ctx, "tcp", p.authority)
+	dialled, err := o.Dial(ctx, "tcp", p.authority)
 	if err != nil {
 		return nil, err
 	}
-	if err := setUserTimeout(raw, o.UserTimeout); err != nil {
-		abort(raw)
-		return nil, fmt.Errorf("set TCP_USER_TIMEOUT: %w", err)
+	conn, err := socket.New(dialled, socket.Options{UserTimeout: o.UserTimeout})
+	if err != nil {
+		conn.Abort()
+		return nil, err
 	}
-	c := &connection{socket: newGatedConn(raw)}
+	c := &connection{socket: &gatedConn{Conn: conn}}
 	c.stream = c.socket
 	if p.tls != "" {
 		if c.stream, err = handshake(ctx, c.socket, o.TLS, p.tls); err != nil {
-			abort(raw)
+			conn.Abort()
 			return nil, err
 		}
 	}
@@ -62,7 +64,7 @@ func dial(ctx context.Context, o *Options, p *plan) (*connection, error) {
 	return c, nil
 }
 
-func handshake(ctx context.Context, socket *gatedConn, config *tls.Config, host string) (net.Conn, error) {
+func handshake(ctx context.Context, c *gatedConn, config *tls.Config, host string) (net.Conn, error) {
 	config = config.Clone()
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -71,9 +73,9 @@ func handshake(ctx context.Context, socket *gatedConn, config *tls.Config, host 
 		config.ServerName = host
 	}
 	config.NextProtos = []string{"http/1.1"}
-	stream := tls.Client(socket, config)
-	socket.set(func() error { return nil })
-	defer socket.unset()
+	stream := tls.Client(c, config)
+	c.set(func() error { return nil })
+	defer c.unset()
 	if err := stream.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS with %s: %w", host, err)
 	}
@@ -127,7 +129,7 @@ func (c *connection) end(cause error) *exchange {
 	defer c.mu.Unlock()
 	if c.dead == nil {
 		c.dead = cause
-		abort(c.socket.Conn)
+		c.socket.Abort()
 	}
 	e := c.exchange
 	if e == nil || e.writing {

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -199,7 +200,7 @@ func TestARequestThatHasJustBegunKeepsItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer func() { _ = far.Close() }()
-		c := &connection{socket: newGatedConn(near)}
+		c := &connection{socket: &gatedConn{Conn: &socket.Conn{Conn: near}}}
 		c.stream = c.socket
 		e := &exchange{verb: &verb{timeout: time.Second}}
 		if !c.begin(e) || c.rest() {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -354,7 +355,7 @@ func TestAKeptConnectionThatDiedIsNoReasonToSendAgain(t *testing.T) {
 		t.Fatalf("answer %+v", a)
 	}
 	kept.(*deafConn).deaf.Store(true)
-	abort(first.conn) // the device resets the kept connection, and the driver does not see it yet
+	socket.Abort(first.conn) // the device resets the kept connection, and the driver does not see it yet
 	err := l.Emit(t.Context(), pulse(2), pass)
 	switch {
 	case err == nil: // the bytes were taken: only the answer tells

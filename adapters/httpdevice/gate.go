@@ -3,37 +3,24 @@ package httpdevice
 import (
 	"errors"
 	"fmt"
-	"net"
+	"os"
 	"sync/atomic"
-	"syscall"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
-// gatedConn is the socket of a device's actions. It lets bytes through while a
-// gate is set and says yes, asked anew for each write to the kernel. With a TCP
-// socket that write does not wait: a device that reads slowly must not get bytes
-// long after the gate was asked for them. What the kernel does not take whole ends
-// the connection: its valve would not be asked for the rest.
+// gatedConn is the socket of a device's actions, as net.Conn, so that TLS can stand on
+// it. It lets bytes through while a gate is set and says yes, asked anew for each write to
+// the kernel. What the kernel does not take whole ends the connection.
 type gatedConn struct {
-	net.Conn
-	raw     syscall.RawConn             // nil if the connection is no socket
+	*socket.Conn
 	gate    atomic.Pointer[domain.Gate] // nil refuses
 	written atomic.Int64                // bytes since the gate was set
 }
 
 // errNoRequest keeps whatever is not an action's own bytes from the wire.
 var errNoRequest = fmt.Errorf("no request is under way: %w", domain.ErrFenced)
-
-func newGatedConn(conn net.Conn) *gatedConn {
-	c := &gatedConn{Conn: conn}
-	if socket, ok := conn.(syscall.Conn); ok && canWriteRaw {
-		if raw, err := socket.SyscallConn(); err == nil {
-			c.raw = raw
-		}
-	}
-	return c
-}
 
 func (c *gatedConn) set(gate domain.Gate) {
 	c.written.Store(0)
@@ -49,39 +36,18 @@ func (c *gatedConn) Write(p []byte) (total int, err error) {
 		if gate == nil {
 			return total, errNoRequest
 		}
-		n, err := c.writeOnce(part, *gate)
+		n, err := c.Send(part, *gate)
 		total += n
 		c.written.Add(int64(n))
+		if errors.Is(err, socket.ErrFull) {
+			c.Abort() // at once: the kernel's valve would not be asked for the rest
+		}
 		if err != nil {
 			return total, err
 		}
 		p = p[n:]
 	}
 	return total, nil
-}
-
-// errNotWhole ends a connection whose buffer is full.
-var errNotWhole = errors.New("the device does not take what it was sent before")
-
-// writeOnce asks the gate and hands bytes to the kernel, with nothing in between.
-func (c *gatedConn) writeOnce(p []byte, gate domain.Gate) (n int, err error) {
-	if c.raw == nil {
-		if err := gate(); err != nil {
-			return 0, err
-		}
-		return c.Conn.Write(p)
-	}
-	failed := c.raw.Write(func(fd uintptr) bool {
-		n, err = writeRaw(fd, p, gate)
-		return true
-	})
-	if err = errors.Join(failed, err); err == nil && n < len(p) {
-		err = errNotWhole
-	}
-	if errors.Is(err, errNotWhole) {
-		abort(c.Conn)
-	}
-	return n, err
 }
 
 // classify names what a failed write means for the action.
@@ -92,18 +58,9 @@ func (c *gatedConn) classify(err error) error {
 		return fmt.Errorf("%s: %w", err.Error(), domain.ErrUnknownFate)
 	case errors.Is(err, domain.ErrFenced):
 		return err
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+	case errors.Is(err, os.ErrPermission):
 		// The kernel's valve: the lease was over when the bytes came to it.
 		return fmt.Errorf("the kernel refused the write: %w: %w", err, domain.ErrFenced)
 	}
 	return fmt.Errorf("%w: %w", err, domain.ErrNotSent)
-}
-
-// abort ends a TCP connection at once: what its kernel buffer still holds is
-// thrown away (RST), not sent.
-func abort(c net.Conn) {
-	if tcp, ok := c.(interface{ SetLinger(int) error }); ok {
-		_ = tcp.SetLinger(0) // a connection that is gone cannot linger
-	}
-	_ = c.Close()
 }

@@ -134,7 +134,7 @@ func (l *link) ready(ctx context.Context, e *exchange) (*connection, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		abort(c.socket.Conn)
+		c.socket.Abort()
 		return nil, errors.New("the link is closed")
 	}
 	c.begin(e)
@@ -258,7 +258,7 @@ func (l *link) Reset() {
 func (l *link) ResetUnacknowledged() {
 	l.mu.Lock()
 	c := l.current
-	waits := c != nil && unacknowledged(c.socket.Conn)
+	waits := c != nil && c.socket.Unacknowledged()
 	if waits {
 		l.current = nil
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -72,7 +73,7 @@ func (d *door) behave(m FaultMode) error {
 			d.listener = nil
 		}
 		for c := range d.conns {
-			abort(c.Conn)
+			socket.Abort(c.Conn)
 		}
 		return nil
 	}
@@ -90,7 +91,7 @@ func (d *door) shut() error {
 	}
 	d.closed = true
 	for c := range d.conns {
-		abort(c.Conn)
+		socket.Abort(c.Conn)
 	}
 	d.mu.Unlock()
 	err := d.server.Close() // closes connections, each of which takes the lock
@@ -121,7 +122,7 @@ func (l *heldListener) Accept() (net.Conn, error) {
 	l.door.mu.Lock()
 	defer l.door.mu.Unlock()
 	if l.door.listener != l.Listener || l.door.closed { // accepted while the door was being shut
-		abort(c)
+		socket.Abort(c)
 	}
 	l.door.conns[h] = struct{}{}
 	return h, nil

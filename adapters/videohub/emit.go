@@ -48,22 +48,19 @@ func (s *session) send(bytes []byte, r *request, gate domain.Gate) error {
 		s.abort(fmt.Sprintf("%d requests wait for an answer", maxWaiting))
 		return fmt.Errorf("the connection has ended: %w", domain.ErrNotSent)
 	}
-	n, fenced, err := s.write(bytes, gate)
+	n, err := s.conn.Send(bytes, gate)
 	switch {
-	case fenced:
-		s.forget(r)
-		return err
-	case err == nil && n == len(bytes):
+	case err == nil:
 		if !s.hasLeft(r) {
 			return fmt.Errorf("the connection ended during the write: %w", domain.ErrUnknownFate)
 		}
 		return nil
+	case errors.Is(err, domain.ErrFenced): // the gate's: nothing has left
+		s.forget(r)
+		return err
 	}
 	s.forget(r)
 	s.link.ready.CompareAndSwap(s, nil)
-	if err == nil {
-		err = errors.New("the socket's buffer is full: the router does not read")
-	}
 	s.abort("write: " + reasonOf(err))
 	switch {
 	case n > 0:

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -35,7 +36,7 @@ func TestWhatAHostilePeerDoesEndsInDownAndANewConnection(t *testing.T) {
 		first       func(net.Conn)
 	}{
 		{"closes at once", "closed the connection", nil, func(net.Conn) {}},
-		{"resets", "connection reset", nil, func(c net.Conn) { say(t, c, preamble23); reset(c) }},
+		{"resets", "connection reset", nil, func(c net.Conn) { say(t, c, preamble23); socket.Abort(c) }},
 		{"says nothing", "no complete state came within 40ms", func(o *Options) { o.PreludeTimeout = 40 * time.Millisecond }, func(c net.Conn) { toEnd(c) }},
 		{"is another service", "no complete state came", func(o *Options) { o.PreludeTimeout, o.AssemblyTimeout = 40*time.Millisecond, time.Hour }, func(c net.Conn) {
 			say(t, c, "SSH-2.0-OpenSSH_9.9\r\n")

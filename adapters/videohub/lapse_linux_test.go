@@ -28,7 +28,7 @@ func TestALapseResetsAConnectionOnlyIfBytesAreUnderWay(t *testing.T) {
 		pairs = append(pairs, i, 1)
 	}
 	emit(t, l, take(1, 1, 1)) // its bytes are with the peer at once, though it never answers
-	for deadline := time.Now().Add(5 * time.Second); unacknowledged(l.current.conn); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); l.current.conn.Unacknowledged(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the peer's kernel does not acknowledge")
 		}

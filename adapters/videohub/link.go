@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -70,13 +71,16 @@ func (l *Link) connect() (wasUp bool) {
 		}
 	}
 	ctx, cancel := context.WithTimeout(l.life, l.opts.DialTimeout)
-	conn, err := l.opts.Dial(ctx, "tcp", l.address)
+	dialled, err := l.opts.Dial(ctx, "tcp", l.address)
 	cancel()
 	if err != nil {
 		l.down("connect: " + reasonOf(err))
 		return false
 	}
-	if err := tune(conn, &l.opts); err != nil {
+	conn, err := socket.New(dialled, socket.Options{
+		UserTimeout: l.opts.UserTimeout, SendBuffer: l.opts.SendBuffer, WriteTimeout: l.opts.WriteTimeout,
+	})
+	if err != nil {
 		l.log.Warn("socket_option_refused", "cause", err)
 	}
 	s := newSession(l, conn)
@@ -172,7 +176,7 @@ func (l *Link) Reset() {
 
 // ResetUnacknowledged implements domain.Link.
 func (l *Link) ResetUnacknowledged() {
-	l.reset(func(s *session) bool { return unacknowledged(s.conn) })
+	l.reset(func(s *session) bool { return s.conn.Unacknowledged() })
 }
 
 // reset ends the present connection if it must.
@@ -203,7 +207,7 @@ func (l *Link) Close() error {
 		l.ready.Store(nil)
 		close(l.life.ended)
 		if s != nil {
-			reset(s.conn)
+			s.conn.Abort()
 		}
 	}
 	<-l.done

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"sync"
 
+	"github.com/understudy-io/understudy/adapters/socket"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -25,8 +25,7 @@ const (
 // but what mu guards.
 type session struct {
 	link  *Link
-	conn  net.Conn
-	write writeFunc
+	conn  *socket.Conn
 	wasUp bool
 
 	phase     phase
@@ -44,10 +43,10 @@ type session struct {
 	sections []string // blocks that the router has, for Refresh
 }
 
-func newSession(l *Link, conn net.Conn) *session {
+func newSession(l *Link, conn *socket.Conn) *session {
 	now := l.opts.Now()
 	return &session{
-		link: l, conn: conn, write: writeOnce(conn, l.opts.WriteTimeout),
+		link: l, conn: conn,
 		since: now, lastByte: now, lastSent: now,
 		router: newRouter("?"),
 	}
@@ -200,7 +199,7 @@ func (s *session) abort(cause string) {
 	}
 	s.mu.Unlock()
 	if first {
-		reset(s.conn)
+		s.conn.Abort()
 	}
 }
 
