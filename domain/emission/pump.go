@@ -13,7 +13,7 @@ func (q *Queue) accept(w Work) {
 		q.end(j, domain.InDoubt, domain.ReasonUnknownFate, "an earlier primary had started it and left no outcome")
 		return
 	}
-	if q.gone {
+	if q.gone || w.Gone {
 		q.end(j, domain.Failed, domain.ReasonRemoved, removed)
 		return
 	}

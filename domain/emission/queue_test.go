@@ -481,6 +481,19 @@ func TestTheCommandsOfADeviceThatIsRemovedEnd(t *testing.T) {
 	p.route("d", 6, "1").step(emission.Accept{Work: started}).want("end d failed device_removed", "end e in_doubt unknown_fate")
 }
 
+// A device of the same name is not to do what the one before it was asked.
+func TestTheCommandsOfADeviceThatIsAnotherOneEnd(t *testing.T) {
+	p := newPlay(t, 4).step(emission.LinkUp{})
+	p.log = nil
+	for uid, effect := range map[string]domain.Effect{"a": domain.Absolute, "b": domain.OneShot} {
+		gone := p.work(uid, effect)
+		gone.Gone = true
+		p.step(emission.Accept{Work: gone}).want("end " + uid + " failed device_removed")
+		p.log = nil
+	}
+	p.pulse("c").want("start c")
+}
+
 func TestWhatExpiresSaysWhyTheDeviceWasAway(t *testing.T) {
 	p := newPlay(t, 1).step(emission.LinkDown{Cause: "no driver"}).pulse("a")
 	p.now += time.Minute

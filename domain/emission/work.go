@@ -18,6 +18,8 @@ type Work struct {
 	// Started says that an earlier primary has written the action ahead: a
 	// one-shot may have been sent.
 	Started bool
+	// Gone says that the device it was for is no longer there, though one of its name is.
+	Gone bool
 }
 
 // Loss is a wish that a newer command has overtaken.

@@ -66,7 +66,7 @@ func (s *stranger) item(kind byte, values fields) {
 		if !ok {
 			s.t.Fatalf("item %d: the book has a field %s, and the state has none", kind, r.field)
 		}
-		if r.field == "passed" && v == false { // left out if not
+		if (r.field == "passed" || r.field == "gone") && v == false { // left out if not
 			continue
 		}
 		b = append(b, s.bytes(r.as, v)...)
@@ -290,7 +290,7 @@ func (s *stranger) device(d *partition.ExportedDevice) {
 		s.item(4, fields{
 			"device": name, "uid": p.UID, "command": p.Command, "effect": p.Effect, "type": w.Type(), "digest": meaning(w), "wishes": p.Wishes,
 			"appended": int64(p.Appended), "valid_for": int64(p.ValidFor), "source": p.Source, "user": p.User, "started": p.Started,
-			"started_epoch": p.StartedEpoch, "started_at": p.StartedAt, "kept": p.Kept,
+			"started_epoch": p.StartedEpoch, "started_at": p.StartedAt, "kept": p.Kept, "gone": p.Gone,
 		})
 	}
 	for _, q := range d.Doubts {

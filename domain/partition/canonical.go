@@ -159,6 +159,9 @@ func (p *Pending) form(b []byte) []byte {
 	for _, k := range p.kept { // it is rare: the others keep the form that they had before there was this
 		b = number(text(b, string(k.target)), k.until)
 	}
+	if p.Gone { // as rare, and then there are no kept ones
+		b = flag(b, true)
+	}
 	return b
 }
 

@@ -126,6 +126,9 @@ func (d *Device) latestWish(c *cell) (*Pending, string, bool) {
 		return nil, "", false
 	}
 	for _, p := range slices.Backward(d.pending) {
+		if p.Gone {
+			break // so are all before it
+		}
 		for _, w := range p.Wishes {
 			if w.Target == c.Target {
 				return p, w.Value, true

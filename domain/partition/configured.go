@@ -34,6 +34,10 @@ func (s *State) configured(r *domain.Record, ch *Change, v domain.Configured) {
 	}
 	if d.Definition.Driver != v.Definition.Driver {
 		s.clearCells(d) // another kind of device has none of them
+		s.leaveBehind(d)
+	}
+	if d.Removed {
+		s.leaveBehind(d)
 	}
 	s.define(d, v.Definition)
 	d.Removed = false
@@ -64,6 +68,16 @@ func (s *State) remove(d *Device) {
 	d.Removed, d.Connected, d.ConnectionDetail = true, false, ""
 	s.recount(d)
 	s.dropIfEmpty(d)
+}
+
+// leaveBehind marks what was asked of the device that was there before.
+func (s *State) leaveBehind(d *Device) {
+	for _, p := range d.pending {
+		if !p.Gone {
+			p.Gone = true
+			s.recount(p)
+		}
+	}
 }
 
 func (s *State) dropIfEmpty(d *Device) {

@@ -75,6 +75,10 @@ type Pending struct {
 	Started      bool   // a one-shot may have been sent
 	StartedEpoch uint64
 	StartedAt    domain.Position
+	// Gone says that the device it was for was taken out of the configuration, or gave
+	// way to one of another kind, before it had an outcome: the one of that name now is
+	// not to do it.
+	Gone bool
 
 	// kept are the wishes that a newer command has replaced only behind a one-shot,
 	// which may depend on them: they are to be sent before it.
@@ -208,10 +212,11 @@ type Superseded struct {
 	At     domain.Position // where that one stands
 }
 
-// Superseded gives the wishes of p that Newest leaves out.
+// Superseded gives the wishes of p that Newest leaves out, unless the device it was for
+// is gone.
 func (s *State) Superseded(device string, p *Pending) []Superseded {
 	d := s.devices[device]
-	if d == nil {
+	if d == nil || p.Gone {
 		return nil
 	}
 	var out []Superseded

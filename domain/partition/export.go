@@ -59,7 +59,7 @@ func (p *Pending) export() ExportedPending {
 	x := ExportedPending{
 		UID: p.UID, Command: p.Command.Offset, Effect: p.Effect, Payload: exportPayload(p.Payload),
 		Wishes: slices.Clone(p.Wishes), Appended: p.Appended, ValidFor: p.ValidFor, Source: p.Source, User: p.User,
-		Started: p.Started, StartedEpoch: p.StartedEpoch, StartedAt: p.StartedAt.Offset,
+		Started: p.Started, StartedEpoch: p.StartedEpoch, StartedAt: p.StartedAt.Offset, Gone: p.Gone,
 	}
 	for _, k := range p.kept {
 		x.Kept = append(x.Kept, ExportedKept{k.target, k.until})

@@ -83,6 +83,7 @@ type ExportedPending struct {
 	StartedEpoch uint64          `msgpack:"started_epoch" json:"started_epoch"`
 	StartedAt    int64           `msgpack:"started_at" json:"started_at"`
 	Kept         []ExportedKept  `msgpack:"kept,omitempty" json:"kept,omitempty"`
+	Gone         bool            `msgpack:"gone,omitempty" json:"gone,omitempty"`
 }
 
 // ExportedKept is a wish that is to be sent if a one-shot is that comes before the

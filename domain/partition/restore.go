@@ -163,7 +163,7 @@ func (s *State) restoreCell(d *Device, x *ExportedCell) error {
 func (s *State) restorePending(d *Device, x *ExportedPending) error {
 	p := &Pending{
 		of: d, UID: x.UID, Command: s.at(x.Command), Effect: x.Effect, Payload: x.Payload.payload(), Wishes: x.Wishes,
-		Appended: x.Appended, ValidFor: x.ValidFor, Source: x.Source, User: x.User, Started: x.Started, StartedEpoch: x.StartedEpoch,
+		Appended: x.Appended, ValidFor: x.ValidFor, Source: x.Source, User: x.User, Started: x.Started, StartedEpoch: x.StartedEpoch, Gone: x.Gone,
 	}
 	if x.Started {
 		p.StartedAt = s.at(x.StartedAt)

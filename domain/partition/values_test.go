@@ -280,6 +280,37 @@ func TestEachCrosspointOfASalvoHasItsOwnEnd(t *testing.T) {
 	}
 }
 
+// A device that was taken out and is back before its commands had ended is another one:
+// it is not to do them, and nobody has replaced them.
+func TestWhatADeviceWasAskedBeforeItWasTakenOutIsNotForTheNextOne(t *testing.T) {
+	s := opened(t, partition.Limits{})
+	s.command(router, "u1", take(1, 2))
+	s.fact(router, domain.Configured{Removed: true})
+	d, _ := s.s.Device(router)
+	old := d.Pending()[0]
+	if old.Gone {
+		t.Error("a device that is still away is taken for the next one")
+	}
+	s.fact(router, domain.Configured{Definition: routerDefinition()})
+	newer := s.command(router, "u2", take(1, 3))
+	if before := s.s.Hash(); !old.Gone || len(s.s.Newest(router, old)) != 0 || s.s.Superseded(router, old) != nil {
+		t.Errorf("%+v", old)
+	} else if restored, err := partition.Restore(s.s.Export()); err != nil || restored.Hash() != before {
+		t.Errorf("after a snapshot it is another state: %v", err)
+	}
+	if p := d.Pending()[1]; p.Gone || len(s.s.Newest(router, p)) != 1 {
+		t.Errorf("%+v", p)
+	}
+	s.fact(router, domain.Ended{UID: "u2", Command: newer.Position, Outcome: domain.Failed})
+	if got := s.cell(crosspoint(1)); strings.Contains(got, "u1") {
+		t.Errorf("when the newer one comes to nothing, the cell is %s", got)
+	}
+	s.fact(router, domain.Ended{UID: "u1", Command: old.Command, Outcome: domain.Failed, Reason: domain.ReasonRemoved})
+	if len(d.Pending()) != 0 {
+		t.Errorf("%d are pending", len(d.Pending()))
+	}
+}
+
 func TestAnotherDriverForgetsTheValuesButNotTheCommands(t *testing.T) {
 	s := opened(t, partition.Limits{})
 	s.command(router, "u1", take(1, 2))

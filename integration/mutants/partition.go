@@ -6,6 +6,12 @@ var fold = test("domain/partition", "", "-test.skip=Pinned", "-test.short")
 
 // ofThePartition are faults of the fold of a partition.
 var ofThePartition = []mutant{
+	{"a device that is back does what the one before it was asked", "domain/partition/configured.go",
+		"	if d.Removed {\n		s.leaveBehind(d)\n	}\n", "", in(fold)},
+	{"a wish of a device that is gone is fallen back to", "domain/partition/cell.go",
+		"		if p.Gone {\n			break", "		if false {\n			break", in(fold)},
+	{"what a device was asked before it was taken out is taken for replaced", "domain/server/core/term.go",
+		"Gone: w.Gone,\n", "\n", in(cores)},
 	{"no deduplication", "domain/partition/command.go",
 		"e, ok := s.index.find(r.Subject, r.UID); ok {", "e, ok := s.index.find(r.Subject, r.UID); ok && e.done {", in(fold)},
 	{"every repeat counts as the same wish", "domain/partition/command.go",

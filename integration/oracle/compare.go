@@ -63,7 +63,7 @@ func compareDevice(s *partition.State, o *Oracle, id string) string {
 	}
 	var pending, wanted, doubts, wantedDoubts []string
 	for _, p := range d.Pending() {
-		pending = append(pending, fmt.Sprint(p.UID, p.Command.Offset, p.Started, p.Wishes, s.Newest(id, p)))
+		pending = append(pending, fmt.Sprint(p.UID, p.Command.Offset, p.Started, p.Gone, p.Wishes, s.Newest(id, p)))
 	}
 	for _, c := range o.pending(id) {
 		var newest []domain.Value
@@ -72,7 +72,7 @@ func compareDevice(s *partition.State, o *Oracle, id string) string {
 				newest = append(newest, w)
 			}
 		}
-		wanted = append(wanted, fmt.Sprint(c.uid, c.offset, c.started, c.wishes, newest))
+		wanted = append(wanted, fmt.Sprint(c.uid, c.offset, c.started, c.gone, c.wishes, newest))
 	}
 	o.tidy() // thing() makes what it does not find
 	for _, q := range d.Doubts() {

@@ -59,6 +59,7 @@ type order struct {
 	accepted    bool
 	oneShot     bool
 	started     bool
+	gone        bool // its device is, and there is another one of that name
 	wishes      []domain.Value
 	done        bool
 	outcome     domain.Outcome
@@ -140,7 +141,7 @@ func (t *thing) cameTrue(c *claim) {
 // show brings out what is hidden, when the newest wish has come to nothing.
 func (t *thing) show() {
 	for _, c := range t.claims {
-		c.hidden = false
+		c.hidden = c.by != nil && c.by.gone
 	}
 }
 
@@ -589,6 +590,11 @@ func (o *Oracle) fact(l *line) bool {
 		}
 		if m.def.Driver != v.Definition.Driver {
 			o.clear(m)
+		}
+		if m.removed || m.def.Driver != v.Definition.Driver {
+			for _, c := range o.pending(l.Subject) {
+				c.gone = true
+			}
 		}
 		m.def, m.removed = v.Definition, false
 		return true

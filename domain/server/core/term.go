@@ -236,7 +236,10 @@ func (m *Machine) handOver(s *partition.State, name string, since domain.Mono, a
 			UID: w.UID, Command: w.Command, Effect: w.Effect, Payload: w.Payload,
 			Wishes: s.Newest(name, w), Read: m.now.Mono,
 			Deadline: before + w.ValidFor - max(0, appended.Sub(w.Appended)),
-			Started:  w.Started,
+			Started:  w.Started, Gone: w.Gone,
+		}
+		if w.Gone {
+			work.Wishes = w.Wishes
 		}
 		for _, l := range s.Superseded(name, w) {
 			work.Lost = append(work.Lost, emission.Loss{Target: l.Target, By: l.By})

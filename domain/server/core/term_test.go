@@ -27,6 +27,18 @@ func TestAPartitionIsDrivenFromItsOwnMarkOn(t *testing.T) {
 	p.command(p.at(), "after", router, domain.Take{Destination: 3, Source: 2}).wants("accept")
 }
 
+// A device was taken out and is back, and nobody has ended its commands in between.
+func TestWhatADeviceWasAskedBeforeItWasTakenOutIsHandedOverAsThat(t *testing.T) {
+	p := newPlay(t, 1, definition()).mark(0, 1, "B").fact(0, 1, router, domain.Configured{Definition: definition()})
+	p.command(0, "before", router, domain.Take{Destination: 1, Source: 2})
+	p.fact(0, 1, router, domain.Configured{Definition: definition(), Removed: true}).fact(0, 1, router, domain.Configured{Definition: definition()})
+	p.command(0, "after", router, domain.Take{Destination: 1, Source: 3})
+	work := p.step(Won{Epoch: 2}).mark(0, 2, "A").promoted().Work
+	if len(work) != 2 || !work[0].Gone || len(work[0].Wishes) != 1 || work[0].Lost != nil || work[1].Gone {
+		t.Errorf("the router is handed over with %+v", work)
+	}
+}
+
 // Another server's mark opens nothing here.
 func TestTheMarkOfAnotherEpochOpensNothing(t *testing.T) {
 	p := newPlay(t, 1, definition()).step(Won{Epoch: 2}).quietly()
