@@ -136,6 +136,8 @@ var ofTheLease = []mutant{
 		"case v.HolderMissing <= v.Missing:", "case false:", in(test("projections/audit", "TestAContestBecauseOfDevices"))},
 	{"audit passes a contest that no heartbeat bears out", "projections/audit/contest.go",
 		"case !d.misses.said(by, v.Missing, r.Appended) ||", "case false &&", in(test("projections/audit", "TestAContestBecauseOfDevices"))},
+	{"what one primary had lost is held against the next", "domain/server/core/reach.go",
+		"{ r.reaches, r.at = nil, now }", "{ r.at = now }", in(cores)},
 	{"a device that was lost a moment ago counts as missed", "domain/server/core/reach.go",
 		"case !l.up && now >= l.steady+awayAfter:", "case !l.up:", in(reached)},
 	{"a device that comes and goes is never missed", "domain/server/core/reach.go",

@@ -204,9 +204,11 @@ func (m *Machine) read(in *Read) {
 // follow is what the live server does because of one folded record.
 func (m *Machine) follow(s *partition.State, in *Read, r *domain.Record, change partition.Change) {
 	switch {
+	case r.Type == domain.TypeEpochOpened && change.Verdict == partition.Applied:
+		m.reach.another(m.now.Mono)
 	case r.Type == domain.TypeConfigured && change.Verdict == partition.Applied:
 		m.configured(in, r)
-	case r.Type == domain.TypeConfigured:
+	case r.Type == domain.TypeConfigured && change.Verdict != partition.Repeated: // a late copy says nothing of the next one
 		m.unchanged(in, r)
 	case change.RevisionsChanged:
 		m.seek()

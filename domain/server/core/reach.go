@@ -54,6 +54,10 @@ func (r *reach) linked(now domain.Mono, in Linked) {
 	}
 }
 
+// another primary begins: what the one before had lost is not held against it. By the
+// next count it has said what it reaches itself.
+func (r *reach) another(now domain.Mono) { r.reaches, r.at = nil, now }
+
 // countReach looks at all devices, in the order of their names.
 func (m *Machine) countReach() {
 	r, now := &m.reach, m.now.Mono

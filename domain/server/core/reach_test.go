@@ -32,13 +32,19 @@ func TestAServerCountsTheDevicesThatItMisses(t *testing.T) {
 	expect("one that the primary reaches as well", 0)
 	p.fact(0, 1, router, domain.Connection{Detail: "no route to host"})
 	expect("one that the primary has lost", 0, router)
-	p.step(Won{Epoch: 2}).mark(0, 2, "A")
+	p.mark(0, 2, "C")
+	if h := p.health(); len(h.Reaches) > 0 {
+		t.Errorf("what one primary had lost is held against the next: %q", h.Reaches)
+	}
+	p.fact(0, 2, router, domain.Connection{Up: true})
+	expect("the next one reaches it", 0)
+	p.step(Won{Epoch: 3}).mark(0, 3, "A")
 	expect("it has become the primary", 0)
 	p.step(Linked{Device: router})
 	expect("it was lost a moment ago", 0)
 	p.wait(awayAfter)
 	expect("and is away", 1)
-	p.fact(0, 2, router, domain.Configured{Definition: definition(), Removed: true}).wait(time.Minute)
+	p.fact(0, 3, router, domain.Configured{Definition: definition(), Removed: true}).wait(time.Minute)
 	expect("and is configured no more", 0)
 }
 

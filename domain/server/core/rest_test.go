@@ -61,3 +61,18 @@ func TestADeviceThatIsGoneHoldsNoFurtherRevisionUp(t *testing.T) {
 	}}).wants("load")
 	p.step(Loaded{Revision: 2, Devices: []domain.Definition{definition()}}).wants("planned", "journal 0:device.configured.v1 0:configuration.applied.v1")
 }
+
+// An append that timed out may land once more, late. The second copy of an old definition says
+// nothing of the new one that is on its way: the device stays at rest until that one is there.
+func TestALateCopyOfAnOldDefinitionHandsNoDeviceOver(t *testing.T) {
+	p := primary(t)
+	first := definition()
+	first.Outputs, first.Revision = 30, 2
+	p.fact(0, 2, router, domain.Configured{Definition: first}).wants("closedevice", "opendevice", "promote")
+	old := p.logs[0][len(p.logs[0])-1]
+	p.record(0, domain.Record{Signed: true, Subject: domain.SubjectOfRevisions, UID: "r1", Payload: domain.Published{
+		Revision: 1, Hash: strings.Repeat("ab", 32), Size: 1, Parts: []int64{0}, Server: "A", Epoch: 2, Activate: true,
+	}}).quietly()
+	p.step(Loaded{Revision: 1, Devices: []domain.Definition{definition()}}).wants("planned", "finish")
+	p.record(0, old).wants()
+}
