@@ -20,6 +20,7 @@ type copierLoop struct {
 	inbox   *mailbox[copier.Input]
 	publish func(domain.Payload) // to control
 	through atomic.Int64         // see copier.Machine.Through
+	failing bool                 // the last append did
 }
 
 func newCopier(log Log, codec Codec, landscape, name string, logger *slog.Logger) *copierLoop {
@@ -76,7 +77,12 @@ func (c *copierLoop) append(ctx context.Context, records []domain.Record) copier
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	if _, err := c.log.Append(ctx, []domain.Batch{batch}); err != nil {
+		if !c.failing {
+			c.logger.Warn("control records cannot be copied into the elections topic; it is tried again until they are", "records", len(batch.Messages), "cause", err)
+		}
+		c.failing = true
 		return copier.Failed{}
 	}
+	c.failing = false
 	return copier.Landed{}
 }

@@ -17,9 +17,10 @@ import (
 
 // Bounds of the copier.
 const (
-	maxUncopied = 10_000 // control records that wait to be copied
-	maxBatch    = 512    // of one append
-	retry       = 20 * time.Millisecond
+	maxUncopied   = 10_000    // control records that wait to be copied
+	maxBatch      = 512       // of one append
+	maxBatchBytes = 512 << 10 // of their values: well below what a topic takes
+	retry         = 20 * time.Millisecond
 )
 
 // Machine is one server's copier.
@@ -173,13 +174,24 @@ func (m *Machine) append(now domain.Now) {
 	if !m.reigning || m.underWay >= 0 || len(m.waiting) == 0 {
 		return
 	}
-	part := m.waiting[:min(len(m.waiting), maxBatch)]
+	part := m.batch()
 	records := make([]domain.Record, len(part))
 	for i, o := range part {
 		records[i] = m.scribe.Record(now.Wall, o.member, m.copy(o.stored))
 	}
 	m.underWay = part[len(part)-1].stored.Offset
 	m.effects = append(m.effects, Append{Records: records})
+}
+
+// batch is what one append takes of what waits: at least one.
+func (m *Machine) batch() []original {
+	n, size := 0, 0
+	for ; n < min(len(m.waiting), maxBatch); n++ {
+		if size += len(m.waiting[n].stored.Value); n > 0 && size > maxBatchBytes {
+			break
+		}
+	}
+	return m.waiting[:n]
 }
 
 // publish publishes the view that waits, if nothing that it covers waits any more.

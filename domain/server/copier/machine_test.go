@@ -112,3 +112,15 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	}
 	p.wants(t, "dropped 0", "dropped 1")
 }
+
+// Otherwise a batch that the topic does not take is tried again without end, and no view
+// is published any more.
+func TestABatchIsWhatTheTopicTakes(t *testing.T) {
+	large := func(offset int64, size int) copier.Saw {
+		s := saw(offset)
+		s.Stored.Value = make([]byte, size)
+		return s
+	}
+	p := newPlay().step(large(0, 300<<10), large(1, 300<<10), saw(2), large(3, 900<<10), saw(4))
+	p.step(copier.Reign{Is: true}, copier.Landed{}, copier.Landed{}, copier.Landed{}).wants(t, "0", "1 2", "3", "4")
+}

@@ -168,7 +168,7 @@ func (m *Machine) fetch(now domain.Mono) {
 	m.resting = false
 	e := Fetch{Offsets: make([]int64, len(m.next))}
 	due, some := domain.Mono(0), false
-	for p, next := range m.next {
+	for p := range m.next {
 		if at := m.outage[p].retryAt; at > now {
 			e.Offsets[p] = -1
 			if due == 0 || at < due {
@@ -180,10 +180,7 @@ func (m *Machine) fetch(now domain.Mono) {
 		if m.asked[p] == 0 {
 			m.asked[p] = now
 		}
-		e.Offsets[p] = next
-		if m.verify[p] {
-			e.Offsets[p]--
-		}
+		e.Offsets[p] = m.from(int32(p))
 	}
 	if !some {
 		m.wakeAt = due
@@ -194,6 +191,15 @@ func (m *Machine) fetch(now domain.Mono) {
 	}
 	m.fetching = true
 	m.do(e)
+}
+
+// from is the offset that a partition is asked for: the next one, or the last record once
+// more. A mark of a transaction may stand between the two, which is no record.
+func (m *Machine) from(p int32) int64 {
+	if m.verify[p] {
+		return m.last[p].Offset
+	}
+	return m.next[p]
 }
 
 func (m *Machine) fetched(now domain.Mono, in Fetched) {
@@ -292,6 +298,9 @@ func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
 	h := Hand{At: now, Since: m.since[p], Partition: p, Messages: messages, High: a.HighWatermark, Last: m.last[p]}
 	if !m.verify[p] {
 		m.next[p] = max(m.next[p], a.Next)
+		if m.next[p] >= a.HighWatermark {
+			h.High = m.behindLast(p) // marks of transactions at the end are never folded
+		}
 	}
 	if m.next[p] >= a.HighWatermark {
 		m.since[p] = asked
@@ -300,13 +309,21 @@ func (m *Machine) take(now domain.Mono, a *domain.Fetched) error {
 	return nil
 }
 
+// behindLast is the offset after the last record that was read; 0 for none.
+func (m *Machine) behindLast(p int32) int64 {
+	if m.last[p].Empty() {
+		return 0
+	}
+	return m.last[p].Offset + 1
+}
+
 // refused tells a partition that is away from one that is not what it was.
 func (m *Machine) refused(a *domain.Fetched) error {
 	p := a.Partition
 	if !errors.Is(a.Err, domain.ErrNotFound) || a.HighWatermark < 0 {
 		return a.Err
 	}
-	if m.retained && a.LogStart > m.next[p]-1 && a.HighWatermark >= m.next[p] {
+	if m.retained && a.LogStart > m.from(p) && a.HighWatermark >= m.next[p] {
 		return fmt.Errorf("retention has taken what stood before %d, and %d was the next to read: %w", a.LogStart, m.next[p], ErrOvertaken)
 	}
 	return fmt.Errorf("%s/%d holds %d to %d, but %d is the next to read: %w",
