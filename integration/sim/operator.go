@@ -83,10 +83,27 @@ func (w *world) undecide() {
 	}
 }
 
-// record appends a record of an operator to control.
+// record appends a record of an operator to control. He says one thing after the other:
+// what the log does not take holds up what he says next.
 func (w *world) record(subject string, p domain.Payload) {
 	scribe := domain.Scribe{Server: "ops", UID: w.uid}
-	w.external(domain.TopicControl, 0, w.encode(domain.TopicControl, 0, scribe.Record(w.wall(), subject, p)))
+	w.decisions = append(w.decisions, w.encode(domain.TopicControl, 0, scribe.Record(w.wall(), subject, p)))
+	if len(w.decisions) == 1 {
+		w.after(w.broker.way(), w.recordNext)
+	}
+}
+
+func (w *world) recordNext() {
+	control := w.broker.parts[domain.TopicControl][0]
+	if w.broker.down || control.away {
+		w.after(50*time.Millisecond, w.recordNext)
+		return
+	}
+	next := w.decisions[0]
+	if w.decisions = w.decisions[1:]; len(w.decisions) > 0 {
+		w.after(w.broker.way(), w.recordNext)
+	}
+	w.broker.land(control, []message{next})
 }
 
 // decided judges a record of control by what operators have decided before it, in the

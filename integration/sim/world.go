@@ -44,6 +44,7 @@ type world struct {
 	without      map[string]bool // devices that are taken out of the configuration
 	tookOut      bool            // some device was
 	editions     map[string]edition
+	decisions    []message       // of operators, that control has not taken yet
 	tainted      map[string]bool // commands that a server has read otherwise than they are
 	wrong        error
 	say          func(at time.Duration, line string) // nil: nobody listens
