@@ -9,17 +9,22 @@ import (
 	"strings"
 )
 
-// controlGroup gives the folder of the process's control group (version 2).
-func controlGroup() (string, error) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "", fmt.Errorf("find the control groups: %w", err)
-	}
+// ownGroups gives the process's control groups, as the kernel writes them.
+func ownGroups() (string, error) {
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return "", fmt.Errorf("find the control group: %w", err)
 	}
-	return groupFolder(string(mounts), string(groups))
+	return string(groups), nil
+}
+
+// controlGroup gives the folder of the one of version 2.
+func controlGroup(groups string) (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", fmt.Errorf("find the control groups: %w", err)
+	}
+	return groupFolder(string(mounts), groups)
 }
 
 var errNoGroup = errors.New("no control groups of version 2 are mounted here: mount cgroup2")

@@ -24,8 +24,9 @@ type outlet struct {
 	marks   *ebpf.Map // of sockets, held by the kernel as long as the socket is
 	checked *ebpf.Program
 
-	mu    sync.Mutex
-	links map[string]link.Link // by the folder of the control group
+	mu      sync.Mutex
+	links   map[string]link.Link // by the folder of the control group
+	covered string               // the process's control groups when it was covered last
 }
 
 // A mark, as the programs have it: five words of 32 bits.
@@ -67,22 +68,34 @@ func openOutlet(memory *ebpf.Map) (*outlet, error) {
 }
 
 // cover attaches the program to the control group of the process. A socket
-// belongs to the one in which it was made, and somebody may move the process.
+// belongs to the one in which it was made, and somebody may move the process. Where
+// the groups are mounted is looked up only then: that takes as long as a connection.
 func (o *outlet) cover() error {
-	dir, err := controlGroup()
+	groups, err := ownGroups()
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	same := groups == o.covered
+	o.mu.Unlock()
+	if same {
+		return nil
+	}
+	dir, err := controlGroup(groups)
 	if err != nil {
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.links[dir] != nil {
+		o.covered = groups
 		return nil
 	}
 	l, err := link.AttachCgroup(link.CgroupOptions{Path: dir, Attach: ebpf.AttachCGroupInetEgress, Program: o.checked})
 	if err != nil {
 		return fmt.Errorf("attach the program for packets to %s: %w", dir, err)
 	}
-	o.links[dir] = l
+	o.links[dir], o.covered = l, groups
 	return nil
 }
 
