@@ -203,6 +203,7 @@ type conn struct {
 	stuck          []func()
 	lastIn, lastTo time.Duration
 	missed         bool // the device has kept something to itself
+	gap            bool // something from the device was lost, so what follows does not come either
 }
 
 type request struct {
@@ -391,11 +392,12 @@ func (c *conn) toLink(do func(*link)) {
 		return
 	}
 	w.put(c.lastIn, l.p(), func() {
-		if l.conn != c || l.closed {
+		if l.conn != c || l.closed || c.gap {
 			return
 		}
 		if c.host.devCut[c.station] {
-			w.after(userTimeout, func() { // a gap in what comes: the connection is of no use any more
+			c.gap = true
+			w.after(userTimeout, func() { // the connection is of no use any more
 				l.p().run(func() {
 					if l.conn == c {
 						l.lost("connection timed out")
