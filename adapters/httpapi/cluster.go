@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // Cluster is what operators decide about the servers of a landscape: each decision
@@ -131,7 +129,7 @@ func (r *routes) cluster() {
 		func(ctx context.Context, in dissolveBody) (Decision, error) {
 			return b.Dissolve(ctx, userOf(ctx), in.Landscape, in.Reason)
 		})
-	huma.Register(r.api, r.operation("get-history", http.MethodGet, "/api/v1/cluster/history",
+	register(r, r.operation("get-history", http.MethodGet, "/api/v1/cluster/history",
 		"Every epoch", "With cause, evidence, durations and who asked, from the log alone."),
 		func(ctx context.Context, _ *none) (*body[[]Term], error) {
 			ctx, cancel := context.WithTimeout(ctx, historyLimit)
@@ -143,7 +141,7 @@ func (r *routes) cluster() {
 
 // decision registers one route by which an operator decides something.
 func decision[T any](r *routes, id, path, summary, description string, decide func(context.Context, T) (Decision, error)) {
-	huma.Register(r.api, r.operation(id, http.MethodPost, "/api/v1/cluster/"+path, summary, description),
+	register(r, r.operation(id, http.MethodPost, "/api/v1/cluster/"+path, summary, description),
 		func(ctx context.Context, in *decisionInput[T]) (*body[Decision], error) {
 			ctx, cancel := context.WithTimeout(ctx, moveLimit)
 			defer cancel()

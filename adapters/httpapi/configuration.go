@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/configuration"
 )
@@ -147,7 +145,7 @@ const MaxConfiguration = 20 << 20
 const configurationLimit = 20 * time.Second
 
 func (r *routes) configuration(c Configurator) {
-	huma.Register(r.api, r.operation("get-configuration", http.MethodGet, "/api/v1/configuration",
+	register(r, r.operation("get-configuration", http.MethodGet, "/api/v1/configuration",
 		"The landscape's configuration", "Its revisions, which one is active, and which one the devices have."),
 		func(ctx context.Context, _ *none) (*body[Configuration], error) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
@@ -156,7 +154,7 @@ func (r *routes) configuration(c Configurator) {
 			v.Revisions, v.Servers = notNil(v.Revisions), notNil(v.Servers)
 			return answer(v, r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("get-revision", http.MethodGet, "/api/v1/configuration/revisions/{revision}",
+	register(r, r.operation("get-revision", http.MethodGet, "/api/v1/configuration/revisions/{revision}",
 		"What a revision holds", "As YAML. 0 is the active one, or where there is none what the answering server's file says."),
 		func(ctx context.Context, in *struct {
 			Revision uint64 `path:"revision"`
@@ -166,7 +164,7 @@ func (r *routes) configuration(c Configurator) {
 			v, err := c.Text(ctx, in.Revision)
 			return answer(v, r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("diff-revisions", http.MethodGet, "/api/v1/configuration/diff",
+	register(r, r.operation("diff-revisions", http.MethodGet, "/api/v1/configuration/diff",
 		"What changes from one revision to another", ""),
 		func(ctx context.Context, in *struct {
 			From uint64 `query:"from"`
@@ -177,7 +175,7 @@ func (r *routes) configuration(c Configurator) {
 			v, err := c.Differences(ctx, in.From, in.To)
 			return answer(notNil(v), r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("preview-revision", http.MethodGet, "/api/v1/configuration/preview",
+	register(r, r.operation("preview-revision", http.MethodGet, "/api/v1/configuration/preview",
 		"What a revision would change on the devices", "It is applied to what this server has folded, beside the running state; nothing is changed."),
 		func(ctx context.Context, in *struct {
 			Revision uint64 `query:"revision"`
@@ -187,7 +185,7 @@ func (r *routes) configuration(c Configurator) {
 			v, err := c.Preview(ctx, in.Revision)
 			return answer(notNil(v), r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("get-drift", http.MethodGet, "/api/v1/configuration/drift",
+	register(r, r.operation("get-drift", http.MethodGet, "/api/v1/configuration/drift",
 		"Where the devices are not as the active revision says", ""),
 		func(ctx context.Context, _ *none) (*body[Drift], error) {
 			ctx, cancel := context.WithTimeout(ctx, configurationLimit)
@@ -205,7 +203,7 @@ func (r *routes) revising(c Configurator) {
 		"Publish a revision", "If-Match names the newest revision that its author has seen; 0 if there was none. A stale one is answered with conflict and the difference. "+
 			"All faults are told together. With activate, and take_over, it is one step, and one record of the log.")
 	publish.MaxBodyBytes, publish.BodyReadTimeout = MaxConfiguration, configurationLimit
-	huma.Register(r.api, publish, func(ctx context.Context, in *struct {
+	register(r, publish, func(ctx context.Context, in *struct {
 		IfMatch string `header:"If-Match" required:"true" doc:"Number of a revision"`
 		Body    Publication
 	}) (*body[Revised], error) {
@@ -222,7 +220,7 @@ func (r *routes) revising(c Configurator) {
 		v, err := c.Publish(ctx, userOf(ctx), p)
 		return answer(v, asError(r.fail(err)))
 	})
-	huma.Register(r.api, r.operation("activate-revision", http.MethodPost, "/api/v1/configuration/activate",
+	register(r, r.operation("activate-revision", http.MethodPost, "/api/v1/configuration/activate",
 		"Go over to a revision", "All servers do so at the same position of the log. It is never an older one: roll back by publishing what it holds anew."),
 		func(ctx context.Context, in *struct{ Body Activation }) (*body[Revised], error) {
 			if in.Body.Override && in.Body.Comment == "" {

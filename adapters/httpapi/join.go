@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -75,7 +73,7 @@ type inviteBody struct {
 
 func (r *routes) joining() {
 	b := r.backend
-	huma.Register(r.api, r.operation("invite-server", http.MethodPost, "/api/v1/cluster/token", "Make a token for a server that is to join", "It is good once, and for a time."),
+	register(r, r.operation("invite-server", http.MethodPost, "/api/v1/cluster/token", "Make a token for a server that is to join", "It is good once, and for a time."),
 		func(ctx context.Context, in *decisionInput[inviteBody]) (*body[Invitation], error) {
 			ctx, cancel := context.WithTimeout(ctx, moveLimit)
 			defer cancel()
@@ -91,7 +89,7 @@ func (r *routes) joining() {
 		})
 	op := r.operation("join", http.MethodPost, joinPath, "What a server needs to join", "For the token in the body, over TLS or from this machine: the answer holds the landscape's key.")
 	op.Security = nil
-	huma.Register(r.api, op, func(ctx context.Context, in *decisionInput[JoinRequest]) (*body[Admission], error) {
+	register(r, op, func(ctx context.Context, in *decisionInput[JoinRequest]) (*body[Admission], error) {
 		ctx, cancel := context.WithTimeout(ctx, moveLimit)
 		defer cancel()
 		a, err := b.Admit(ctx, in.Body)

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // Letters is what operators decide about dead letters. A letter is named by its offset
@@ -24,7 +22,7 @@ type letterBody struct {
 }
 
 func (r *routes) letters() {
-	huma.Register(r.api, r.operation("requeue-letter", http.MethodPost, "/api/v1/deadletters/requeue",
+	register(r, r.operation("requeue-letter", http.MethodPost, "/api/v1/deadletters/requeue",
 		"Put the command of a dead letter into the log again", "Under its UID, which has one effect. Who decided, and why, is kept in the log."),
 		func(ctx context.Context, in *decisionInput[letterBody]) (*body[Result], error) {
 			ctx, cancel := context.WithTimeout(ctx, DefaultWait+moveLimit)
@@ -32,7 +30,7 @@ func (r *routes) letters() {
 			result, err := r.backend.Requeue(ctx, userOf(ctx), in.Body.Letter, in.Body.Reason)
 			return answer(result, asError(r.fail(err)))
 		})
-	huma.Register(r.api, r.operation("discard-letter", http.MethodPost, "/api/v1/deadletters/discard",
+	register(r, r.operation("discard-letter", http.MethodPost, "/api/v1/deadletters/discard",
 		"Discard a dead letter", "Nothing more comes of it. Who decided, and why, is kept in the log."),
 		func(ctx context.Context, in *decisionInput[letterBody]) (*body[Decision], error) {
 			ctx, cancel := context.WithTimeout(ctx, moveLimit)

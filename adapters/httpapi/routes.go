@@ -38,7 +38,7 @@ func (r *routes) operation(id, method, path, summary, description string) huma.O
 
 // reading registers the routes that change nothing.
 func (r *routes) reading() {
-	huma.Register(r.api, r.operation("get-status", http.MethodGet, "/api/v1/status",
+	register(r, r.operation("get-status", http.MethodGet, "/api/v1/status",
 		"The landscape as this server sees it", "Servers, primary, epoch, partitions with their state hashes, counters."),
 		func(ctx context.Context, _ *none) (*body[Status], error) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
@@ -46,7 +46,7 @@ func (r *routes) reading() {
 			s, err := r.backend.Status(ctx)
 			return answer(complete(s), r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("list-devices", http.MethodGet, "/api/v1/devices",
+	register(r, r.operation("list-devices", http.MethodGet, "/api/v1/devices",
 		"All devices", "Their desired and reported values and what is pending, as folded by this server."),
 		func(ctx context.Context, _ *none) (*body[[]Device], error) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
@@ -57,7 +57,7 @@ func (r *routes) reading() {
 			}
 			return answer(notNil(list), r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("get-device", http.MethodGet, "/api/v1/devices/{device}",
+	register(r, r.operation("get-device", http.MethodGet, "/api/v1/devices/{device}",
 		"One device", "Its desired and reported values and what is pending, as folded by this server."),
 		func(ctx context.Context, in *struct {
 			Device string `path:"device" maxLength:"128" doc:"Id of the device"`

@@ -36,11 +36,11 @@ func (r *routes) commands() {
 			"504: it may or may not be in the log; ask for the UID, or send it again under the same one. "+
 			"The payload is that of its type: Take, Salvo, SetLabel, SetLock or Invoke.")
 	op.Responses["202"] = &huma.Response{Description: "It is in the log; it has no outcome yet"}
-	huma.Register(r.api, op, r.submit)
+	register(r, op, r.submit)
 	content := r.api.OpenAPI().Paths["/api/v1/commands"].Post.Responses
 	content["202"].Content = content["200"].Content
 
-	huma.Register(r.api, r.operation("get-command", http.MethodGet, "/api/v1/commands",
+	register(r, r.operation("get-command", http.MethodGet, "/api/v1/commands",
 		"What became of a UID", "As folded by this server. Without a device all are searched."),
 		func(ctx context.Context, in *struct {
 			UID    string `query:"uid" required:"true" maxLength:"128"`

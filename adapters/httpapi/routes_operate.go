@@ -5,13 +5,11 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/understudy-io/understudy/domain"
 )
 
 func (r *routes) doubts() {
-	huma.Register(r.api, r.operation("list-doubts", http.MethodGet, "/api/v1/doubts",
+	register(r, r.operation("list-doubts", http.MethodGet, "/api/v1/doubts",
 		"Actions in doubt", "One-shots that may or may not have been done, oldest first."),
 		func(ctx context.Context, _ *none) (*body[[]Doubt], error) {
 			ctx, cancel := context.WithTimeout(ctx, answerLimit)
@@ -19,7 +17,7 @@ func (r *routes) doubts() {
 			list, err := r.backend.Doubts(ctx)
 			return answer(notNil(list), r.readFailed(err))
 		})
-	huma.Register(r.api, r.operation("resolve-doubt", http.MethodPost, "/api/v1/doubts/resolve",
+	register(r, r.operation("resolve-doubt", http.MethodPost, "/api/v1/doubts/resolve",
 		"Resolve an action in doubt", "An operator's verdict, kept in the log with the user and the reason."),
 		func(ctx context.Context, in *struct{ Body Resolution }) (*body[Result], error) {
 			v := in.Body
@@ -70,7 +68,7 @@ type takeoverInput struct {
 }
 
 func (r *routes) moves() {
-	huma.Register(r.api, r.operation("switchover", http.MethodPost, "/api/v1/switchover",
+	register(r, r.operation("switchover", http.MethodPost, "/api/v1/switchover",
 		"Move primacy in a planned way", "Nothing is in doubt afterwards. Only the primary does it; another server answers not_primary with its address."),
 		func(ctx context.Context, in *switchoverInput) (*body[Move], error) {
 			ctx, cancel := context.WithTimeout(ctx, moveLimit)
@@ -78,7 +76,7 @@ func (r *routes) moves() {
 			move, err := r.backend.Switchover(ctx, userOf(ctx), in.Body.To)
 			return answer(move, asError(r.fail(err)))
 		})
-	huma.Register(r.api, r.operation("takeover", http.MethodPost, "/api/v1/takeover",
+	register(r, r.operation("takeover", http.MethodPost, "/api/v1/takeover",
 		"Take primacy from the primary", "Contests it at once, from any server. What is under way may be in doubt afterwards."),
 		func(ctx context.Context, in *takeoverInput) (*body[Move], error) {
 			ctx, cancel := context.WithTimeout(ctx, moveLimit)

@@ -214,16 +214,21 @@ func (c *controlLoop) publish(p domain.Payload) {
 	c.append(p, 0)
 }
 
-// append sends a record of this server to control without waiting for it.
-func (c *controlLoop) append(p domain.Payload, n uint64) { c.appendAbout(c.name, p, n) }
+// append sends a record of this server to control without waiting for it. A server that
+// cannot say what it has to say ends.
+func (c *controlLoop) append(p domain.Payload, n uint64) {
+	if _, err := c.appendAbout(c.name, p, n); err != nil {
+		c.fail(err)
+	}
+}
 
-// appendAbout is append for a record about any member, and gives its uid.
-func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) string {
+// appendAbout is append for a record about any member, and gives its uid. The error is
+// that of a record which cannot be written.
+func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) (uid string, err error) {
 	r := serverRecord(c.name, member, p)
 	m, err := c.codec.Encode(domain.TopicControl, 0, r)
 	if err != nil {
-		c.fail(err)
-		return r.UID
+		return "", err
 	}
 	c.sending.Add(1)
 	c.appends.Go(func() {
@@ -244,7 +249,7 @@ func (c *controlLoop) appendAbout(member string, p domain.Payload, n uint64) str
 			c.tell(election.AppendFailed{N: n})
 		}
 	})
-	return r.UID
+	return r.UID, nil
 }
 
 // drain waits until no append to control is under way, or ctx ends.

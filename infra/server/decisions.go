@@ -42,7 +42,7 @@ func (s *Server) decide(ctx context.Context, d decision) (httpapi.Decision, erro
 		if standing = d.holds(m.State()); standing && d.already != nil {
 			done = d.already(m.State())
 		} else if !standing {
-			forget = s.control.await(d.subject, d.record(), own)
+			forget, refusal = s.control.await(d.subject, d.record(), own)
 		}
 	})
 	if err = errors.Join(err, refusal); err != nil {

@@ -170,3 +170,42 @@ func TestATokenAdmitsOneServer(t *testing.T) {
 		t.Errorf("a token with the signing key: %+v, %v", got, err)
 	}
 }
+
+// A server does not end because of what somebody asks of it: a record that cannot be
+// written is the answer to who asked, and the token stays good.
+func TestANameThatNoRecordCanCarryEndsNobody(t *testing.T) {
+	s := newStage(t)
+	a := s.startWith("A", func(o *server.Options) {
+		o.Share = sharing
+		for i := range o.Devices {
+			o.Devices[i].ValidAbsolute, o.Devices[i].ValidOneShot = time.Minute, 10*time.Second
+		}
+	})
+	s.primary(a)
+	text, err := a.Text(s.ctx, 0)
+	must(t, err)
+	_, err = a.Publish(s.ctx, "ann", httpapi.Publication{Text: text.Text, Comment: "from the file", Activate: true})
+	must(t, err)
+	token, err := a.Invite(s.ctx, "ann", time.Minute, false)
+	must(t, err)
+	_, key, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	id, _, _ := strings.Cut(token.Token, ".")
+	ask := func(name string) error {
+		in := httpapi.JoinRequest{Token: token.Token, Server: name}
+		in.Identity, in.Proof = election.ProveAdmission(key, id, name)
+		_, err := a.Admit(s.ctx, in)
+		return err
+	}
+	// The API lets no such name in; another caller might.
+	if err := ask(strings.Repeat("ü", 100)); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("a name of 200 bytes: %v", err)
+	}
+	must(t, ask("C"))
+	select {
+	case err := <-a.done:
+		a.done <- nil
+		t.Errorf("the primary has ended: %v", err)
+	default:
+	}
+}

@@ -14,14 +14,18 @@ type verdict struct {
 }
 
 // await appends a decision's record and has its verdict looked for, until the function
-// that it gives is called. In the loop.
-func (c *controlLoop) await(subject string, p domain.Payload, v *verdict) (forget func()) {
-	uid := c.appendAbout(subject, p, 0)
+// that it gives is called. In the loop. The error is that of a record which cannot be
+// written: who asked for it is told.
+func (c *controlLoop) await(subject string, p domain.Payload, v *verdict) (forget func(), err error) {
+	uid, err := c.appendAbout(subject, p, 0)
+	if err != nil {
+		return nil, err
+	}
 	if c.verdicts == nil {
 		c.verdicts = make(map[string]*verdict)
 	}
 	c.verdicts[uid] = v
-	return func() { c.asks.put(func(*election.Server) { delete(c.verdicts, uid) }) }
+	return func() { c.asks.put(func(*election.Server) { delete(c.verdicts, uid) }) }, nil
 }
 
 // judge notes what became of a decision at once: the next record may undo it.
