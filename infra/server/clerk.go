@@ -84,10 +84,14 @@ func (k *clerkLoop) append(ctx context.Context, a clerk.Append) clerk.Input {
 	return clerk.Appended{}
 }
 
+// oneRecord is how many bytes are asked for where one record is wanted: the batch that it
+// is in comes however large it is, and nothing of what stands behind that.
+const oneRecord = 1
+
 // readStored fetches one record of the log by its position.
 func readStored(ctx context.Context, log Log, landscape string, at domain.Position) (domain.Stored, error) {
 	from := domain.FetchFrom{Topic: domain.Topic(landscape, domain.TopicLog), Partition: at.Partition, Offset: at.Offset}
-	answers, err := log.Fetch(ctx, []domain.FetchFrom{from}, fetchWait, fetchBytes)
+	answers, err := log.Fetch(ctx, []domain.FetchFrom{from}, fetchWait, oneRecord)
 	if err != nil {
 		return domain.Stored{}, err
 	}

@@ -53,3 +53,27 @@ func TestTheClerkGivesUpWhatTheLogRefuses(t *testing.T) {
 		})
 	}
 }
+
+// endless is a log that gives as much as it is asked for, of records of 1 KiB; a single
+// one comes in any case.
+type endless struct {
+	Log
+	given int
+}
+
+func (e *endless) Fetch(_ context.Context, from []domain.FetchFrom, _ time.Duration, most int) ([]domain.Fetched, error) {
+	f := domain.Fetched{Topic: from[0].Topic, Partition: from[0].Partition}
+	for size := 0; size == 0 || size+1024 <= most; size += 1024 {
+		f.Messages = append(f.Messages, domain.Stored{Offset: from[0].Offset + int64(len(f.Messages)), Message: domain.Message{Value: make([]byte, 1024)}})
+	}
+	e.given = len(f.Messages)
+	return []domain.Fetched{f}, nil
+}
+
+// To read one record again is not to read all that stands behind it.
+func TestOneRecordIsReadAgainAlone(t *testing.T) {
+	log := &endless{}
+	if _, err := readStored(t.Context(), log, "test", domain.Position{Offset: 7}); err != nil || log.given > 1 {
+		t.Errorf("%d records came for one: %v", log.given, err)
+	}
+}
