@@ -67,6 +67,10 @@ what was added meanwhile, and adds what was taken out.
 An entry needs ` + "`id`, `driver`" + `
 and ` + "`address`" + `, a router its ` + "`inputs` and `outputs`" + `, an HTTP device its ` + "`verbs`" + `.
 
+A list has at most 10,000 devices, and a partition of the log takes 4,096: with one or two partitions (` + "`log.partitions`" + `) that is the lower bound. The texts
+of one device, its verbs with their bodies above all, have at most 524,288 bytes together: a definition is one record of the log. More of either is
+refused at the start of a server, and when a configuration is published; ` + "`config validate FILE`" + ` does not know the partitions.
+
 An HTTP device without a ` + "`read_url`" + ` is probed each second by a connection, so that it is known whether it is there. With more than 200 of
 them a server makes 200 probes a second in all: with 10,000, each is probed every 50 s. A command finds a lost device when it is sent.
 

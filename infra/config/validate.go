@@ -55,6 +55,7 @@ func (c Config) faults() []error {
 	c.Election.validate(r)
 	c.validateProcess(r)
 	validateDevices(c.Devices, r)
+	validateSpread(c.Devices, c.Log.Partitions, r)
 	return r.faults
 }
 

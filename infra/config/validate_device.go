@@ -29,6 +29,9 @@ func validateDevice(key string, d domain.Definition, r *report) {
 	default:
 		r.add(key+".driver", "%q: use %s or %s", d.Driver, domain.DriverVideohub, domain.DriverHTTP)
 	}
+	if n := weight(&d); n > maxDefinition {
+		r.add(key, "its texts have %d bytes, at most %d are allowed, for all of it is one record of the log: make the bodies of its verbs shorter, or give it fewer verbs", n, maxDefinition)
+	}
 	validateTimes(key, d, r)
 	if d.OnReconnect != domain.Adopt && d.OnReconnect != domain.Restore {
 		r.add(key+".on_reconnect", "%q: use %s or %s", d.OnReconnect, domain.Adopt, domain.Restore)

@@ -277,23 +277,32 @@ func (s *Server) Publish(ctx context.Context, user string, p httpapi.Publication
 
 // wanted is the content of a new revision, and where it is taken from.
 func (s *Server) wanted(ctx context.Context, p httpapi.Publication) (*configuration.Configuration, partition.Revision, error) {
+	var r partition.Revision
+	var c *configuration.Configuration
+	var err error
 	if p.Running || p.From > 0 {
-		r, c, err := s.content(ctx, p.From)
-		return c, r, err
+		if r, c, err = s.content(ctx, p.From); err != nil {
+			return c, r, err
+		}
+	} else if c, err = config.ParseLandscape([]byte(p.Text)); err != nil {
+		return nil, r, faulty(err)
 	}
-	c, err := config.ParseLandscape([]byte(p.Text))
-	if err == nil {
-		return c, partition.Revision{}, nil
+	if err := errors.Join(config.Spread(c.Devices, s.options.Partitions)...); err != nil {
+		return nil, r, faulty(err)
 	}
-	faulty := new(httpapi.FaultyConfiguration)
+	return c, r, nil
+}
+
+func faulty(err error) error {
+	out := new(httpapi.FaultyConfiguration)
 	for _, f := range config.Faults(err) {
 		location := f.Path
 		if f.Line > 0 {
 			location = fmt.Sprintf("line %d: %s", f.Line, f.Path)
 		}
-		faulty.Faults = append(faulty.Faults, &httpapi.ProblemError{Message: f.Message, Location: location})
+		out.Faults = append(out.Faults, &httpapi.ProblemError{Message: f.Message, Location: location})
 	}
-	return nil, partition.Revision{}, faulty
+	return out
 }
 
 // unseen is the conflict of somebody who has not seen the newest revision.

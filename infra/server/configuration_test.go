@@ -232,3 +232,24 @@ func gauge(t *testing.T, m *member, name string) float64 {
 	t.Fatalf("there is no metric %s", name)
 	return 0
 }
+
+// A partition takes so many devices and no more: one that is left out by the fold would be
+// missed for ever, so the author is told.
+func TestNoRevisionHasMoreDevicesInAPartitionThanItTakes(t *testing.T) {
+	s := newStage(t)
+	a := s.startConfigured("A")
+	s.primary(a)
+	var text strings.Builder
+	text.WriteString("devices:\n")
+	for n, crowd := 0, 0; crowd < 4097; n++ {
+		if id := fmt.Sprint("router-", n); domain.Partition(id, partitions) == 2 {
+			crowd++
+			fmt.Fprintf(&text, "  - {id: %s, driver: videohub, address: \"192.0.2.1:%d\", inputs: 1, outputs: 1}\n", id, 1024+crowd)
+		}
+	}
+	_, err := a.Publish(s.ctx, "ann", httpapi.Publication{Text: text.String(), Comment: "all of them"})
+	var faulty *httpapi.FaultyConfiguration
+	if !errors.As(err, &faulty) || len(faulty.Faults) != 1 || !strings.Contains(faulty.Faults[0].Message, "4097 of them would be in partition 2 of 4") {
+		t.Errorf("it is told: %v", err)
+	}
+}
