@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
 	"github.com/understudy-io/understudy/domain"
@@ -10,34 +11,22 @@ import (
 	"github.com/understudy-io/understudy/projections/history"
 )
 
+// chronicle is what has been read of the elections topic: each request goes on from there.
+type chronicle struct {
+	turn   chan struct{} // of who reads; a request that gives up does not wait for it
+	folded *history.History
+	next   int64
+}
+
+func newChronicle() *chronicle { return &chronicle{turn: make(chan struct{}, 1)} }
+
 // History implements httpapi.Cluster: from the elections topic, which keeps what
 // control forgets. What the primary has not copied yet is not in it.
 func (s *Server) History(ctx context.Context) ([]httpapi.Term, error) {
-	h := history.New()
-	topic := domain.Topic(s.options.Landscape, domain.TopicElections)
-	bounds, err := s.options.Data.Bounds(ctx, topic)
-	if err != nil || len(bounds) == 0 {
-		return nil, fmt.Errorf("read %s: %w: %w", topic, domain.ErrTransient, err)
+	terms, err := s.terms(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w: %w", domain.Topic(s.options.Landscape, domain.TopicElections), domain.ErrTransient, err)
 	}
-	for next := bounds[0].Start; next < bounds[0].End; {
-		answers, err := s.options.Data.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: next}}, fetchWait, fetchBytes)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w: %w", topic, domain.ErrTransient, err)
-		}
-		for _, a := range answers {
-			if a.Err != nil {
-				return nil, fmt.Errorf("read %s: %w: %w", topic, domain.ErrTransient, a.Err)
-			}
-			for _, m := range a.Messages {
-				r := s.options.Codec.Decode(domain.TopicElections, 0, m)
-				if copied, ok := r.Payload.(domain.Copied); ok && r.Signed {
-					h.Apply(s.options.Codec.Original(copied))
-				}
-			}
-			next = max(next, a.Next)
-		}
-	}
-	terms := h.Close()
 	out := make([]httpapi.Term, 0, len(terms))
 	for _, t := range terms {
 		out = append(out, httpapi.Term{
@@ -47,6 +36,30 @@ func (s *Server) History(ctx context.Context) ([]httpapi.Term, error) {
 	}
 	s.present(ctx, terms, out)
 	return out, nil
+}
+
+// terms are those of all that is in the elections topic. What was read before an error
+// stays read.
+func (s *Server) terms(ctx context.Context) ([]history.Term, error) {
+	c := s.chronicle
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	held, err := s.electionsBounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.folded == nil || c.next < held.Start || c.next > held.End {
+		c.folded, c.next = history.New(), held.Start // the first request, or another topic than before
+	}
+	held.Start = c.next
+	if c.next, err = s.readElections(ctx, held, func(r domain.Record) { c.folded.Apply(r) }); err != nil {
+		return nil, err
+	}
+	return slices.Clone(c.folded.Close()), nil
 }
 
 // present lets the term that is held last until its holder was heard last: heartbeats

@@ -76,6 +76,8 @@ type Server struct {
 	keptNumber atomic.Uint64
 	open       atomic.Bool // Run has what its loops begin with: changes are taken
 
+	chronicle *chronicle
+
 	looking   sync.Mutex  // of lookAgain
 	lookAgain domain.Mono // when the next one may look through the dead letters
 }
@@ -85,7 +87,7 @@ func New(o Options) *Server {
 	o.Election.Valve = where(o.Valve)
 	s := &Server{
 		options: o, lease: newLease(o.Valve, o.Checked), began: clock.Boot(), settled: make(chan struct{}),
-		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded,
+		failed: make(chan error, 8), changed: make(chan struct{}), guarded: o.Election.Guarded, chronicle: newChronicle(),
 	}
 	s.core = &coreLoop{
 		name: o.Election.Member, landscape: o.Landscape, partitions: o.Partitions,
