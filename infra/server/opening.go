@@ -50,21 +50,29 @@ func (s *Server) findView(ctx context.Context) error {
 		return fmt.Errorf("topic %s has %d partitions, not 1: %w: %w", topic, len(bounds), errUnusable, domain.ErrInvalid)
 	}
 	start, end := bounds[0].Start, bounds[0].End
+	running := false // somebody has, since then
 	for to := end; to > start; to -= viewStep {
-		state, found, err := s.viewBetween(ctx, topic, max(start, to-viewStep), to, start)
+		state, ran, err := s.viewBetween(ctx, topic, max(start, to-viewStep), to, start)
 		if err != nil {
 			return err
 		}
-		if found {
+		if state != nil {
 			s.begin(state, start)
 			return nil
 		}
+		running = running || ran
 	}
-	if start > 0 {
+	switch {
+	case start == 0:
+		s.begin(election.NewState(), start)
+		return nil
+	case running:
 		return fmt.Errorf("control begins at %d and holds no view to start from: %w: %w", start, errUnusable, domain.ErrCorrupt)
 	}
-	s.begin(election.NewState(), start)
-	return nil
+	if err := s.revive(ctx, start); err != nil {
+		return err
+	}
+	return s.findView(ctx) // there is one now
 }
 
 // beginWith is the first record to read. The fold wants none before its next, but
@@ -73,7 +81,7 @@ func beginWith(state *election.State, start int64) int64 {
 	if heard := state.Heard(); heard >= start {
 		return heard
 	}
-	return state.Next()
+	return max(state.Next(), start)
 }
 
 func (s *Server) begin(state *election.State, start int64) {
@@ -85,9 +93,10 @@ func (s *Server) begin(state *election.State, start int64) {
 	s.control.pollEvery.Store(int64(e.PollEvery()))
 }
 
-// viewBetween gives the state of the last usable view in [from, to).
-func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start int64) (*election.State, bool, error) {
-	var newest *election.State
+// viewBetween gives the state of the last usable view in [from, to), or nil; and whether
+// some of what stands there was written by a server that ran: a guard tells of one's end
+// also where none is.
+func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start int64) (newest *election.State, ran bool, err error) {
 	for next := from; next < to; {
 		answers, err := s.options.Control.Fetch(ctx, []domain.FetchFrom{{Topic: topic, Offset: next}}, fetchWait, fetchBytes)
 		if err != nil {
@@ -101,12 +110,14 @@ func (s *Server) viewBetween(ctx context.Context, topic string, from, to, start 
 				if m.Offset >= to {
 					break
 				}
-				if state, ok := election.FromView(s.options.Codec.Decode(domain.TopicControl, 0, m), start); ok {
+				r := s.options.Codec.Decode(domain.TopicControl, 0, m)
+				if state, ok := election.FromView(r, start); ok {
 					newest = state
 				}
+				ran = ran || r.Signed && r.Type != domain.TypeDied
 			}
 			next = max(next, a.Next)
 		}
 	}
-	return newest, newest != nil, nil
+	return newest, ran, nil
 }

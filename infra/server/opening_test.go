@@ -9,15 +9,22 @@ import (
 	"testing/synctest"
 	"time"
 
+	codecs "github.com/understudy-io/understudy/adapters/codec"
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/election"
 )
 
-// emptied is a log whose control topic has no records, with the bounds it is given,
-// one answer after the other; the last one stays.
+// emptied is a log with the bounds it is given, one answer after the other; the last one
+// stays. All that its control topic holds are heartbeats.
 type emptied struct {
 	Log
 	answers []bounded
+	beat    domain.Message
+}
+
+func (e *emptied) Fetch(_ context.Context, from []domain.FetchFrom, _ time.Duration, _ int) ([]domain.Fetched, error) {
+	at := from[0].Offset
+	return []domain.Fetched{{Messages: []domain.Stored{{Offset: at, Message: e.beat}}, Next: at + 1}}, nil
 }
 
 type bounded struct {
@@ -35,13 +42,18 @@ func (e *emptied) Bounds(context.Context, string) ([]domain.Bounds, error) {
 
 // A server that tries for ever looks like one that waits for its log.
 func TestAControlTopicThatNoServerCanBeginWithEndsTheServer(t *testing.T) {
+	codec := codecs.New("test", codecs.Generate())
+	beat, err := codec.Encode(domain.TopicControl, 0, serverRecord("B", "B", domain.Heartbeat{Incarnation: "b1", N: 1, TTL: time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
 	away := fmt.Errorf("away: %w", domain.ErrTransient)
 	denied := fmt.Errorf("no permission yet: %w", domain.ErrInvalid)
 	for name, c := range map[string]struct {
 		answers []bounded
 		want    error
 	}{
-		"cut, without a view": {[]bounded{{bounds: []domain.Bounds{{Start: 7, End: 7}}}}, domain.ErrCorrupt},
+		"cut, without a view": {[]bounded{{bounds: []domain.Bounds{{Start: 7, End: 9}}}}, domain.ErrCorrupt},
 		"two partitions":      {[]bounded{{bounds: make([]domain.Bounds, 2)}}, domain.ErrInvalid},
 		"away for a while":    {[]bounded{{err: away}, {err: denied}, {bounds: make([]domain.Bounds, 1)}}, nil},
 	} {
@@ -50,7 +62,7 @@ func TestAControlTopicThatNoServerCanBeginWithEndsTheServer(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				s := New(Options{
-					Landscape: "test", Partitions: 1, Control: &emptied{answers: c.answers}, Logger: slog.New(slog.DiscardHandler),
+					Landscape: "test", Partitions: 1, Control: &emptied{answers: c.answers, beat: beat}, Codec: codec, Logger: slog.New(slog.DiscardHandler),
 					Election: election.Config{Member: "A", Incarnation: "a1"},
 				})
 				if err := s.openControl(ctx); !errors.Is(err, c.want) {
@@ -72,7 +84,7 @@ func TestWhoBeginsWithAViewReadsTheLastHeartbeatThatCounts(t *testing.T) {
 	fold(domain.Claim{Incarnation: "b1", Epoch: 1, Seen: -1, N: 1, TTL: time.Second})
 	fold(domain.Heartbeat{Incarnation: "b1", Epoch: 1, N: 2, TTL: time.Second})
 	fold(domain.Checkpoint{Epoch: 1})
-	for start, want := range map[int64]int64{0: 2, 2: 2, 3: 4, 4: 4} {
+	for start, want := range map[int64]int64{0: 2, 2: 2, 3: 4, 4: 4, 9: 9} {
 		if got := beginWith(state, start); got != want {
 			t.Errorf("control is retained from %d: it begins at %d, wanted %d", start, got, want)
 		}
