@@ -89,7 +89,7 @@ var definitionMeaning = map[string]string{
 	"devices[].valid_one_shot":   "The same for one-shots",
 	"devices[].standby_polling":  "Standbys hold a connection too, to read (hot); false: only the primary connects (warm), for a device that accepts one connection",
 	"devices[].poll_every":       "How often a device is read that does not report by itself; 0 means never",
-	"devices[].on_reconnect":     "adopt takes over what a returning device reports, restore sends the last wishes again",
+	"devices[].on_reconnect":     "adopt takes over what a returning device reports, restore sends the last wishes again, when the primary sees it come back; one that restarted while nobody was primary, and is connected to a standby again by then, is not noticed",
 	"devices[].verbs[].name":     "Name of the verb, as commands call it",
 	"devices[].verbs[].effect":   "absolute (may be sent twice), queryable (the device is read first) or one-shot (never sent twice)",
 	"devices[].verbs[].method":   "GET, POST, PUT, PATCH or DELETE",
