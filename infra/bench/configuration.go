@@ -17,6 +17,7 @@ const (
 	configurationRate   = 500             // routes meanwhile
 	configurationBefore = time.Second     // of routes before a revision is published, and after it is applied
 	configurationWithin = 2 * time.Minute // for all servers to have it
+	configurationLost   = 0.5             // of the routes: a pause supersedes them, and the longest wait says it
 	configurationMost   = 2.0             // s
 	configurationPause  = 5.0             // ms
 )
@@ -88,7 +89,7 @@ func (t *traffic) besideRevision(ctx context.Context) (took time.Duration, route
 			failed = sleep(ctx, configurationBefore)
 		}
 	}()
-	routes, err = t.routesUntil(ctx, configurationRate, func(time.Duration) bool {
+	routes, err = t.routesUntil(ctx, configurationRate, configurationLost, func(time.Duration) bool {
 		select {
 		case <-over:
 			return true

@@ -348,11 +348,14 @@ func loadUntil(ctx context.Context, perSecond float64, over func(due time.Durati
 
 // routes sends routes at a rate, and gives how long each took to the router.
 func (t *traffic) routes(ctx context.Context, rate float64, during time.Duration) ([]time.Duration, error) {
-	return t.routesUntil(ctx, rate, func(due time.Duration) bool { return due > during })
+	return t.routesUntil(ctx, rate, lostRoutes, func(due time.Duration) bool { return due > during })
 }
 
-// routesUntil does so until it is over.
-func (t *traffic) routesUntil(ctx context.Context, rate float64, over func(due time.Duration) bool) ([]time.Duration, error) {
+// lostRoutes is the share of routes that may be superseded before a figure says nothing.
+const lostRoutes = 0.1
+
+// routesUntil does so until it is over, and bears that such a share is lost.
+func (t *traffic) routesUntil(ctx context.Context, rate, bears float64, over func(due time.Duration) bool) ([]time.Duration, error) {
 	t.routed()
 	sent := make(map[domain.Take]domain.Mono)
 	var mu sync.Mutex
@@ -376,7 +379,7 @@ func (t *traffic) routesUntil(ctx context.Context, rate float64, over func(due t
 			out = append(out, at-began)
 		}
 	}
-	if missing := len(sent) - len(out); missing > len(sent)/10 {
+	if missing := len(sent) - len(out); float64(missing) > bears*float64(len(sent)) {
 		return nil, fmt.Errorf("%d of %d routes have not reached the router: %w", missing, len(sent), domain.ErrTransient)
 	}
 	return out, nil
