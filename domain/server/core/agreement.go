@@ -3,6 +3,7 @@ package core
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/understudy-io/understudy/domain"
 )
@@ -43,26 +44,31 @@ type dispute struct {
 }
 
 // discredited is an incarnation whose checkpoints do not count: it has found itself
-// to be wrong, has ended, or is not the one that an operator wants to go on with. It may
-// win a later epoch in spite of that word, and what it says then counts.
+// to be wrong, has ended, or is not the one that an operator wants to go on with. In spite
+// of that word it may win a later epoch, or stay because the takeover came to nothing, and
+// what it says then counts.
 type discredited struct {
 	incarnation string
-	upTo        uint64 // the last epoch
+	upTo        uint64      // the last epoch
+	until       domain.Mono // 0 for ever
 }
 
 const (
 	everyEpoch     = math.MaxUint64
 	maxDiscredited = 8
+	// vouchedFor is how long an operator's word holds: far longer than the takeover takes
+	// that it is for.
+	vouchedFor = 10 * time.Second
 )
 
-func (d discredited) is(incarnation string, epoch uint64) bool {
-	return incarnation == d.incarnation && epoch <= d.upTo
+func (d discredited) is(incarnation string, epoch uint64, now domain.Mono) bool {
+	return incarnation == d.incarnation && epoch <= d.upTo && (d.until == 0 || now < d.until)
 }
 
 // expect takes the primary's checkpoint. While one is being compared, the newest
 // of the others waits.
 func (m *Machine) expect(in Expect) {
-	if slices.ContainsFunc(m.wrong, func(d discredited) bool { return d.is(in.Incarnation, in.Checkpoint.Epoch) }) {
+	if slices.ContainsFunc(m.wrong, func(d discredited) bool { return d.is(in.Incarnation, in.Checkpoint.Epoch, m.now.Mono) }) {
 		return
 	}
 	r := &round{at: in.At, epoch: in.Checkpoint.Epoch, incarnation: in.Incarnation}
@@ -175,19 +181,19 @@ func (m *Machine) decideNext() {
 // concede is called when another server has found itself to be wrong: whoever
 // differed from it alone takes part again.
 func (m *Machine) concede(incarnation string) {
-	m.discredit(discredited{incarnation, everyEpoch})
+	m.discredit(discredited{incarnation: incarnation, upTo: everyEpoch})
 }
 
 // discredit forgets what does not count, and ends a dispute about it.
 func (m *Machine) discredit(d discredited) {
 	m.wrong = append(m.wrong[max(0, len(m.wrong)+1-maxDiscredited):], d)
-	if r := m.following; r != nil && d.is(r.incarnation, r.epoch) {
+	if r := m.following; r != nil && d.is(r.incarnation, r.epoch, m.now.Mono) {
 		m.following = nil
 	}
-	if r := m.round; r != nil && d.is(r.incarnation, r.epoch) {
+	if r := m.round; r != nil && d.is(r.incarnation, r.epoch, m.now.Mono) {
 		m.round, m.following = m.following, nil
 	}
-	if m.dispute != nil && d.is(m.dispute.with, m.dispute.epoch) {
+	if m.dispute != nil && d.is(m.dispute.with, m.dispute.epoch, m.now.Mono) {
 		m.dispute.conceded = true
 		m.reconcile()
 	}
@@ -215,13 +221,14 @@ func (m *Machine) reconcile() {
 
 // vouch is an operator's word, on record, for a server whose state differs from
 // a primary's although the log gives it: its build is the one to go on with. Should the
-// other one win another epoch all the same, the two are compared again.
+// other one win another epoch all the same, or still be the primary after vouchedFor, the
+// two are compared again.
 func (m *Machine) vouch(user, reason string) {
 	if m.dispute == nil || !m.dispute.right || m.quarantined {
 		return
 	}
 	m.do(Publish{domain.Cleared{Incarnation: m.cfg.Incarnation, Reason: user + ": " + reason}})
-	m.discredit(discredited{m.dispute.with, m.dispute.epoch})
+	m.discredit(discredited{m.dispute.with, m.dispute.epoch, m.now.Mono + vouchedFor})
 }
 
 // Informed says whether this server was compared with what the primary has said last.

@@ -283,6 +283,21 @@ func TestTheOtherOneIsComparedAgainWhenItWinsAnotherEpoch(t *testing.T) {
 	}
 }
 
+// G5: the takeover that the operator wanted came to nothing, so the other one is the
+// primary still.
+func TestTheOtherOneIsComparedAgainWhenItStaysThePrimary(t *testing.T) {
+	whole, hashes := labelled(t, 20)
+	p := whole.twin(15)
+	wrong := hashes[10]
+	wrong.Hash = domain.Hash{}
+	p.step(said("b1", 6, wrong)).wants("notice", "refold")
+	p.step(Refolded{}, Vouch{User: "ann"}).quietly()
+	p.now.Mono += vouchedFor - 1
+	p.step(said("b1", 7, wrong)).wants()
+	p.now.Mono++
+	p.step(said("b1", 8, wrong)).wants("notice", "refold")
+}
+
 // G5: a primary stops before it says that it is wrong.
 func TestAWrongPrimaryStopsDrainsReleasesAndQuits(t *testing.T) {
 	p := primary(t).step(Complaint{Incarnation: "c1"}).wants("notice", "refold")
