@@ -79,7 +79,7 @@ type provenCommand struct {
 func checkProof(screen *screen, path string, keys []string, servers codec.Keyring) error {
 	b, err := readSmall(path, maxProof)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the proof: %w", err)
 	}
 	var proof merkle.Proof
 	if err := json.Unmarshal(b, &proof); err != nil {

@@ -109,6 +109,17 @@ func TestAFolderThatEndsBeforeACheckpointIsNotChanged(t *testing.T) {
 	if code, said := compare("--file", dir); code != exitRefused || !strings.Contains(said, "export again") || strings.Contains(said, "CHANGED") {
 		t.Errorf("exit %d: %s", code, said)
 	}
+	// What cannot be read is named, and by what it was to be.
+	for says, args := range map[string][]string{
+		"read the signed checkpoint: stat nope: ":                 {"audit", "consistency", "--from", "nope", "--key", key, "--file", dir},
+		"read the proof: stat nope: ":                             {"audit", "check", "nope", "--key", key},
+		"--witness-key: stat nope: ":                              {"audit", "witness", "--witness-key", "nope", "--seen", "seen", "--key", key, "--file", dir},
+		`"nope" is neither a verifier key nor a file with some: `: {"audit", "check", "nope", "--key", "nope"},
+	} {
+		if code, _, errOut := command(t, args...); code == exitOK || !strings.Contains(errOut, says) || strings.Contains(errOut, ": invalid\n") {
+			t.Errorf("%v: exit %d: %s", args, code, errOut)
+		}
+	}
 	if code, _, errOut := command(t, export...); code != exitOK {
 		t.Fatalf("exit %d: %s", code, errOut)
 	}

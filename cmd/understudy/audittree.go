@@ -31,13 +31,13 @@ func (k *keyFlags) verifiers() ([]string, error) {
 		if _, err := merkle.NewVerifier(text); err != nil {
 			b, readErr := readSmall(text, maxKeysFile)
 			if readErr != nil {
-				return nil, usage("--key %q is neither a verifier key nor a file with some: %v", text, err)
+				return nil, usage("--key %q is neither a verifier key nor a file with some: %w", text, err)
 			}
 			lines = strings.Split(strings.TrimSpace(string(b)), "\n")
 		}
 		for _, line := range lines {
 			if _, err := merkle.NewVerifier(line); err != nil {
-				return nil, usage("--key %s: %v", text, err)
+				return nil, usage("--key %s: %w", text, err)
 			}
 			out = append(out, strings.TrimSpace(line))
 		}
@@ -51,7 +51,7 @@ const maxCheckpoint = 1 << 20
 // readCheckpoint reads a signed checkpoint that somebody has kept, and checks it.
 func readCheckpoint(path, landscape string, keys []string) (signed []byte, head merkle.Head, err error) {
 	if signed, err = readSmall(path, maxCheckpoint); err != nil {
-		return nil, head, err
+		return nil, head, fmt.Errorf("read the signed checkpoint: %w", err)
 	}
 	head, signatures, trusted, err := merkle.Open(signed, keys...)
 	switch {
@@ -296,7 +296,7 @@ log was changed; then nothing is signed.`,
 			}
 			witness, err := readSigningKeys(keyFile)
 			if err != nil {
-				return err
+				return fmt.Errorf("--witness-key: %w", err)
 			}
 			return g.look(cmd, &h, func(p *past, screen *screen) error {
 				return p.witness(cmd.Context(), screen, keys, witness, seen)
