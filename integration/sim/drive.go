@@ -542,7 +542,7 @@ func (w *world) quiet() bool {
 	if len(w.checks.toCopy) > 0 || w.checks.unacknowledged() != "" {
 		return false
 	}
-	if w.busy() || s.term == nil || s.term.machine.Since() > 0 { // what a device has said may wait for the log
+	if w.busy() || s.reads() || s.term == nil || s.term.machine.Since() > 0 { // what a device has said may wait for the log
 		return false
 	}
 	for p, state := range w.checks.states {
@@ -559,6 +559,17 @@ func (w *world) quiet() bool {
 		}
 	}
 	return true
+}
+
+// reads says whether a device owes the server its state. If the question was lost, the
+// server notices by the silence, and connects anew.
+func (s *server) reads() bool {
+	for _, d := range s.devices {
+		if d.link != nil && d.link.up && d.link.awaited {
+			return true
+		}
+	}
+	return false
 }
 
 // busy says whether a device still does what it was sent, perhaps by somebody who is
