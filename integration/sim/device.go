@@ -240,7 +240,7 @@ func (l *link) dial() {
 			l.conn = c
 			st.conns = append(st.conns, c)
 			c.toLink(func(l *link) {
-				l.up, l.upSince, l.pause, l.heardAt, l.owed = true, w.now, redialFrom, w.now, nil
+				l.up, l.upSince, l.pause, l.heardAt, l.owed, l.awaited = true, w.now, redialFrom, w.now, nil, false
 				l.put(device.Reported{Opening: l.opening, Values: st.all(), Full: true})
 				l.put(device.Up{Opening: l.opening, Detail: "connected"})
 				if st.polled {
