@@ -29,7 +29,7 @@ func TestADiskThatGetsFullUnderLoadLosesNothing(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = l.Stop() })
 	s := newStage(t, l)
-	crashOn(t, s, func(s *stage, l *load) {
+	crashOn(t, s, 2, func(s *stage, l *load) {
 		filler := filepath.Join(disk, "filler")
 		s.no(fill(filler))
 		s.eventually("nobody is primary", func() error {
@@ -47,7 +47,7 @@ func TestADiskThatGetsFullUnderLoadLosesNothing(t *testing.T) {
 			t.Errorf("without the log the devices have received %d and %d requests", now-before, after-pulses)
 		}
 		s.no(os.Remove(filler))
-		s.primary()
+		s.primary() // which begins with what waits, and is ended while it does
 		s.upSays("has room again")
 		s.result(0, "route", "set", up.VideohubID, "--dest", "31", "--source", "31")
 	})
