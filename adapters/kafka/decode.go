@@ -6,26 +6,24 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/segmentio/kafka-go/compress"
 
 	"github.com/understudy-io/understudy/domain"
 )
 
-// maxUnpacked bounds what a compressed batch may unpack to. It decides what a
-// batch means, so it is the same for everybody, for ever.
-const maxUnpacked = 64 << 20
-
-// minRecord is the shortest encoded record: seven fields of one byte.
-const minRecord = 7
-
 // decodeBatches reads a fetched run of batches: the messages at offset from
 // and behind it, and the offset to ask for next. The messages share memory
-// with records. A batch that is cut off at the end is left for the next fetch.
-func decodeBatches(records []byte, from int64) (messages []domain.Stored, next int64, err error) {
+// with records. A batch that is cut off at the end is left for the next fetch, and
+// so are all batches once there is no room: what messages take is taken off it.
+func decodeBatches(records []byte, from int64, room *int) (messages []domain.Stored, next int64, err error) {
 	next = from
 	whole := 0
 	for ; len(records) >= atLength+4; whole++ {
+		if *room <= 0 {
+			return messages, next, nil
+		}
 		size := int64(atLength+4) + int64(int32(binary.BigEndian.Uint32(records[atLength:])))
 		if size < headerSize {
 			return messages, next, fmt.Errorf("%w: behind offset %d stands a batch of %d bytes; a batch has at least %d",
@@ -44,7 +42,9 @@ func decodeBatches(records []byte, from int64) (messages []domain.Stored, next i
 			continue
 		}
 		if binary.BigEndian.Uint16(batch[atAttributes:])&controlBit == 0 {
-			messages = decodeRecords(messages, batch, first, last, from)
+			var held int
+			messages, held = decodeRecords(messages, batch, first, last, from)
+			*room -= held
 		}
 		next = last + 1
 	}
@@ -73,10 +73,11 @@ func checkBatch(batch []byte) (first, last int64, err error) {
 }
 
 // decodeRecords adds the records of a checked batch at offset from and behind
-// it. What its producer wrote may still be nonsense. Then the whole batch
-// becomes one message without any content, at its first wanted offset: nobody
-// can understand it, everybody sees the same, and nobody stops.
-func decodeRecords(messages []domain.Stored, batch []byte, first, last, from int64) []domain.Stored {
+// it, and says what memory that took. What its producer wrote may still be
+// nonsense, or above the limits. Then the whole batch becomes one message without
+// any content, at its first wanted offset: nobody can understand it, everybody sees
+// the same, and nobody stops.
+func decodeRecords(messages []domain.Stored, batch []byte, first, last, from int64) (_ []domain.Stored, held int) {
 	attributes := binary.BigEndian.Uint16(batch[atAttributes:])
 	firstTime := int64(binary.BigEndian.Uint64(batch[atFirstTime:]))
 	maxTime := int64(binary.BigEndian.Uint64(batch[atMaxTime:]))
@@ -84,9 +85,15 @@ func decodeRecords(messages []domain.Stored, batch []byte, first, last, from int
 
 	body, ok := unpack(batch[headerSize:], compress.Compression(attributes&compressionBits))
 	count := int64(int32(binary.BigEndian.Uint32(batch[atCount:])))
-	ok = ok && count >= 0 && count <= int64(len(body)/minRecord)
-	r := reader{buf: body}
+	var parts int64
+	if ok {
+		parts, ok = countHeaders(body, count)
+	}
 	var headers []domain.Header
+	if ok {
+		messages, headers = slices.Grow(messages, int(count)), make([]domain.Header, 0, parts)
+	}
+	r := reader{buf: body}
 	before := first - 1
 	for i := int64(0); ok && i < count; i++ {
 		var m domain.Stored
@@ -105,13 +112,14 @@ func decodeRecords(messages []domain.Stored, batch []byte, first, last, from int
 		messages = append(messages, m)
 	}
 	if ok {
-		return messages
+		return messages, len(body) + messageSize*int(count) + headerPartSize*int(parts)
 	}
-	return append(messages[:had], domain.Stored{Offset: max(first, from), Appended: domain.Millis(maxTime)})
+	return append(messages[:had], domain.Stored{Offset: max(first, from), Appended: domain.Millis(maxTime)}), len(body) + messageSize
 }
 
 // decodeRecord reads one record; its offset and time are relative to the
-// batch's first. Headers come from a slab that the records of a batch share.
+// batch's first. Headers come from a slab that the records of a batch share, and
+// that has room for all that countHeaders has counted.
 func decodeRecord(r *reader, slab []domain.Header) (domain.Stored, []domain.Header, bool) {
 	var m domain.Stored
 	body := reader{buf: r.varbytes()}
@@ -123,19 +131,15 @@ func decodeRecord(r *reader, slab []domain.Header) (domain.Stored, []domain.Head
 	m.Offset = body.varint()
 	m.Key = body.varbytes()
 	m.Value = body.varbytes()
-	n := body.varint()
-	if n < 0 || n > int64(len(body.buf)) { // a header takes at least two bytes
-		return m, slab, false
-	}
 	start := len(slab)
-	for range n {
+	for range body.varint() {
 		key := body.varbytes()
 		if key == nil {
 			return m, slab, false
 		}
 		slab = append(slab, domain.Header{Key: headerName(key), Value: body.varbytes()})
 	}
-	if n > 0 {
+	if len(slab) > start {
 		m.Headers = slab[start:len(slab):len(slab)]
 	}
 	return m, slab, !body.failed && len(body.buf) == 0
@@ -172,7 +176,7 @@ func headerName(key []byte) string {
 }
 
 // unpack decompresses the records of a batch; false if they do not unpack, or
-// to more than maxUnpacked bytes.
+// to more than MaxUnpacked bytes.
 func unpack(packed []byte, with compress.Compression) ([]byte, bool) {
 	if with == compress.None {
 		return packed, true
@@ -183,6 +187,6 @@ func unpack(packed []byte, with compress.Compression) ([]byte, bool) {
 	}
 	r := codec.NewReader(bytes.NewReader(packed))
 	defer func() { _ = r.Close() }() // it only returns buffers to a pool
-	body, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
-	return body, err == nil && len(body) <= maxUnpacked
+	body, err := io.ReadAll(io.LimitReader(r, MaxUnpacked+1))
+	return body, err == nil && len(body) <= MaxUnpacked
 }

@@ -60,9 +60,15 @@ func stored(first int64, appended domain.Instant) []domain.Stored {
 	return out
 }
 
+// decode reads batches with all the room that an answer has.
+func decode(records []byte, from int64) ([]domain.Stored, int64, error) {
+	room := maxHeld
+	return decodeBatches(records, from, &room)
+}
+
 func expect(t *testing.T, records []byte, from int64, wanted []domain.Stored, wantedNext int64) {
 	t.Helper()
-	got, next, err := decodeBatches(records, from)
+	got, next, err := decode(records, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +115,7 @@ func TestABatchCutOffAtTheEndIsLeft(t *testing.T) {
 	for cut := range second {
 		expect(t, append(bytes.Clone(first), second[:cut]...), 0, stored(0, domain.Millis(created)), 3)
 	}
-	if _, _, err := decodeBatches(first[:len(first)-1], 0); !errors.Is(err, domain.ErrCorrupt) {
+	if _, _, err := decode(first[:len(first)-1], 0); !errors.Is(err, domain.ErrCorrupt) {
 		t.Fatalf("half a batch and no more: %v, wanted %v, or a reader would turn in a circle", err, domain.ErrCorrupt)
 	}
 }
@@ -119,13 +125,13 @@ func TestDamageIsSeen(t *testing.T) {
 	for i := atAttributes; i < len(b); i++ {
 		damaged := bytes.Clone(b)
 		damaged[i] ^= 1
-		if _, _, err := decodeBatches(damaged, 0); !errors.Is(err, domain.ErrCorrupt) {
+		if _, _, err := decode(damaged, 0); !errors.Is(err, domain.ErrCorrupt) {
 			t.Fatalf("byte %d changed: %v, wanted %v", i, err, domain.ErrCorrupt)
 		}
 	}
 	old := bytes.Clone(b)
 	old[atMagic] = 1
-	if _, _, err := decodeBatches(old, 0); !errors.Is(err, domain.ErrCorrupt) {
+	if _, _, err := decode(old, 0); !errors.Is(err, domain.ErrCorrupt) {
 		t.Fatalf("message format 1: %v, wanted %v", err, domain.ErrCorrupt)
 	}
 }
@@ -136,7 +142,7 @@ func TestNonsenseInsideASoundBatchIsOneEmptyMessage(t *testing.T) {
 		return []domain.Stored{{Offset: offset, Appended: domain.Millis(created)}}
 	}
 	bomb := func() []byte {
-		zeros := appendBatch(nil, []domain.Message{{Value: make([]byte, maxUnpacked)}}, created)
+		zeros := appendBatch(nil, []domain.Message{{Value: make([]byte, MaxUnpacked)}}, created)
 		return change(packed(t, zeros, compress.Gzip), func(b []byte) { b[atLastDelta+3] = 2 })
 	}
 	for name, b := range map[string][]byte{
@@ -167,7 +173,7 @@ func TestManyHeadersCostNoMemoryForKnownNames(t *testing.T) {
 		messages = append(messages, m)
 	}
 	b := appendBatch(nil, messages, created)
-	if allocations := testing.AllocsPerRun(10, func() { _, _, _ = decodeBatches(b, 0) }); allocations > n/2 {
+	if allocations := testing.AllocsPerRun(10, func() { _, _, _ = decode(b, 0) }); allocations > n/2 {
 		t.Fatalf("%v allocations for %d records", allocations, n)
 	}
 }
@@ -186,7 +192,7 @@ func FuzzDecodeBatches(f *testing.F) {
 			binary.BigEndian.PutUint32(records[atLength:], uint32(len(records)-atLength-4))
 			records = change(records, func([]byte) {})
 		}
-		got, next, _ := decodeBatches(records, from)
+		got, next, _ := decode(records, from)
 		if next < from {
 			t.Fatalf("next is %d, before %d", next, from)
 		}

@@ -66,7 +66,8 @@ func (m *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	return &fetchAnswer{body: body}, nil
 }
 
-// decodeFetched reads the answer to a request for some offsets, in any order.
+// decodeFetched reads the answer to a request for some offsets, in any order. What
+// would take more memory than maxHeld is left for the next request.
 func decodeFetched(body []byte, wanted map[partition]int64) ([]domain.Fetched, error) {
 	r := reader{buf: body}
 	r.i32() // throttled for so long: the broker has waited by itself
@@ -74,6 +75,7 @@ func decodeFetched(body []byte, wanted map[partition]int64) ([]domain.Fetched, e
 		return nil, codeError(code)
 	}
 	r.i32() // session
+	room := maxHeld
 	out := make([]domain.Fetched, 0, len(wanted))
 	for range r.count(6) {
 		topic := r.string()
@@ -94,7 +96,7 @@ func decodeFetched(body []byte, wanted map[partition]int64) ([]domain.Fetched, e
 			if code != 0 {
 				f.Err = codeError(code)
 			} else {
-				f.Messages, f.Next, f.Err = decodeBatches(records, from)
+				f.Messages, f.Next, f.Err = decodeBatches(records, from, &room)
 			}
 			out = append(out, f)
 		}

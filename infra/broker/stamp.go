@@ -11,6 +11,8 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/understudy-io/understudy/adapters/kafka"
 )
 
 // Where things stand in a record batch of version 2.
@@ -33,9 +35,6 @@ const (
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// maxUnpacked bounds what a compressed batch may unpack to.
-const maxUnpacked = 64 << 20
 
 // renewControl is how many requests one registration of the stamp serves: the
 // broker keeps the last request of every connection that it ever saw with it.
@@ -93,8 +92,8 @@ func keptTimes(cluster *kfake.Cluster) map[string]bool {
 }
 
 // stamp gives a batch whose records all have the time now. Batches that are
-// not sound, and those that hold no records inside of a sound header, come
-// back as something that the broker refuses.
+// not sound, and those that hold no records inside of a sound header, or more
+// than the limits of adapters/kafka, come back as something that the broker refuses.
 func stamp(batch []byte, now int64) []byte {
 	if len(batch) < batchHeader || batch[atMagic] != 2 ||
 		binary.BigEndian.Uint32(batch[atChecksum:]) != crc32.Checksum(batch[atAttributes:], castagnoli) {
@@ -119,7 +118,7 @@ func seal(batch []byte) {
 }
 
 // level makes all records of a batch as old as its first one; false if what
-// it holds are no records.
+// it holds are no records, or more than a reader would take.
 func level(batch *[]byte) bool {
 	body := (*batch)[batchHeader:]
 	codec := compress.Compression(binary.BigEndian.Uint16((*batch)[atAttributes:]) & compressionBits)
@@ -129,7 +128,11 @@ func level(batch *[]byte) bool {
 			return false
 		}
 	}
-	changed, ok := levelRecords(body, int32(binary.BigEndian.Uint32((*batch)[atCount:])))
+	count := int32(binary.BigEndian.Uint32((*batch)[atCount:]))
+	if !kafka.Within(body, count) {
+		return false
+	}
+	changed, ok := levelRecords(body, count)
 	if !ok || !changed || codec == compress.None {
 		return ok // uncompressed records have been changed where they stand
 	}
@@ -151,8 +154,8 @@ func unpack(packed []byte, codec compress.Compression) ([]byte, bool) {
 	}
 	r := codec.Codec().NewReader(bytes.NewReader(packed))
 	defer func() { _ = r.Close() }() // it only returns buffers to a pool
-	body, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
-	return body, err == nil && len(body) <= maxUnpacked
+	body, err := io.ReadAll(io.LimitReader(r, kafka.MaxUnpacked+1))
+	return body, err == nil && len(body) <= kafka.MaxUnpacked
 }
 
 // levelRecords sets the time of each record, relative to its batch, to zero.

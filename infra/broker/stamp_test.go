@@ -2,14 +2,17 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/understudy-io/understudy/adapters/kafka"
 	"github.com/understudy-io/understudy/domain"
 )
 
@@ -94,6 +97,26 @@ func TestKcatSeesTheTimeOfTheAppend(t *testing.T) {
 		if at := time.UnixMilli(millis); err != nil || at.Before(begun) || at.After(time.Now()) {
 			t.Fatalf("kcat read %q: appended at %v, wanted now", l, at)
 		}
+	}
+}
+
+// What no reader would take is not stored: see the limits of adapters/kafka.
+func TestABatchAboveTheLimitsIsRefused(t *testing.T) {
+	b := startBroker(t, config(t.TempDir()))
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.Address()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	record := &kgo.Record{Topic: controlTopic, Headers: make([]kgo.RecordHeader, kafka.MaxHeaders)}
+	if err := c.ProduceSync(ctx, record).FirstErr(); err != nil {
+		t.Fatalf("%d headers: %v", len(record.Headers), err)
+	}
+	record.Headers = make([]kgo.RecordHeader, kafka.MaxHeaders+1)
+	if err := c.ProduceSync(ctx, record).FirstErr(); !errors.Is(err, kerr.InvalidRecord) {
+		t.Fatalf("%d headers: %v, wanted %v", len(record.Headers), err, kerr.InvalidRecord)
 	}
 }
 
