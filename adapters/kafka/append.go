@@ -11,9 +11,9 @@ import (
 )
 
 // appendTries bounds how often one Append tries a batch. Only what is known
-// not to have landed is tried again, each time by a new picture of the
-// cluster: enough for a leader that has moved, not for one that died. Waiting
-// for a new leader is the caller's decision.
+// not to have landed is tried again, and what a broker that does not lead has
+// answered, each time by a new picture of the cluster: enough for a leader that
+// has moved, not for one that died. Waiting for a new leader is the caller's decision.
 const appendTries = 3
 
 // epochStart is the time of creation of a request that carries no records.
@@ -26,8 +26,10 @@ var epochStart = time.Unix(0, 0)
 //
 // All batches of one broker travel in one request. Several batches of one
 // partition travel one after the other; when one of them fails, the rest of
-// that partition is not sent. A batch is tried again only when it is known not
-// to have landed.
+// that partition is not sent. A batch is tried again when it is known not to have
+// landed, and when the leader moved: then it may stand twice, and what reads the log
+// knows it by its UID, or by epoch and sequence. Where any try may have landed, the
+// error says so, whatever became of the last one.
 func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appended, error) {
 	out := make([]domain.Appended, len(batches))
 	if !l.open() {
@@ -44,6 +46,7 @@ func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appe
 		waiting[i] = i
 	}
 	broken := make(map[partition]bool) // one of its batches failed
+	earlier := make(map[int]error)     // of the try before, by batch
 	for len(waiting) > 0 {
 		var round []int
 		round, waiting = l.nextRound(batches, out, waiting, broken)
@@ -53,10 +56,13 @@ func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appe
 			if len(again) == 0 || l.writing.awaitRenewal(ctx) != nil {
 				break
 			}
+			for _, i := range again {
+				earlier[i] = keepUnknown(earlier[i], out[i].Err)
+			}
 			l.appendRound(ctx, batches, out, again)
 		}
 		for _, i := range round {
-			if out[i].Err != nil {
+			if out[i].Err = keepUnknown(earlier[i], out[i].Err); out[i].Err != nil {
 				broken[partition{batches[i].Topic, batches[i].Partition}] = true
 			}
 		}
@@ -71,16 +77,25 @@ func (l *Log) Append(ctx context.Context, batches []domain.Batch) ([]domain.Appe
 	return out, errors.Join(faults...)
 }
 
-// refused gives those of a round that nobody took although somebody will: the
-// leader has moved, or has gone.
+// refused gives those of a round that nobody acknowledged although somebody will:
+// the leader has moved, or has gone.
 func refused(out []domain.Appended, round []int) []int {
 	var again []int
 	for _, i := range round {
-		if err := out[i].Err; err != nil && errors.Is(err, domain.ErrNotSent) && movedOn(err) {
+		if err := out[i].Err; err != nil && movedOn(err) && (errors.Is(err, domain.ErrNotSent) || errors.Is(err, errMoved)) {
 			again = append(again, i)
 		}
 	}
 	return again
+}
+
+// keepUnknown is the error of a batch after one more try: what an earlier try left
+// open, no failure of a later one settles.
+func keepUnknown(earlier, last error) error {
+	if last == nil || errors.Is(last, domain.ErrUnknownFate) || !errors.Is(earlier, domain.ErrUnknownFate) {
+		return last
+	}
+	return fmt.Errorf("%w; tried again: %s", earlier, last.Error())
 }
 
 func (l *Log) acceptable(b *domain.Batch) error {

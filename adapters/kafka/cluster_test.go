@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -67,24 +68,70 @@ func TestABatchFindsTheNewLeader(t *testing.T) {
 	}
 }
 
-func TestALeaderThatRefusesForGoodIsSaid(t *testing.T) {
-	c := cluster(t, 1)
-	asked := 0
+// answering makes a broker answer produce requests with these codes, one after the
+// other, and then as it should; it gives how often it was asked.
+func answering(c *kfake.Cluster, codes ...kafkago.Error) *atomic.Int32 {
+	asked := new(atomic.Int32)
 	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
-		asked++
+		if len(r.(*kmsg.ProduceRequest).Topics) == 0 {
+			return nil, nil, false // it only warms the connection
+		}
+		n := int(asked.Add(1))
+		if n > len(codes) {
+			return nil, nil, false
+		}
 		answer := r.ResponseKind().(*kmsg.ProduceResponse)
-		answer.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, Partitions: []kmsg.ProduceResponseTopicPartition{
-			{Partition: 0, ErrorCode: int16(kafkago.NotLeaderForPartition)}}}}
+		answer.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, Partitions: []kmsg.ProduceResponseTopicPartition{{ErrorCode: int16(codes[n-1])}}}}
 		return answer, nil, true
 	})
-	l := openLog(t, Config{Brokers: c.ListenAddrs()})
-	_, err := l.Append(t.Context(), one(0, "refused"))
-	if !errors.Is(err, domain.ErrTransient) || !errors.Is(err, domain.ErrNotSent) {
-		t.Fatalf("got %v; wanted transient, known not to have landed", err)
+	return asked
+}
+
+// A leader that has appended a batch and then loses its leadership says that it is
+// none; a follower that has the batch may be the next one.
+func TestALeaderThatMovedLeavesTheFateOpen(t *testing.T) {
+	moved := kafkago.NotLeaderForPartition
+	for name, codes := range map[string][]kafkago.Error{
+		"for good":                           {moved, moved, moved},
+		"and the next one could not take it": {moved, kafkago.NotEnoughReplicas, moved},
+		"and the next one refuses the batch": {moved, kafkago.MessageSizeTooLarge, moved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := cluster(t, 1)
+			asked := answering(c, codes...)
+			out, err := openLog(t, Config{Brokers: c.ListenAddrs()}).Append(t.Context(), one(0, "perhaps"))
+			for _, err := range []error{err, out[0].Err} {
+				if !errors.Is(err, domain.ErrTransient) || !errors.Is(err, domain.ErrUnknownFate) ||
+					errors.Is(err, domain.ErrNotSent) || errors.Is(err, domain.ErrInvalid) {
+					t.Errorf("got %v; wanted transient, of unknown fate", err)
+				}
+			}
+			wanted := int32(appendTries)
+			if codes[1] != moved {
+				wanted = 2 // it says what another try would not change
+			}
+			if got := asked.Load(); got != wanted {
+				t.Errorf("asked %d times, wanted %d", got, wanted)
+			}
+		})
 	}
-	if asked != appendTries {
-		t.Fatalf("asked %d times, wanted %d", asked, appendTries)
+}
+
+// A publisher waits for the next leader as long as it may.
+func TestAPublisherGoesOnWhereTheLeaderMoved(t *testing.T) {
+	c := cluster(t, 1)
+	moved := kafkago.NotLeaderForPartition
+	asked := answering(c, moved, moved, moved, moved)
+	l := openLog(t, Config{Brokers: c.ListenAddrs()})
+	var messages []*message.Message
+	for i := 0; len(messages) == 0; i++ { // one of partition 0, which is what is answered for
+		if id := fmt.Sprint("id-", i); domain.Partition(id, 6) == 0 {
+			messages = append(messages, message.NewMessage(id, nil))
+		}
+	}
+	if err := NewPublisher(l).Publish(topic, messages...); err != nil || asked.Load() != 5 {
+		t.Fatalf("asked %d times: %v; wanted that the fifth one lands", asked.Load(), err)
 	}
 }
 

@@ -43,7 +43,13 @@ func codeError(code int16) error {
 	return fmt.Errorf("%w: %w", domain.ErrTransient, e)
 }
 
-// landed gives a produce error of a broker the fate of the batch.
+// errMoved marks an append that a broker did not acknowledge because it does not lead
+// the partition, or not any more. Somebody else will take it.
+var errMoved = errors.New("the leader has moved")
+
+// landed gives a produce error of a broker the fate of the batch. One that has lost its
+// leadership says the same whether it lost it before the append or while it waited for
+// the other replicas; then one of those may lead, and have the batch.
 func landed(err error) error {
 	if errors.Is(err, domain.ErrInvalid) {
 		return err
@@ -51,8 +57,9 @@ func landed(err error) error {
 	var e kafkago.Error
 	if errors.As(err, &e) {
 		switch e {
-		case kafkago.NotLeaderForPartition, kafkago.LeaderNotAvailable, kafkago.UnknownTopicOrPartition,
-			kafkago.ReplicaNotAvailable, kafkago.NotEnoughReplicas,
+		case kafkago.NotLeaderForPartition, kafkago.LeaderNotAvailable, kafkago.UnknownTopicOrPartition, kafkago.ReplicaNotAvailable:
+			return fmt.Errorf("%w: %w: %w", domain.ErrUnknownFate, errMoved, err)
+		case kafkago.NotEnoughReplicas,
 			kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed, kafkago.SASLAuthenticationFailed,
 			kafkago.InvalidMessage: // damaged on the way: the broker did not take it
 			return fmt.Errorf("%w: %w", domain.ErrNotSent, err)

@@ -19,9 +19,9 @@ const retryPause = 20 * time.Millisecond
 // in-sync replicas have them.
 //
 // What is known not to have landed is tried again until Config.AppendTimeout, a
-// fault of the set-up (ErrSetup) not. What may have landed is not tried again: the
-// error says so (domain.ErrUnknownFate), and publishing it again under the same
-// UUID is safe, because the fold knows it.
+// fault of the set-up (ErrSetup) not. What may have landed is not tried again, unless
+// its leader moved: the error says so (domain.ErrUnknownFate), and publishing it again
+// under the same UUID is safe, because the fold knows it.
 type Publisher struct {
 	log    *Log
 	closed atomic.Bool
@@ -44,49 +44,57 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	}
 	ctx, cancel := context.WithTimeout(messages[0].Context(), p.log.cfg.AppendTimeout)
 	defer cancel()
+	var unknown error
 	for {
-		left, err := p.publish(ctx, topic, messages)
+		left, again, err := p.publish(ctx, topic, messages)
 		if err == nil {
 			return nil
 		}
-		if !again(err) || !pause(ctx, retryPause) {
-			return fmt.Errorf("publish %d messages to %s: %w", len(messages), topic, err)
+		if unknown == nil && errors.Is(err, domain.ErrUnknownFate) {
+			unknown = err
+		}
+		if !again || !pause(ctx, retryPause) {
+			return fmt.Errorf("publish %d messages to %s: %w", len(messages), topic, keepUnknown(unknown, err))
 		}
 		messages = left
 	}
 }
 
-// again says that a publish did not leave, and may do so the next time.
-func again(err error) bool {
-	return errors.Is(err, domain.ErrTransient) && errors.Is(err, domain.ErrNotSent) &&
-		!errors.Is(err, domain.ErrUnknownFate) && !errors.Is(err, ErrSetup)
+// repeatable says that a batch did not leave, or met a leader that has moved, and may
+// land the next time.
+func repeatable(err error) bool {
+	unsent := errors.Is(err, domain.ErrNotSent) && !errors.Is(err, domain.ErrUnknownFate)
+	return errors.Is(err, domain.ErrTransient) && !errors.Is(err, ErrSetup) && (unsent || errors.Is(err, errMoved))
 }
 
-// publish tries once, and gives the messages that are not acknowledged.
-func (p *Publisher) publish(ctx context.Context, topic string, messages []*message.Message) ([]*message.Message, error) {
+// publish tries once, and gives the messages that are not acknowledged, and whether to
+// try them again.
+func (p *Publisher) publish(ctx context.Context, topic string, messages []*message.Message) (left []*message.Message, again bool, err error) {
 	partitions, err := p.log.partitions(ctx, p.log.writing, topic)
 	if err != nil {
 		p.log.writing.renew()
-		return messages, fmt.Errorf("%w: %w", domain.ErrNotSent, err)
+		err = fmt.Errorf("%w: %w", domain.ErrNotSent, err)
+		return messages, repeatable(err), err
 	}
 	batches, members := p.batches(topic, int32(len(partitions)), messages)
 	out, err := p.log.Append(ctx, batches)
 	if err == nil {
-		return nil, nil
+		return nil, false, nil
 	}
 	failed := make(map[*message.Message]bool)
+	again = true
 	for i := range out {
+		again = again && (out[i].Err == nil || repeatable(out[i].Err))
 		for _, m := range members[i] {
 			failed[m] = out[i].Err != nil
 		}
 	}
-	var left []*message.Message
 	for _, m := range messages {
 		if failed[m] {
 			left = append(left, m)
 		}
 	}
-	return left, err
+	return left, again, err
 }
 
 // batches sorts messages into batches for their partitions, in order, none
