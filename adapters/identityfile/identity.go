@@ -77,5 +77,9 @@ func create(path string) error {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	d, err := os.Open(filepath.Dir(path)) // the name outlives a power loss too
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -331,8 +332,25 @@ func (p *past) witness(ctx context.Context, screen *screen, keys []string, witne
 	if signed, err = merkle.Countersign(signed, witness); err != nil {
 		return err
 	}
-	if err := errors.Join(os.WriteFile(next, signed, 0o644), os.Rename(next, seen)); err != nil {
+	if err := replaceSeen(next, seen, signed); err != nil {
 		return fmt.Errorf("keep the checkpoint: %w: %w", domain.ErrInvalid, err)
 	}
 	return nil
+}
+
+// replaceSeen puts the newest checkpoint in the place of the one before, which is there
+// as long as the new one would not outlive a power loss: it is what a witness knows.
+func replaceSeen(next, seen string, signed []byte) error {
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(signed)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next, seen); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(seen))
 }

@@ -65,7 +65,16 @@ func writeNew(path string, content []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), errors.Join(err, os.Remove(path)))
 	}
-	return nil
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder has the names in a folder outlive a power loss.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // readKeyFile reads the keys of a landscape.

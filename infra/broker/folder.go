@@ -74,5 +74,12 @@ func writeMarker(at, landscape string) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), at)
+	if err = os.Rename(f.Name(), at); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(at)) // without its name the log that follows is refused
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

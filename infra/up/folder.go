@@ -1,6 +1,7 @@
 package up
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -94,25 +95,36 @@ func explain(path string, err error) error {
 	return fmt.Errorf("folder %s: choose another with --dir: %w: %w", path, domain.ErrInvalid, err)
 }
 
-// keys reads the landscape's keys, or makes some.
+// keys reads the landscape's keys, or makes some. A log that is there was written with
+// keys; new ones would make dead letters of all its facts.
 func (f *folder) keys() (codec.Keyring, error) {
 	path := f.file(keysName)
 	b, err := os.ReadFile(path)
-	if err == nil {
+	if err == nil && len(bytes.TrimSpace(b)) > 0 {
 		keys, err := codec.ParseKeyFile(b)
 		if err != nil {
 			return keys, fmt.Errorf("keys in %s: %w", path, err)
 		}
 		return keys, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return codec.Keyring{}, explain(f.path, err)
+	}
+	if f.used() {
+		return codec.Keyring{}, fmt.Errorf("%s is missing or empty, and %s holds a landscape whose log was written with these keys, and counts for nothing without them: "+
+			"put the file back from a copy, or choose another folder with --dir to begin anew: %w", path, f.path, domain.ErrInvalid)
 	}
 	keys := codec.Generate()
 	if err := replaceFile(path, keys.MarshalKeyFile(), 0o600); err != nil {
 		return keys, explain(f.path, err)
 	}
 	return keys, nil
+}
+
+// used tells whether a landscape has run here: its broker and its servers begin after
+// the keys are written.
+func (f *folder) used() bool {
+	return exists(f.file("data", "broker")) || exists(f.file("data", "server-"+serverName(0)))
 }
 
 // signingKey reads the key that signs what the log hashes to, or makes one.

@@ -38,3 +38,39 @@ func TestADamagedTokenFileIsNamed(t *testing.T) {
 		t.Errorf("got %v, want an invalid file by its name", err)
 	}
 }
+
+// A log whose keys are lost is not given new ones: nothing in it would count.
+func TestALogWithoutItsKeysIsRefused(t *testing.T) {
+	for name, content := range map[string][]byte{"missing": nil, "empty": {}, "blank": []byte("\n")} {
+		for _, data := range []string{"broker", "server-A"} {
+			t.Run(name+" beside "+data, func(t *testing.T) {
+				f, err := holdFolder(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = f.release() }()
+				write := func() {
+					if content != nil {
+						if err := os.WriteFile(f.file(keysName), content, 0o600); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				write()
+				if _, err := f.keys(); err != nil {
+					t.Fatalf("a folder without a log gets keys: %v", err)
+				}
+				if err := errors.Join(os.Remove(f.file(keysName)), os.MkdirAll(f.file("data", data), 0o755)); err != nil {
+					t.Fatal(err)
+				}
+				write()
+				if _, err := f.keys(); !errors.Is(err, domain.ErrInvalid) || !strings.Contains(err.Error(), f.file(keysName)) {
+					t.Errorf("got %v; wanted that the file is asked for by its name", err)
+				}
+				if b, _ := os.ReadFile(f.file(keysName)); len(b) > len(content) {
+					t.Error("there are new keys all the same")
+				}
+			})
+		}
+	}
+}

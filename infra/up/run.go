@@ -120,14 +120,15 @@ func (r *Run) save() error {
 	return replaceFile(filepath.Join(r.Dir, FileName), append(b, '\n'), 0o644)
 }
 
-// replaceFile puts a whole new file in the place of an old one.
+// replaceFile puts a whole new file in the place of an old one. What it has written
+// outlives a power loss: a log without its keys is worth nothing.
 func replaceFile(path string, content []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -135,7 +136,16 @@ func replaceFile(path string, content []byte, mode fs.FileMode) error {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return nil
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder has the names in a folder outlive a power loss.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // OwnBroker tells whether the landscape's log is that of up's own broker,
