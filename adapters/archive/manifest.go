@@ -24,6 +24,10 @@ const manifestName = "manifest.json"
 // maxManifest bounds what is read of a manifest.
 const maxManifest = 64 << 20
 
+// maxPartitions bounds the numbers of partitions in a manifest: as many as a log may
+// be made with (infra/config). A reader has a place for each number up to the highest.
+const maxPartitions = 1024
+
 // Head says what a folder is to hold.
 type Head struct {
 	Landscape string  `json:"landscape"`
@@ -119,6 +123,9 @@ func readManifest(dir string, formats ...string) (Manifest, error) {
 func (m *Manifest) check(path string) error {
 	next := make(map[place]int64)
 	for _, r := range m.Parts {
+		if r.Partition >= maxPartitions {
+			return &DamagedError{fmt.Errorf("%s: it names partition %d of %s, and a log has %d at most: %w", path, r.Partition, r.Topic, maxPartitions, domain.ErrCorrupt)}
+		}
 		if _, twice := next[place{r.Topic, r.Partition}]; twice || r.From < 0 || r.To < r.From || r.Partition < 0 {
 			return &DamagedError{fmt.Errorf("%s: the range of %s/%d makes no sense: %w", path, r.Topic, r.Partition, domain.ErrCorrupt)}
 		}
