@@ -258,3 +258,63 @@ func TestAFileIsNoExport(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 }
+
+// A log can hold a record of 50 MiB, in a compressed batch of some KB; an export that
+// holds it too must be read again.
+func TestALargeRecordComesBackFromAnExport(t *testing.T) {
+	dir := t.TempDir()
+	w, err := archive.Create(dir, archive.Head{Landscape: "main", Parts: []archive.Range{{Topic: topic, To: 2}}}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := domain.Stored{Message: domain.Message{Headers: event, Value: make([]byte, 50<<20)}, Appended: domain.Millis(1769890447250)}
+	small := domain.Stored{Message: domain.Message{Headers: event, Value: []byte("{}")}, Offset: 1, Appended: domain.Millis(1769890447251)}
+	if err := w.Append(topic, 0, []domain.Stored{large, small}, 2); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := w.Close(); err != nil || !m.Complete() {
+		t.Fatal(m.Complete(), err)
+	}
+	l, err := archive.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var sizes []int
+	for at := int64(0); at < 2; {
+		out, err := l.Fetch(t.Context(), []domain.FetchFrom{{Topic: topic, Offset: at}}, 0, 1<<20)
+		if err != nil {
+			t.Fatalf("the export was said to be complete, and cannot be read at offset %d: %v", at, err)
+		}
+		for _, m := range out[0].Messages {
+			sizes = append(sizes, len(m.Value))
+		}
+		at = out[0].Next
+	}
+	if d := cmp.Diff([]int{50 << 20, 2}, sizes); d != "" {
+		t.Error(d)
+	}
+}
+
+// A manifest from elsewhere must not make a reader lay out two thousand million places.
+func TestAManifestWithAnImpossiblePartitionIsRefused(t *testing.T) {
+	for partition, ok := range map[int32]bool{1023: true, 1024: false, 1<<31 - 1: false} {
+		dir := t.TempDir()
+		b, err := json.Marshal(archive.Manifest{Format: archive.Format, Head: archive.Head{
+			Landscape: "main", Parts: []archive.Range{{Topic: topic, Partition: partition}},
+		}})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "manifest.json"), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := archive.Open(dir)
+		if ok && err != nil || !ok && !errors.Is(err, domain.ErrCorrupt) {
+			t.Errorf("partition %d: %v", partition, err)
+		}
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}

@@ -67,6 +67,10 @@ type lines struct {
 
 func (l *lines) Add(topic string, partition int32, m *domain.Stored) error {
 	l.line = AppendLine(l.line[:0], topic, partition, m)
+	if len(l.line) > maxLine {
+		return fmt.Errorf("the record of %s/%d at offset %d is a line of %d bytes, and no reader takes more than %d: %w",
+			topic, partition, m.Offset, len(l.line), maxLine, domain.ErrInvalid)
+	}
 	_, err := l.to.Write(l.line)
 	return err
 }
@@ -182,6 +186,9 @@ func (w *Writer) Append(topic string, partition int32, messages []domain.Stored,
 }
 
 func (w *Writer) failed(err error) error {
+	if errors.Is(err, domain.ErrInvalid) { // no disk is to blame, and no other run ends otherwise
+		return fmt.Errorf("write the export: %w", err)
+	}
 	return fmt.Errorf("write the export: make room, or mend the folder, and give the same command again; what is in the manifest stays: %w", err)
 }
 
