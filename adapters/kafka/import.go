@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/compress"
 	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/understudy-io/understudy/domain"
@@ -44,7 +46,8 @@ func (l *Log) KeepTimes(ctx context.Context, topics []string, keep bool) error {
 }
 
 // Import appends stored records to a partition as one batch, each with its own
-// time. The topic must keep times: see KeepTimes. It gives the offset of the first
+// time; one above Config.MaxBatchBytes is compressed: a log may hold a record that came
+// so, and is larger than its topic takes. The topic must keep times: see KeepTimes. It gives the offset of the first
 // one, and is not tried again: who does not know whether it landed looks.
 func (l *Log) Import(ctx context.Context, topic string, p int32, messages []domain.Stored) (offset int64, err error) {
 	if !l.open() {
@@ -60,7 +63,13 @@ func (l *Log) Import(ctx context.Context, topic string, p int32, messages []doma
 	if err != nil {
 		return 0, fmt.Errorf("import into %s/%d: %w", topic, p, callError(err))
 	}
-	answer, err := l.writing.send(ctx, newImport(brokers[0], l.cfg.ClientID, topic, p, messages, l.cfg.AppendTimeout))
+	batch := appendStored(nil, messages)
+	if len(batch) > l.cfg.MaxBatchBytes {
+		if batch, err = compressed(batch); err != nil {
+			return 0, fmt.Errorf("import into %s/%d: %w", topic, p, err)
+		}
+	}
+	answer, err := l.writing.send(ctx, newImport(brokers[0], l.cfg.ClientID, topic, p, batch, l.cfg.AppendTimeout))
 	if err != nil {
 		return 0, fmt.Errorf("import into %s/%d: %w", topic, p, landed(callError(err)))
 	}
@@ -75,7 +84,7 @@ func (l *Log) Import(ctx context.Context, topic string, p int32, messages []doma
 	return 0, fmt.Errorf("import into %s/%d: %w", topic, p, errUnanswered)
 }
 
-func newImport(broker int32, clientID, topic string, p int32, messages []domain.Stored, patience time.Duration) *produceRequest {
+func newImport(broker int32, clientID, topic string, p int32, batch []byte, patience time.Duration) *produceRequest {
 	m := &produceRequest{exchanged: exchanged{broker: broker, clientID: clientID}, correlation: correlations.Add(1)}
 	buf := request(nil, protocol.Produce, produceVersion, m.correlation, clientID)
 	buf = binary.BigEndian.AppendUint16(buf, 0xffff) // no transaction
@@ -84,13 +93,25 @@ func newImport(broker int32, clientID, topic string, p int32, messages []domain.
 	one := []domain.Batch{{Topic: topic, Partition: p}}
 	m.frame = appendTopics(buf, one, func(b *domain.Batch) string { return b.Topic }, func(buf []byte, b *domain.Batch) []byte {
 		buf = binary.BigEndian.AppendUint32(buf, uint32(b.Partition))
-		at := len(buf)
-		buf = append(buf, 0, 0, 0, 0)
-		buf = appendStored(buf, messages)
-		binary.BigEndian.PutUint32(buf[at:], uint32(len(buf)-at-4))
-		return buf
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(batch)))
+		return append(buf, batch...)
 	})
 	return m
+}
+
+// compressed is the batch with its records compressed.
+func compressed(batch []byte) ([]byte, error) {
+	out := bytes.NewBuffer(bytes.Clone(batch[:headerSize]))
+	w := compress.Zstd.Codec().NewWriter(out)
+	_, err := w.Write(batch[headerSize:])
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("compress a batch of %d bytes: %w", len(batch), err)
+	}
+	b := out.Bytes()
+	b[atAttributes+1] |= byte(compress.Zstd)
+	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-atLength-4))
+	binary.BigEndian.PutUint32(b[atChecksum:], crc32.Checksum(b[atAttributes:], castagnoli))
+	return b, nil
 }
 
 // appendStored is appendBatch with a time for each record.
