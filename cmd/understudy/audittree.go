@@ -177,7 +177,7 @@ func auditConsistencyCommand(g *globals) *cobra.Command {
 		Short: "Say whether the log still is what signed checkpoints say of it",
 		Long: `Hash the log and hold it against a checkpoint that you have kept, and against a second
 one: whether the records that each covers are those that stand there now. The exit code
-is 6 if they are not.`,
+is 6 if they are not, and 3 if the log no longer holds all that it takes to say so.`,
 		Example: `  understudy audit consistency --from monday.note --to friday.note --key understudy.main+1a2b3c4d+AaBb…`,
 		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -270,6 +270,8 @@ func (p *past) consistency(ctx context.Context, screen *screen, keys []string, p
 		return withExit(exitViolated, errViolated)
 	case c.Short > 0:
 		return fmt.Errorf("this folder ends before what the checkpoints cover, so whether the rest is as it was is not decidable; give the same export again: %w", domain.ErrConflict)
+	case !c.Whole():
+		return fmt.Errorf("not all that the checkpoints cover could be compared, so whether it is as it was is not decidable; compare an export that holds every partition from its first record on, with --file: %w", domain.ErrConflict)
 	}
 	return nil
 }
@@ -284,7 +286,8 @@ func auditWitnessCommand(g *globals) *cobra.Command {
 		Long: `For a witness, who stands outside the landscape. Take the newest checkpoint, check its
 signature, hold the log against it and against the one that the witness has signed
 before, and if all is well sign it too, in the file --seen. The exit code is 6 if the
-log was changed; then nothing is signed.`,
+log was changed, and 3 if not all that both cover can be compared, or the newest one
+covers less than that of before; then nothing is signed.`,
 		Example: `  understudy audit witness --seen main.note --witness-key witness-key --key understudy.main+1a2b3c4d+AaBb…`,
 		Args:    exactly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -329,6 +332,9 @@ func (p *past) witness(ctx context.Context, screen *screen, keys []string, witne
 	if err := p.consistency(ctx, screen, keys, older, next); err != nil {
 		return err
 	}
+	if err := p.goesOn(keys, older, next); err != nil {
+		return err
+	}
 	if signed, err = merkle.Countersign(signed, witness); err != nil {
 		return err
 	}
@@ -353,4 +359,27 @@ func replaceSeen(next, seen string, signed []byte) error {
 		return err
 	}
 	return syncFolder(filepath.Dir(seen))
+}
+
+// goesOn refuses a checkpoint that covers less than the one before: signed, it would free
+// what only that one binds.
+func (p *past) goesOn(keys []string, older, newer string) error {
+	if older == "" {
+		return nil
+	}
+	_, before, err := readCheckpoint(older, p.landscape, keys)
+	if err != nil {
+		return err
+	}
+	_, now, err := readCheckpoint(newer, p.landscape, keys)
+	if err != nil {
+		return err
+	}
+	for _, r := range before.Roots {
+		if n, ok := now.Find(r.Topic, r.Partition); !ok || n.Size < r.Size {
+			return fmt.Errorf("the newest checkpoint in the log covers %d records of %s/%d, and the one in %s %d: it is older, or leaves something out, and is not signed; if the log was away just now, try again in 20 s: %w",
+				n.Size, r.Topic, r.Partition, older, r.Size, domain.ErrConflict)
+		}
+	}
+	return nil
 }

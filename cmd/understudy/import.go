@@ -148,8 +148,11 @@ func (p *past) seal(cmd *cobra.Command, o *sealing, screen *screen) (err error) 
 		return err
 	}
 	if err := screen.show(out, func(t *table) {
-		t.text("%s stands for the log of landscape %s up to these offsets: every record is the same, and %d of %d checkpoints fold to their hash (%d lie elsewhere)",
-			out.Folder, out.Landscape, out.Checked.Equal, out.Checked.Checkpoints, out.Checked.Missed)
+		says := "%s stands for the log of landscape %s up to these offsets: every record is the same, and %d of %d checkpoints fold to their hash (%d lie elsewhere)"
+		if !out.Checked.Held() {
+			says = "NOT PROVEN, so do not shorten retention: %s holds the records of the log of landscape %s up to these offsets; %d of %d checkpoints fold to their hash (%d lie elsewhere)"
+		}
+		t.text(says, out.Folder, out.Landscape, out.Checked.Equal, out.Checked.Checkpoints, out.Checked.Missed)
 		t.row("TOPIC", "PARTITION", "FROM", "UP TO")
 		for _, r := range out.Ranges {
 			t.row(r.Topic, r.Partition, r.From, r.To)
@@ -182,10 +185,14 @@ func (p *past) compared(ctx context.Context, folder string) (*history.Checked, e
 	return t.Check(ctx, p.codec)
 }
 
-// differs is the error of a history that does not fold to what primaries wrote.
+// differs is the error of a history that does not fold to what primaries wrote, or of
+// which nobody can say that it does.
 func differs(c *history.Checked) error {
-	if len(c.Different) == 0 {
+	switch {
+	case c.Held():
 		return nil
+	case len(c.Different) == 0:
+		return fmt.Errorf("none of %d checkpoints of a primary could be compared, so nothing shows that the history folds to what they had; where the landscape is new, try again in some seconds: %w", c.Checkpoints, domain.ErrConflict)
 	}
 	d := c.Different[0]
 	return withExit(exitViolated, fmt.Errorf("this build folds another state than primaries wrote, first at %s: server %s wrote %s (control offset %d), this build gives %s; the log was changed, or the logic of the builds differs: %w",

@@ -51,9 +51,32 @@ func TestAnImportIsTheSameLog(t *testing.T) {
 	}
 }
 
+// checkpoint appends the state hashes to control, as a primary does.
+func (l *aPast) checkpoint() {
+	l.t.Helper()
+	checked, err := (&history.Traveller{Source: l.log, Decoder: l.codec, Landscape: "main"}).Check(l.t.Context(), l.codec)
+	try(l.t, err)
+	said := domain.Checkpoint{Epoch: 1}
+	for _, e := range checked.Ends {
+		said.Hashes = append(said.Hashes, domain.StateHash{Position: e.Next, Hash: e.Hash})
+	}
+	m, err := l.codec.Encode(domain.TopicControl, 0, domain.Record{UID: "checkpoint", Source: domain.ServerSource("A"), Subject: "A", Payload: said})
+	try(l.t, err)
+	out, err := l.log.Append(l.t.Context(), []domain.Batch{{Topic: domain.Topic("main", domain.TopicControl), Messages: []domain.Message{m}}})
+	if err != nil || out[0].Err != nil {
+		l.t.Fatal(err, out)
+	}
+}
+
+// TestASealIsProven: by at least one checkpoint of a primary.
 func TestASealIsProven(t *testing.T) {
 	past := newPast(t)
 	dir := filepath.Join(t.TempDir(), "seal")
+	line := []string{"seal", "--to", dir, "--kafka", past.address, "--landscape", "main", "--keys-file", past.keys}
+	if code, out, errOut := command(t, line...); code != exitRefused || strings.Contains(out, "stands for the log") || !strings.Contains(out, "do not shorten retention") {
+		t.Errorf("without a checkpoint: exit %d: %s%s", code, errOut, out)
+	}
+	past.checkpoint()
 	text := past.past(t, "seal", "--to", dir)
 	if !strings.Contains(text, "stands for the log of landscape main") {
 		t.Errorf("seal says\n%s", text)
@@ -89,5 +112,22 @@ func TestALogOfOtherBytesIsToldAsSuch(t *testing.T) {
 	}
 	if code, _, errOut := command(t, "import", "--from", dir, "--kafka", other.address); code != exitRefused || !strings.Contains(errOut, "import into an empty landscape") || strings.Contains(errOut, "timestamp") {
 		t.Errorf("exit %d: %s", code, errOut)
+	}
+}
+
+// TestAHistoryOfWhichNothingCouldBeComparedIsNotProven: seal and replay check must not end
+// as if all were well where no checkpoint of a primary could be compared.
+func TestAHistoryOfWhichNothingCouldBeComparedIsNotProven(t *testing.T) {
+	for _, x := range []struct {
+		c    history.Checked
+		code int
+	}{
+		{history.Checked{Checkpoints: 3, Equal: 2, Missed: 1}, exitOK},
+		{history.Checked{}, exitRefused},
+		{history.Checked{Checkpoints: 3, Missed: 3}, exitRefused},
+	} {
+		if code := exitCode(differs(&x.c)); code != x.code {
+			t.Errorf("%+v ends with %d, want %d", x.c, code, x.code)
+		}
 	}
 }

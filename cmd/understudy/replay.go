@@ -17,7 +17,7 @@ func replayCheckCommand(g *globals) *cobra.Command {
 		Short: "Fold a whole log with this build, and compare with every checkpoint in it",
 		Long: `Fold a whole log with this build, from its first record, and compare the state hash
 with every checkpoint that a primary wrote: before an upgrade, with the new build, against
-the log of the running one. Exit code 6 if one differs.`,
+the log of the running one. Exit code 6 if one differs, 3 if none could be compared.`,
 		Example: `  understudy replay check --keys-file keys --file /backup/main
   /opt/new/understudy replay check --config /etc/understudy/server.yaml`,
 		Args: exactly,

@@ -81,6 +81,9 @@ func concerns(r *domain.Record, device, uid string) bool {
 // A copy ends where it was made: what a checkpoint covers behind that cannot be compared.
 func Compare(ctx context.Context, landscape string, from Source, isCopy bool, heads []Named) (*Consistency, error) {
 	out := &Consistency{isCopy: isCopy}
+	for _, h := range heads {
+		out.claimed += int64(len(h.Head.Roots))
+	}
 	for _, kind := range []domain.TopicKind{domain.TopicElections, domain.TopicLog} {
 		topic := domain.Topic(landscape, kind)
 		bounds, err := from.Bounds(ctx, topic)
@@ -92,6 +95,7 @@ func Compare(ctx context.Context, landscape string, from Source, isCopy bool, he
 				return nil, err
 			}
 		}
+		out.missing(kind, len(bounds), heads)
 	}
 	return out, nil
 }
@@ -109,7 +113,22 @@ type Consistency struct {
 	Findings []string `json:"findings,omitempty"`
 	Unknown  []string `json:"unknown,omitempty"` // what could not be compared
 	Short    int64    `json:"short,omitempty"`   // of them, since this copy ends before
+	claimed  int64    // roots that the checkpoints have
 	isCopy   bool
+}
+
+// Whole says whether each root of the checkpoints was compared, and there is one.
+func (c *Consistency) Whole() bool { return c.Roots == c.claimed && c.Roots > 0 }
+
+// missing finds what checkpoints cover in partitions that are not there.
+func (c *Consistency) missing(kind domain.TopicKind, partitions int, heads []Named) {
+	for _, h := range heads {
+		for _, r := range h.Head.Roots {
+			if r.Topic == kind && int(r.Partition) >= partitions {
+				c.Findings = append(c.Findings, fmt.Sprintf("%s covers %d records of %s/%d, and there is no such partition", h.Name, r.Size, kind, r.Partition))
+			}
+		}
+	}
 }
 
 func (c *Consistency) partition(ctx context.Context, landscape string, kind domain.TopicKind, p int32, bounds domain.Bounds, from Source, heads []Named) error {
@@ -125,7 +144,7 @@ func (c *Consistency) partition(ctx context.Context, landscape string, kind doma
 			upTo = max(upTo, r.Size)
 		}
 	}
-	if start := bounds.Start; start > 0 {
+	if start := bounds.Start; start > 0 && upTo > 0 {
 		c.Unknown = append(c.Unknown, fmt.Sprintf("%s/%d begins at offset %d: what stood before was removed, and its tree cannot be made", kind, p, start))
 		return nil
 	}

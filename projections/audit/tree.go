@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/understudy-io/understudy/domain"
@@ -20,13 +22,27 @@ type trees struct {
 	believed  string   // the key of the first checkpoint, where none was given
 	log       []*merkle.Watch
 	elections *merkle.Watch
-	blind     map[Place]bool // partitions whose beginning is gone
+	blind     map[Place]*dropped // partitions whose beginning is gone
+	missing   map[Place]*dropped // that checkpoints cover, and that are not there
 	heads     int64
 	newest    int64 // the highest checkpoint in control that was taken
 }
 
+// dropped are claims that nothing can be compared with.
+type dropped struct {
+	claims int64
+	first  merkle.Claim
+}
+
+func (d *dropped) add(c merkle.Claim) {
+	if d.claims == 0 {
+		d.first = c
+	}
+	d.claims++
+}
+
 func newTrees(o Options) trees {
-	t := trees{keys: slices.Clone(o.Keys), elections: &merkle.Watch{}, blind: make(map[Place]bool), newest: -1}
+	t := trees{keys: slices.Clone(o.Keys), elections: &merkle.Watch{}, blind: make(map[Place]*dropped), missing: make(map[Place]*dropped), newest: -1}
 	t.elections.Keep()
 	for range o.Partitions {
 		t.log = append(t.log, &merkle.Watch{})
@@ -41,26 +57,46 @@ func newTrees(o Options) trees {
 func (t *trees) expect(h merkle.Head, by string, control, n int64) {
 	for _, r := range h.Roots {
 		c := merkle.Claim{Root: r, By: by, Control: control, Number: n}
-		switch {
-		case t.blind[Place{Topic: r.Topic.String(), Partition: r.Partition}]:
-		case r.Topic == domain.TopicElections:
-			t.elections.Expect(c)
-		case int(r.Partition) < len(t.log):
-			t.log[r.Partition].Expect(c)
+		of := Place{Topic: r.Topic.String(), Partition: r.Partition}
+		w := t.watch(r.Topic, r.Partition)
+		switch blind := t.blind[of]; {
+		case w == nil:
+			if t.missing[of] == nil {
+				t.missing[of] = &dropped{}
+			}
+			t.missing[of].add(c)
+		case blind != nil:
+			blind.add(c)
+		default:
+			w.Expect(c)
 		}
 	}
 }
 
-// begins notes that the first records of a partition are gone: its tree cannot be made.
-func (t *trees) begins(kind domain.TopicKind, partition int32) {
-	t.blind[Place{Topic: kind.String(), Partition: partition}] = true
-	switch kind {
-	case domain.TopicLog:
-		t.log[partition] = &merkle.Watch{}
-	case domain.TopicElections:
-		t.elections = &merkle.Watch{}
-	case domain.TopicControl, domain.TopicDeadLetter, domain.TopicProbe:
+// watch is that of a partition; nil if there is no such partition.
+func (t *trees) watch(kind domain.TopicKind, partition int32) *merkle.Watch {
+	switch {
+	case kind == domain.TopicElections && partition == 0:
+		return t.elections
+	case kind == domain.TopicLog && int(partition) < len(t.log):
+		return t.log[partition]
 	}
+	return nil
+}
+
+// begins notes that the first records of a partition are gone: its tree cannot be made,
+// so what is claimed of it is not decidable.
+func (t *trees) begins(kind domain.TopicKind, partition int32) {
+	w := t.watch(kind, partition)
+	if w == nil {
+		return // no tree is made of this topic
+	}
+	d := &dropped{}
+	for _, c := range w.Ahead() {
+		d.add(c)
+	}
+	t.blind[Place{Topic: kind.String(), Partition: partition}] = d
+	*w = merkle.Watch{}
 }
 
 // Stored takes the next record of a partition as it stands in the log. It comes before
@@ -127,6 +163,36 @@ func (a *Auditor) compareTrees() {
 	for p, w := range a.trees.log {
 		a.compareTree(w, domain.TopicLog, int32(p))
 	}
+	a.uncompared()
+}
+
+// uncompared tells of the claims that nothing could be compared with.
+func (a *Auditor) uncompared() {
+	for _, of := range sortedPlaces(a.trees.missing) {
+		d := a.trees.missing[of]
+		a.violated(RuleTree, 0, d.records(of), "%s covers %d records of %s/%d, and there is no such partition", d.first.By, d.first.Size, of.Topic, of.Partition)
+	}
+	for _, of := range sortedPlaces(a.trees.blind) {
+		if d := a.trees.blind[of]; d.claims > 0 {
+			a.undecided(RuleTree, 0, d.records(of), "the first records of %s/%d are gone, so its tree cannot be made: %d roots of it were not compared, the first one of %s; verify an export that holds all of it",
+				of.Topic, of.Partition, d.claims, d.first.By)
+		}
+	}
+}
+
+// records are the place that was claimed, and where that was said.
+func (d *dropped) records(of Place) []Place {
+	out := []Place{{of.Topic, of.Partition, max(0, d.first.Next-1)}}
+	if d.first.Control >= 0 {
+		out = append(out, controlAt(d.first.Control))
+	}
+	return out
+}
+
+func sortedPlaces(of map[Place]*dropped) []Place {
+	return slices.SortedFunc(maps.Keys(of), func(a, b Place) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
 }
 
 func (a *Auditor) compareTree(w *merkle.Watch, topic domain.TopicKind, p int32) {

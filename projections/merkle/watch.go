@@ -108,6 +108,9 @@ func (w *Watch) Finish() (found []Finding, checked, unchecked int64) {
 	return w.found, w.checked, w.passed
 }
 
+// Ahead are the claims that wait for their records.
+func (w *Watch) Ahead() []Claim { return w.claims }
+
 // Size is how many records it has seen.
 func (w *Watch) Size() int64 { return w.tree.Size }
 
