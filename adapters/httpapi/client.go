@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/understudy-io/understudy/domain"
@@ -35,8 +34,9 @@ type Client struct {
 	now       func() time.Time
 }
 
-// NewClient makes a client that tries the addresses (base URLs) in turn. The
-// token may be empty for reading on loopback.
+// NewClient makes a client that tries the addresses (base URLs, or host:port) in
+// turn. The token may be empty for reading on loopback; it is sent by https, or to
+// a server of this machine, only.
 func NewClient(addresses []string, token string) *Client {
 	c := &Client{
 		token: token,
@@ -71,14 +71,6 @@ func (c *Client) WithTransport(t http.RoundTripper) *Client {
 // Close ends the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func baseURL(address string) string {
-	address = strings.TrimRight(address, "/")
-	if !strings.Contains(address, "://") {
-		return "http://" + address
-	}
-	return address
-}
-
 // call is one request, to be made at one address after the other.
 type call struct {
 	method, path string
@@ -96,6 +88,9 @@ type call struct {
 func (c *Client) do(ctx context.Context, call call, into any) error {
 	if len(c.addresses) == 0 {
 		return &Error{Code: CodeInvalid, Detail: "no address of a server is known: give one"}
+	}
+	if err := c.keepsToken(); err != nil {
+		return err
 	}
 	var sent []byte
 	if call.body != nil {

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -12,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/understudy-io/understudy/adapters/httpapi"
-	"github.com/understudy-io/understudy/domain"
 )
 
 // envToken holds the token of understudy cluster token: an argument is seen by everybody
@@ -82,24 +79,11 @@ func readToken(file string, in io.Reader) ([]byte, error) {
 	return readSecret(file, maxTokenFile)
 }
 
-// secretAddress is the address of a server to which a token may be sent: by https, or
-// on this machine. The token would give the landscape's key to who reads it on its way.
+// secretAddress is the address of a server to which the token of join may be sent. It
+// would give the landscape's key to who reads it on its way.
 func secretAddress(address string) (string, error) {
 	if err := checkAddress(address); err != nil {
 		return "", usage("ADDRESS %q: give the URL of a server of the landscape, such as https://a.example:7500", address)
 	}
-	full := address
-	if !strings.Contains(address, "://") {
-		full = "http://" + address
-	}
-	u, err := url.Parse(full)
-	switch ip := net.ParseIP(u.Hostname()); {
-	case err != nil:
-		return "", usage("%q is no URL of a server: %v", address, err)
-	case u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback():
-		return full, nil
-	case full != address:
-		return "https://" + address, nil
-	}
-	return "", fmt.Errorf("%s would carry the token in clear text over the network: ask by https://%s, or at a server of this machine; nothing was sent: %w", address, u.Host, domain.ErrInvalid)
+	return httpapi.SecretAddress(address)
 }
