@@ -31,13 +31,18 @@ func recovered(logger *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// bounded keeps requests and their bodies within the limits.
+// bounded keeps requests and their bodies within the limits. Those to join, which are
+// read before anybody knows who asks, have a few places of their own.
 func bounded(next http.Handler) http.Handler {
-	slots := make(chan struct{}, MaxRequests)
+	all, joining := make(chan struct{}, MaxRequests), make(chan struct{}, maxJoining)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isProbe(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
+		}
+		slots := all
+		if joins(r) {
+			slots = joining
 		}
 		select {
 		case slots <- struct{}{}:
@@ -52,6 +57,9 @@ func bounded(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// joins says whether a request is the one that passes without a user's token.
+func joins(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.Path == joinPath }
 
 // maxBody is how large a request may be.
 func maxBody(r *http.Request) int64 {
@@ -83,7 +91,7 @@ func authenticated(verify func(string) (string, bool), next http.Handler) http.H
 			next.ServeHTTP(w, r)
 			return
 		}
-		if r.Method == http.MethodPost && r.URL.Path == joinPath {
+		if joins(r) {
 			if r.TLS == nil && !isLoopback(r.RemoteAddr) {
 				refuse(w, "the answer would hold the landscape's key: ask over https, or on the server's own machine")
 				return

@@ -88,7 +88,7 @@ func (r *routes) joining() {
 			return answer(i, asError(r.fail(err)))
 		})
 	op := r.operation("join", http.MethodPost, joinPath, "What a server needs to join", "For the token in the body, over TLS or from this machine: the answer holds the landscape's key.")
-	op.Security = nil
+	op.Security, op.BodyReadTimeout = nil, joinLimit
 	register(r, op, func(ctx context.Context, in *decisionInput[JoinRequest]) (*body[Admission], error) {
 		ctx, cancel := context.WithTimeout(ctx, moveLimit)
 		defer cancel()

@@ -14,6 +14,11 @@ const (
 	DefaultWait = 5 * time.Second  // that a caller waits if it does not say
 	MaxRequests = 512              // requests under way at once; the next are told to come again
 
+	// maxJoining is how many may ask to join at once. Nobody needs a user's token for
+	// that, so they take none of the places of those who have one.
+	maxJoining = 8
+	joinLimit  = 2 * time.Second // for such a request's body to arrive
+
 	readLimit   = 10 * time.Second // for a request to arrive
 	answerLimit = 10 * time.Second // for all but the waiting of a request
 	idleLimit   = 2 * time.Minute  // of a connection without a request
