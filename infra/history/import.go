@@ -32,11 +32,16 @@ const (
 
 // Import writes a history into the empty topics of the same landscape, each record
 // at its old offset with its old time, reads all of it back and compares. What was
-// interrupted goes on with the same call.
+// interrupted goes on with the same call. Nothing is changed where it is refused.
 func Import(ctx context.Context, from Source, to Importer, landscape string, note func(records int)) (out []Imported, err error) {
 	var topics []string
+	var plans []plan
 	for _, kind := range Kinds {
-		topics = append(topics, domain.Topic(landscape, kind))
+		p, err := planTopic(ctx, from, to, domain.Topic(landscape, kind), kind == domain.TopicLog)
+		if err != nil {
+			return nil, failed(p.topic, err)
+		}
+		topics, plans = append(topics, p.topic), append(plans, p)
 	}
 	if err := to.KeepTimes(ctx, topics, true); ctx.Err() != nil {
 		return nil, fmt.Errorf("import: %w", ctx.Err())
@@ -48,49 +53,73 @@ func Import(ctx context.Context, from Source, to Importer, landscape string, not
 		defer cancel()
 		err = errors.Join(err, to.KeepTimes(ctx, topics, false))
 	}()
-	for i, topic := range topics {
-		done, err := importTopic(ctx, from, to, topic, Kinds[i] == domain.TopicLog, note)
-		switch {
-		case errors.Is(err, domain.ErrInvalid), errors.Is(err, domain.ErrConflict), errors.Is(err, domain.ErrCorrupt):
-			return out, fmt.Errorf("import %s: %w", topic, err)
-		case err != nil:
-			return out, fmt.Errorf("import %s; give the same command again to go on: %w", topic, err)
+	for _, p := range plans {
+		done, err := p.write(ctx, from, to, note)
+		if err != nil {
+			return out, failed(p.topic, err)
 		}
 		out = append(out, done)
 	}
 	return out, nil
 }
 
-func importTopic(ctx context.Context, from Source, to Importer, topic string, whole bool, note func(int)) (Imported, error) {
-	out := Imported{Topic: topic}
+func failed(topic string, err error) error {
+	if errors.Is(err, domain.ErrInvalid) || errors.Is(err, domain.ErrConflict) || errors.Is(err, domain.ErrCorrupt) {
+		return fmt.Errorf("import %s: %w", topic, err)
+	}
+	return fmt.Errorf("import %s; give the same command again to go on: %w", topic, err)
+}
+
+// plan is what is to be written of a topic.
+type plan struct {
+	topic      string
+	have, left []domain.Bounds // all of it, and what is not there yet
+	leftOut    string          // why nothing of it is written
+}
+
+// planTopic compares both sides, and changes nothing.
+func planTopic(ctx context.Context, from, to Source, topic string, whole bool) (plan, error) {
+	out := plan{topic: topic}
 	have, err := from.Bounds(ctx, topic)
 	if err != nil {
 		return out, err
 	}
 	there, err := to.Bounds(ctx, topic)
-	if err != nil {
-		return out, err
-	}
-	if len(have) != len(there) {
+	switch {
+	case ctx.Err() != nil:
+		return out, ctx.Err()
+	case err != nil:
+		return out, fmt.Errorf("are the brokers up, and was the topic created? %w", err)
+	case len(have) != len(there):
 		return out, fmt.Errorf("it has %d partitions there, and %d here; create the topics with as many: %w", len(there), len(have), domain.ErrConflict)
 	}
-	left := make([]domain.Bounds, len(have))
+	out.have, out.left = have, make([]domain.Bounds, len(have))
 	for p := range have {
 		if have[p].Start > 0 {
 			if whole {
 				return out, fmt.Errorf("partition %d begins at offset %d: what is before is missing, so nothing can be folded; import an export of all of it: %w", p, have[p].Start, domain.ErrInvalid)
 			}
-			out.LeftOut = fmt.Sprintf("it begins at offset %d, and a new topic at 0", have[p].Start)
+			out.leftOut = fmt.Sprintf("it begins at offset %d, and a new topic at 0", have[p].Start)
 			return out, nil
 		}
-		if left[p], err = goOn(ctx, from, to, topic, int32(p), have[p], there[p]); err != nil {
+		if out.left[p], err = goOn(ctx, from, to, topic, int32(p), have[p], there[p]); err != nil {
 			return out, err
 		}
-		out.Records += have[p].End
 	}
-	err = Read(ctx, from, topic, left, func(run Run) error {
+	return out, nil
+}
+
+func (w plan) write(ctx context.Context, from Source, to Importer, note func(int)) (Imported, error) {
+	out := Imported{Topic: w.topic, LeftOut: w.leftOut}
+	if w.leftOut != "" {
+		return out, nil
+	}
+	for _, b := range w.have {
+		out.Records += b.End
+	}
+	err := Read(ctx, from, w.topic, w.left, func(run Run) error {
 		for _, batch := range batches(run.Messages) {
-			if err := importBatch(ctx, to, topic, run.Partition, batch); err != nil {
+			if err := importBatch(ctx, to, w.topic, run.Partition, batch); err != nil {
 				return err
 			}
 			out.New += int64(len(batch))
@@ -101,7 +130,7 @@ func importTopic(ctx context.Context, from Source, to Importer, topic string, wh
 	if err != nil {
 		return out, err
 	}
-	err = sameRecords(ctx, from, to, topic, have)
+	err = sameRecords(ctx, from, to, w.topic, w.have)
 	if errors.Is(err, domain.ErrCorrupt) && out.New == 0 {
 		return out, fmt.Errorf("what stood there already is not what the folder holds; import into an empty landscape: %w", domain.ErrConflict)
 	}
