@@ -1,8 +1,11 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 
 	"github.com/understudy-io/understudy/domain"
 	"github.com/understudy-io/understudy/domain/server/reader"
@@ -40,4 +43,39 @@ func TestABatchThatWasFoldedLeavesItsListAndNothingElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What was read and waits to be folded is bounded by its memory, not only by how many
+// batches it is: a producer can make one that takes a hundred megabytes.
+func TestAReaderWaitsWhereMuchWaitsToBeFolded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := make(chan batch, 16)
+		r := newReader(nil, plain{}, "test", domain.TopicLog, nil, out, slog.New(slog.DiscardHandler))
+		value := string(make([]byte, maxBacklog/2+1))
+		handed := make(chan error, 8)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for offset := range int64(4) {
+				handed <- r.hand(ctx, reader.Hand{Messages: []domain.Stored{message(offset, value)}})
+			}
+		}()
+		synctest.Wait()
+		if len(out) != 2 {
+			t.Fatalf("%d batches wait to be folded, wanted 2", len(out))
+		}
+		b := <-out
+		b.folded()
+		synctest.Wait()
+		if len(out) != 2 || len(handed) != 3 {
+			t.Fatalf("with one of them folded %d wait, %d were handed on; wanted 2 and 3", len(out), len(handed))
+		}
+		cancel()
+		synctest.Wait()
+		for len(handed) > 1 {
+			<-handed
+		}
+		if err := <-handed; !errors.Is(err, context.Canceled) {
+			t.Fatalf("at the end: %v, wanted %v", err, context.Canceled)
+		}
+	})
 }

@@ -27,6 +27,8 @@ const (
 type batch struct {
 	reader.Hand
 	records []domain.Record // of its messages
+	backlog *backlog        // that it is part of; nil for none
+	weight  int64           // in it
 }
 
 // spareRecords are the lists of batches that were folded, for the next ones.
@@ -37,7 +39,12 @@ func (b *batch) folded() {
 	clear(b.records)
 	list := b.records[:0]
 	b.records = nil
-	spareRecords.Put(&list)
+	if cap(list) <= maxSpareRecords {
+		spareRecords.Put(&list)
+	}
+	if b.backlog != nil {
+		b.backlog.folded(b.weight)
+	}
 }
 
 // readerLoop feeds a reader, fetches for it, and hands what it gives to one
@@ -55,13 +62,14 @@ type readerLoop struct {
 	wait      func() time.Duration // of the long poll
 	stride    func() time.Duration // the pause between two fetches
 	hurry     chan struct{}        // ends a pause
+	backlog   *backlog             // of the log; what is read of control waits for nothing
 }
 
 func newReader(log Log, codec Codec, landscape string, kind domain.TopicKind, from []domain.Fingerprint, out chan<- batch, logger *slog.Logger) *readerLoop {
 	return &readerLoop{
 		log: log, codec: codec, landscape: landscape, kind: kind, logger: logger, out: out,
-		machine: reader.New(from, kind == domain.TopicControl),
-		lost:    func() {}, back: func() {},
+		machine: reader.New(from, kind == domain.TopicControl), backlog: newBacklog(),
+		lost: func() {}, back: func() {},
 		wait: func() time.Duration { return fetchWait }, stride: func() time.Duration { return 0 },
 	}
 }
@@ -148,6 +156,11 @@ func (r *readerLoop) fetch(ctx context.Context, f reader.Fetch) reader.Input {
 func (r *readerLoop) hand(ctx context.Context, h reader.Hand) error {
 	b := batch{Hand: h}
 	if r.kind == domain.TopicLog {
+		if err := r.backlog.await(ctx); err != nil {
+			return err
+		}
+		b.backlog, b.weight = r.backlog, weigh(h.Messages)
+		b.backlog.bytes.Add(b.weight)
 		b.records, b.Messages = *spareRecords.Get().(*[]domain.Record), nil
 	}
 	b.records = r.codec.DecodeAll(b.records, r.kind, h.Partition, h.Messages)
