@@ -292,6 +292,9 @@ func TestADetachedUpTellsWhyItDidNotStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "data", "broker"), []byte("no folder"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "keys"), codec.Generate().MarshalKeyFile(), 0o600); err != nil { // a folder in use has some
+		t.Fatal(err)
+	}
 	p := launch(t, exec.Command(os.Args[0], "up", "--detach", "--dir", dir, "--port-base", fmt.Sprint(freeBase(t))))
 	p.hear(t, "broker could not start (exit status 1). It said:")
 	p.hear(t, "not a directory")
