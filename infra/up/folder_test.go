@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,5 +73,20 @@ func TestALogWithoutItsKeysIsRefused(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// It is refused before it knows its folder, and leaves the one it stands in alone.
+func TestAnUpThatIsRefusedWritesNothingWhereItStands(t *testing.T) {
+	dir, here := t.TempDir(), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "data", "broker"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here)
+	if _, err := Start(t.Context(), Options{Dir: dir}); !errors.Is(err, domain.ErrInvalid) {
+		t.Errorf("a log without keys: %v", err)
+	}
+	if left, err := os.ReadDir(here); err != nil || len(left) > 0 {
+		t.Errorf("it has left %v (%v)", left, err)
 	}
 }

@@ -242,6 +242,9 @@ func (u *Up) spawn(name string, kind Kind, log string, args ...string) error {
 func (u *Up) record() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.run.Dir == "" {
+		return nil // it ends before it has a folder
+	}
 	u.run.Processes = u.run.Processes[:0]
 	for _, c := range u.children {
 		if p, running := c.process(); running {
