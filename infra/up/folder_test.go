@@ -3,6 +3,7 @@ package up
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,7 +84,11 @@ func TestAnUpThatIsRefusedWritesNothingWhereItStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(here)
-	if _, err := Start(t.Context(), Options{Dir: dir}); !errors.Is(err, domain.ErrInvalid) {
+	o := Options{
+		Dir: dir, PortBase: minPortBase, Servers: 1,
+		Logger: slog.New(slog.DiscardHandler), Printf: func(string, ...any) {},
+	}
+	if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), keysName) {
 		t.Errorf("a log without keys: %v", err)
 	}
 	if left, err := os.ReadDir(here); err != nil || len(left) > 0 {
