@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -122,9 +123,14 @@ func (f *folder) keys() (codec.Keyring, error) {
 }
 
 // used tells whether a landscape has run here: its broker and its servers begin after
-// the keys are written.
+// the keys are written. A folder that is there and empty is a disk that waits for it.
 func (f *folder) used() bool {
-	return exists(f.file("data", "broker")) || exists(f.file("data", "server-"+serverName(0)))
+	return holds(f.file("data", "broker")) || holds(f.file("data", "server-"+serverName(0)))
+}
+
+func holds(dir string) bool {
+	entries, _ := os.ReadDir(dir) // a folder that cannot be read stops whoever needs it
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "lost+found" })
 }
 
 // signingKey reads the key that signs what the log hashes to, or makes one.

@@ -58,11 +58,14 @@ func TestALogWithoutItsKeysIsRefused(t *testing.T) {
 						}
 					}
 				}
+				if err := os.MkdirAll(f.file("data", data, "lost+found"), 0o755); err != nil { // a disk of its own
+					t.Fatal(err)
+				}
 				write()
 				if _, err := f.keys(); err != nil {
 					t.Fatalf("a folder without a log gets keys: %v", err)
 				}
-				if err := errors.Join(os.Remove(f.file(keysName)), os.MkdirAll(f.file("data", data), 0o755)); err != nil {
+				if err := errors.Join(os.Remove(f.file(keysName)), os.WriteFile(f.file("data", data, "0.dat"), nil, 0o600)); err != nil {
 					t.Fatal(err)
 				}
 				write()
@@ -80,7 +83,7 @@ func TestALogWithoutItsKeysIsRefused(t *testing.T) {
 // It is refused before it knows its folder, and leaves the one it stands in alone.
 func TestAnUpThatIsRefusedWritesNothingWhereItStands(t *testing.T) {
 	dir, here := t.TempDir(), t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "data", "broker"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "data", "broker", "data"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(here)
