@@ -139,6 +139,32 @@ func TestTurnsAreReadFromTheSourceNumber(t *testing.T) {
 	}
 }
 
+// A primary that is paused or cut off may have sent a route, and cannot say so: the next
+// one finds a newer wish, and ends it as superseded. That overtook nothing.
+func TestARouteThatLeftBeforeItWasSupersededIsInOrder(t *testing.T) {
+	target := domain.CrosspointTarget("", 1)
+	h := History{Outcomes: make(map[string]domain.Outcome)}
+	for turn := 1; turn <= 60; turn++ {
+		uid := fmt.Sprint(turn)
+		h.Sent = append(h.Sent, Sent{Index: turn, Device: hubDevice, UID: uid, Target: target, Turn: turn, At: domain.Mono(turn) * ms})
+		h.Outcomes[uid] = domain.Confirmed
+		if turn <= 50 || turn >= 58 {
+			h.Received = append(h.Received, Received{At: domain.Mono(turn)*ms + ms/2, Device: hubDevice, Target: target, Source: sourceOf(turn)})
+		} else {
+			h.Outcomes[uid] = domain.Superseded
+		}
+	}
+	h.Outcomes["50"] = domain.Superseded
+	if f := Judge(h); f.OutOfOrder != 0 || h.Received[49].Turn != 50 {
+		t.Errorf("%d out of order; turn 50 was read as %d", f.OutOfOrder, h.Received[49].Turn)
+	}
+	// One that came before is still found: turn 30, after 60.
+	h.Received = append(h.Received, Received{At: 62 * ms, Device: hubDevice, Target: target, Source: sourceOf(30)})
+	if f := Judge(h); f.OutOfOrder != 1 {
+		t.Errorf("%d out of order, want 1", f.OutOfOrder)
+	}
+}
+
 func TestAFailBackIsCountedBetweenTheActionsOfTheTwo(t *testing.T) {
 	h := History{
 		// B stands in from 40 ms on; A is started again at 50 ms, and is back at 112 ms.

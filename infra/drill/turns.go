@@ -42,26 +42,36 @@ type turns struct {
 	last int // the newest one that was received
 }
 
-// find gives the turn of a route; 0 for one that was not sent.
+// find gives the turn of a route; 0 for one that was not sent. One that ended unsent by
+// its outcome may have left all the same, from a primary that could not say so any more:
+// it is that one rather than one that came before.
 func (t *turns) find(r *Received, outcomes map[string]domain.Outcome) int {
-	older := 0
+	older, silent := 0, 0
 	begin, _ := slices.BinarySearchFunc(t.sent, t.last-sources, func(s Sent, turn int) int { return cmp.Compare(s.Turn, turn) })
 	for _, s := range t.sent[begin:] {
+		if s.At > r.At {
+			break
+		}
+		unsent := seemsUnsent(outcomes[s.UID])
 		switch {
-		case s.At > r.At:
-			return older
-		case sourceOf(s.Turn) != r.Source || neverLeft(outcomes[s.UID]):
-		case s.Turn > t.last:
+		case sourceOf(s.Turn) != r.Source:
+		case s.Turn > t.last && !unsent:
 			t.last = s.Turn
 			return s.Turn
-		default:
+		case s.Turn > t.last && silent == 0 && outcomes[s.UID] != domain.Refused:
+			silent = s.Turn
+		case s.Turn <= t.last && !unsent:
 			older = s.Turn
 		}
+	}
+	if silent > 0 {
+		t.last = silent
+		return silent
 	}
 	return older
 }
 
-// neverLeft tells whether a command with this outcome was not sent to its device.
-func neverLeft(o domain.Outcome) bool {
+// seemsUnsent tells whether nobody has said that a command with this outcome was sent.
+func seemsUnsent(o domain.Outcome) bool {
 	return o == domain.Superseded || o == domain.Expired || o == domain.Refused
 }
