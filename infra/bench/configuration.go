@@ -33,17 +33,11 @@ func aboutConfiguration(o *Options) time.Duration {
 // limit of that is the same without a revision.
 func measureConfiguration(ctx context.Context, b *bench) error {
 	return b.with(ctx, b.Devices, b.Servers, func(l *landscape) error {
-		if err := l.connected(ctx); err != nil {
-			return err
-		}
-		t, err := l.newTraffic(ctx)
+		t, err := l.warmTraffic(ctx)
 		if err != nil {
 			return err
 		}
 		defer t.close()
-		if err := t.warm(ctx); err != nil {
-			return err
-		}
 		b.step("publishes what is in the servers' files")
 		if _, err := t.publish(ctx); err != nil {
 			return err

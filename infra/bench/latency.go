@@ -40,17 +40,11 @@ func aboutLatency(o *Options) time.Duration {
 // waiting fetch.
 func measureLatency(ctx context.Context, b *bench) error {
 	return b.with(ctx, 2, b.Servers, func(l *landscape) error {
-		if err := l.connected(ctx); err != nil {
-			return err
-		}
-		t, err := l.newTraffic(ctx)
+		t, err := l.warmTraffic(ctx)
 		if err != nil {
 			return err
 		}
 		defer t.close()
-		if err := t.warm(ctx); err != nil {
-			return err
-		}
 		if err := b.latencyAlone(ctx, t); err != nil {
 			return err
 		}
@@ -134,6 +128,22 @@ type traffic struct {
 	back  map[string]domain.Mono // bare records that came back
 	news  chan struct{}
 	err   error
+}
+
+// warmTraffic is traffic with all devices connected, and warm.
+func (l *landscape) warmTraffic(ctx context.Context) (*traffic, error) {
+	if err := l.connected(ctx); err != nil {
+		return nil, err
+	}
+	t, err := l.newTraffic(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.warm(ctx); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
 }
 
 // newTraffic begins to read the probe topic from its end.

@@ -34,17 +34,11 @@ func measureSign(ctx context.Context, b *bench) (err error) {
 		if err := l.startServers(ctx, b.Servers); err != nil {
 			return err
 		}
-		if err := l.connected(ctx); err != nil {
-			return err
-		}
-		t, err := l.newTraffic(ctx)
+		t, err := l.warmTraffic(ctx)
 		if err != nil {
 			return err
 		}
 		defer t.close()
-		if err := t.warm(ctx); err != nil {
-			return err
-		}
 		streams[i] = t
 	}
 	var all []time.Duration
